@@ -1,0 +1,208 @@
+"""HDR histograms of microseconds: filled by whole arrays, merged by addition, written as an HDR log.
+
+Layout (lowest 1 µs, highest 1 h, 3 digits) and encoding are HdrHistogram's, so its Java tools read
+what is written here; the counting is numpy, because one call a value costs more than the message did.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from typing import TextIO
+
+import numpy as np
+from hdrh.histogram import HdrHistogram
+from numpy.typing import NDArray
+
+LOWEST_US = 1
+HIGHEST_US = 3_600_000_000
+DIGITS = 3
+_MAGNITUDE = 10  # sub_bucket_half_count_magnitude for 3 digits: 2048 sub-buckets
+_HALF = 1 << _MAGNITUDE
+_MASK = 2 * _HALF - 1
+
+Counts = NDArray[np.int64]
+
+
+def _blank() -> HdrHistogram:
+    return HdrHistogram(LOWEST_US, HIGHEST_US, DIGITS)
+
+
+@cache
+def bounds() -> tuple[Counts, Counts]:
+    """Return the lowest and the highest equivalent value (µs) of each count index."""
+    index = np.arange(_blank().counts_len, dtype=np.int64)
+    bucket = np.maximum((index >> _MAGNITUDE) - 1, 0)
+    sub = np.where(index < _HALF, index, (index & (_HALF - 1)) + _HALF)
+    sub = np.where(index < 2 * _HALF, index, sub)
+    low = sub << bucket
+    return low, low + (np.int64(1) << bucket) - 1
+
+
+def indices(values_us: Counts) -> Counts:
+    """Return the count index of each value in 0..HIGHEST_US, as HdrHistogram places it."""
+    exponent = np.frexp((values_us | _MASK).astype(np.float64))[1].astype(np.int64) - (_MAGNITUDE + 1)
+    index: Counts = ((exponent + 1) << _MAGNITUDE) + (values_us >> exponent) - _HALF
+    return index
+
+
+class Histogram:
+    """Counts of values in microseconds, with the exact minimum, maximum and sum beside them.
+
+    `overflow` counts values above one hour and `negative` those below zero (a clock that stepped);
+    both are also recorded at the nearest end, so no message ever leaves a percentile.
+    """
+
+    __slots__ = ("counts", "min", "max", "sum", "overflow", "negative")
+
+    def __init__(self) -> None:
+        self.counts: Counts = np.zeros(len(bounds()[0]), np.int64)
+        self.min = 0
+        self.max = 0
+        self.sum = 0.0
+        self.overflow = 0
+        self.negative = 0
+
+    def __len__(self) -> int:
+        return int(self.counts.sum())
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Histogram) and bool(np.array_equal(self.counts, other.counts))
+
+    __hash__ = None  # type: ignore[assignment]
+
+    @property
+    def mean(self) -> float:
+        """The mean in µs; NaN when empty."""
+        count = len(self)
+        return self.sum / count if count else float("nan")
+
+    def record(self, values_us: NDArray[np.integer]) -> None:
+        """Add every value of an array of microseconds."""
+        if not len(values_us):
+            return
+        empty = not self.counts.any()
+        values = values_us.astype(np.int64, copy=False)
+        low, high = int(values.min()), int(values.max())
+        self.sum += float(values.sum())
+        self.overflow += int(np.count_nonzero(values > HIGHEST_US)) if high > HIGHEST_US else 0
+        self.negative += int(np.count_nonzero(values < 0)) if low < 0 else 0
+        clipped = np.clip(values, 0, HIGHEST_US)
+        self.counts += np.bincount(indices(clipped), minlength=len(self.counts))
+        self.min = max(low, 0) if empty else min(self.min, max(low, 0))
+        self.max = max(self.max, high)
+
+    def record_ns(self, values_ns: NDArray[np.int64]) -> None:
+        """Add every value of an array of nanoseconds, rounded to the nearest microsecond."""
+        self.record((values_ns + 500) // 1000)
+
+    def add(self, other: Histogram) -> None:
+        """Add another histogram's counts to this one's."""
+        if not other.counts.any():
+            return
+        self.min = min(self.min, other.min) if self.counts.any() else other.min
+        self.max = max(self.max, other.max)
+        self.counts = self.counts + other.counts
+        self.sum += other.sum
+        self.overflow += other.overflow
+        self.negative += other.negative
+
+    def quantile(self, q: float) -> float:
+        """Return the value in µs that a share `q` of all values does not exceed (as HdrHistogram, capped at the true maximum)."""
+        return float(self.quantiles([q])[0])
+
+    def quantiles(self, qs: Iterable[float]) -> NDArray[np.float64]:
+        """Return the value in µs at each share of `qs`; NaN when empty."""
+        return quantiles_of(self.counts, self.max, np.asarray(list(qs), float))
+
+    def encode(self) -> str:
+        """Return HdrHistogram's compressed V2 encoding as base64 text."""
+        return self._library().encode().decode()
+
+    def _library(self) -> HdrHistogram:
+        wrapped = _blank()
+        np.frombuffer(wrapped.counts, np.int64)[:] = self.counts
+        wrapped.total_count = len(self)
+        wrapped.min_value = self.min or (1 << 63) - 1
+        wrapped.max_value = min(self.max, HIGHEST_US)
+        return wrapped
+
+    @classmethod
+    def decode(cls, text: str, exact_max: int | None = None) -> Histogram:
+        """Return the histogram of an encoded text; `exact_max` (µs) replaces the maximum that encoding rounds."""
+        wrapped = HdrHistogram.decode(text)
+        made = cls()
+        made.counts = np.frombuffer(wrapped.counts, np.int64).copy()
+        low, high = bounds()
+        filled = np.flatnonzero(made.counts)
+        if len(filled):
+            made.min = int(low[filled[0]])
+            made.max = int(high[filled[-1]]) if exact_max is None else exact_max
+            made.sum = float(((low + high) / 2 @ made.counts))
+        return made
+
+    def pack(self) -> dict[str, object]:
+        """Return a small JSON-able form that `unpack` restores exactly; for the way between processes."""
+        return {"h": self.encode(), "min": self.min, "max": self.max, "sum": self.sum,
+                "over": self.overflow, "neg": self.negative}  # fmt: skip
+
+    @classmethod
+    def unpack(cls, packed: dict[str, object]) -> Histogram:
+        """Return the histogram that `pack` wrote."""
+        made = cls.decode(str(packed["h"]))
+        made.min, made.max = int(str(packed["min"])), int(str(packed["max"]))
+        made.sum = float(str(packed["sum"]))
+        made.overflow, made.negative = int(str(packed["over"])), int(str(packed["neg"]))
+        return made
+
+
+def quantiles_of(counts: Counts, maximum: float, qs: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the quantiles (µs) of one row of counts; rank = ceil(q·n), at least 1, as HdrHistogram ranks."""
+    total = int(counts.sum())
+    if not total:
+        return np.full(len(qs), np.nan)
+    # The tolerance keeps 0.999 * 1000 (999.0000000000001) at rank 999.
+    ranks = np.clip(np.ceil(qs * total - 1e-9 * total * np.finfo(float).eps - 1e-6), 1, total)
+    position = np.searchsorted(np.cumsum(counts), ranks)
+    return np.minimum(bounds()[1][position], maximum).astype(float)
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """One interval of one series in an HDR log: times in seconds since the log's start."""
+
+    tag: str
+    start: float
+    length: float
+    histogram: Histogram
+
+
+def write_log_header(out: TextIO, started_at: float, iso: str) -> None:
+    """Write the head of an HDR log 1.3 whose times count from `started_at` (seconds since the epoch)."""
+    out.write(
+        "#[Histogram log format version 1.3]\n"
+        f"#[StartTime: {started_at:.3f} (seconds since epoch), {iso}]\n"
+        "#[Values are microseconds; Interval_Max is exact]\n"
+        '"StartTimestamp","Interval_Length","Interval_Max","Interval_Compressed_Histogram"\n'
+    )
+
+
+def write_log_line(out: TextIO, line: LogLine) -> None:
+    """Write one tagged interval; the maximum is exact, which the encoded histogram's is not."""
+    head = f"Tag={line.tag},{line.start:.3f},{line.length:.3f},{line.histogram.max:.3f}"
+    out.write(f"{head},{line.histogram.encode()}\n")
+
+
+_LINE = re.compile(r"(?:Tag=([^,]*),)?([\d.]+),([\d.]+),([\d.]+),(\S+)$")
+
+
+def read_log(lines: Iterable[str]) -> Iterator[LogLine]:
+    """Yield each interval of an HDR log; comments and torn lines are passed over."""
+    for text in lines:
+        match = None if text.startswith(("#", '"')) else _LINE.match(text.rstrip("\n"))
+        if not match or not text.endswith("\n"):
+            continue
+        exact_max = int(float(match[4]))
+        yield LogLine(match[1] or "", float(match[2]), float(match[3]), Histogram.decode(match[5], exact_max))
