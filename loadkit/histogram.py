@@ -6,7 +6,10 @@ what is written here; the counting is numpy, because one call a value costs more
 
 from __future__ import annotations
 
+import base64
 import re
+import struct
+import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -22,6 +25,8 @@ DIGITS = 3
 _MAGNITUDE = 10  # sub_bucket_half_count_magnitude for 3 digits: 2048 sub-buckets
 _HALF = 1 << _MAGNITUDE
 _MASK = 2 * _HALF - 1
+_HEADER = 40
+_V2_COOKIE = 0x1C849303
 
 Counts = NDArray[np.int64]
 
@@ -132,11 +137,10 @@ class Histogram:
     @classmethod
     def decode(cls, text: str, exact_max: int | None = None) -> Histogram:
         """Return the histogram of an encoded text; `exact_max` (µs) replaces the maximum that encoding rounds."""
-        wrapped = HdrHistogram.decode(text)
         made = cls()
-        made.counts = np.frombuffer(wrapped.counts, np.int64).copy()
+        filled, counts = decode_sparse(text)
+        made.counts[filled] = counts
         low, high = bounds()
-        filled = np.flatnonzero(made.counts)
         if len(filled):
             made.min = int(low[filled[0]])
             made.max = int(high[filled[-1]]) if exact_max is None else exact_max
@@ -156,6 +160,27 @@ class Histogram:
         made.sum = float(str(packed["sum"]))
         made.overflow, made.negative = int(str(packed["over"])), int(str(packed["neg"]))
         return made
+
+
+def decode_sparse(text: str) -> tuple[Counts, Counts]:
+    """Return the filled count indices of an encoded histogram and their counts.
+
+    The V2 payload is ZigZag LEB128 numbers: a count, or, negative, how many zeros follow. Read here by
+    numpy because a report of an hour holds tens of thousands of them (the library needs 0.3 ms each).
+    """
+    raw = zlib.decompress(base64.b64decode(text)[8:])
+    if len(raw) < _HEADER or struct.unpack_from(">i", raw)[0] & ~0xF0 != _V2_COOKIE:
+        raise ValueError("not a V2 HdrHistogram encoding")
+    payload = np.frombuffer(raw, np.uint8)[_HEADER:]
+    if not len(payload):
+        return np.zeros(0, np.int64), np.zeros(0, np.int64)
+    starts = np.concatenate([[0], np.flatnonzero(payload < 128)[:-1] + 1])
+    place = np.arange(len(payload)) - np.repeat(starts, np.diff(np.append(starts, len(payload))))
+    numbers = np.add.reduceat((payload & 127).astype(np.int64) << (7 * place), starts)
+    numbers = (numbers >> 1) ^ -(numbers & 1)
+    after = np.cumsum(np.where(numbers < 0, -numbers, 1))
+    filled = numbers > 0
+    return after[filled] - 1, numbers[filled]
 
 
 def quantiles_of(counts: Counts, maximum: float, qs: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -195,14 +220,24 @@ def write_log_line(out: TextIO, line: LogLine) -> None:
     out.write(f"{head},{line.histogram.encode()}\n")
 
 
+@dataclass(frozen=True, slots=True)
+class SparseLine:
+    """One interval of one series as read: its filled count indices, their counts and the exact maximum (µs)."""
+
+    tag: str
+    start: float
+    indices: Counts
+    counts: Counts
+    max: int
+
+
 _LINE = re.compile(r"(?:Tag=([^,]*),)?([\d.]+),([\d.]+),([\d.]+),(\S+)$")
 
 
-def read_log(lines: Iterable[str]) -> Iterator[LogLine]:
+def read_log(lines: Iterable[str]) -> Iterator[SparseLine]:
     """Yield each interval of an HDR log; comments and torn lines are passed over."""
     for text in lines:
         match = None if text.startswith(("#", '"')) else _LINE.match(text.rstrip("\n"))
         if not match or not text.endswith("\n"):
             continue
-        exact_max = int(float(match[4]))
-        yield LogLine(match[1] or "", float(match[2]), float(match[3]), Histogram.decode(match[5], exact_max))
+        yield SparseLine(match[1] or "", float(match[2]), *decode_sparse(match[5]), int(float(match[4])))

@@ -1,0 +1,61 @@
+"""Confidence intervals of merged percentiles, from whole seconds resampled in blocks.
+
+Latencies of neighbouring messages are far from independent (a stall holds thousands), so an interval
+over single messages is much too narrow. Seconds are resampled in blocks instead: the circular block
+bootstrap (Politis & Romano 1992), block length ceil(n^(1/3)) seconds (Hall, Horowitz & Jing 1995).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from loadkit.histogram import bounds
+from loadkit.result import Track
+
+DRAWS = 200
+LEVEL = 0.95
+MOST = 240
+FEWEST = 10
+"""Seconds below which no interval is given."""
+
+
+def block_weights(seconds: int, draws: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Return draws x seconds: how often each second stands in each resample of the circular block bootstrap."""
+    length = int(np.ceil(seconds ** (1 / 3)))
+    blocks = -(-seconds // length)
+    starts = rng.integers(0, seconds, (draws, blocks))
+    at = (starts[:, :, None] + np.arange(length)) % seconds
+    at = at.reshape(draws, -1)[:, :seconds]
+    rows = np.repeat(np.arange(draws), seconds)
+    return np.bincount(rows * seconds + at.ravel(), minlength=draws * seconds).reshape(draws, seconds)
+
+
+def quantile_intervals(track: Track, qs: Sequence[float]) -> list[tuple[float, float] | None]:
+    """Return the 95 % interval (seconds) of each quantile; None for all with fewer than ten seconds of data."""
+    if len(track.seconds) < FEWEST:
+        return [None] * len(qs)
+    used = np.flatnonzero(np.asarray(track.counts.sum(axis=0)).ravel())
+    rows = _coarse(track.counts[:, used])
+    weights = block_weights(len(rows), DRAWS, np.random.default_rng(len(rows)))
+    cumulative = np.cumsum(weights.astype(float) @ rows, axis=1)
+    values = np.minimum(bounds()[1][used], track.maxima.max()) / 1e6
+    return [_ends(cumulative, values, q) for q in qs]
+
+
+def _coarse(counts: sparse.csr_array) -> NDArray[np.float64]:
+    """Return at most `MOST` rows, each the sum of neighbouring seconds: a long run keeps its slow swings."""
+    n = counts.shape[0]
+    group = np.arange(n) * min(n, MOST) // n
+    summing = sparse.csr_array((np.ones(n), (group, np.arange(n))), shape=(min(n, MOST), n))
+    return np.asarray((summing @ counts).toarray(), float)
+
+
+def _ends(cumulative: NDArray[np.float64], values: NDArray[np.float64], q: float) -> tuple[float, float]:
+    rank = np.ceil(q * cumulative[:, -1:] - 1e-6)
+    at = np.minimum((cumulative < rank).sum(axis=1), len(values) - 1)
+    low, high = np.quantile(values[at], [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return float(low), float(high)

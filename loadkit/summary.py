@@ -1,0 +1,210 @@
+"""A result to numbers by name: rates, quantiles with intervals, what is withheld and why.
+
+All of it is computed from the files of a trial, so a run that died is summarised by the same code.
+A number that the data cannot carry is null and its reason stands in `withheld`: never absent, never 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from loadkit import limit, vocabulary
+from loadkit.intervals import quantile_intervals
+from loadkit.result import Result, Row, Track, merged
+
+BEYOND = 10
+"""Values that must lie beyond a quantile for it to be shown (with fewer, its order statistics are noise)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """The numbers of one trial, by the names of `vocabulary`."""
+
+    metrics: dict[str, float | None]
+    withheld: dict[str, str]
+    intervals: dict[str, tuple[float, float]]
+    limit: str
+    evidence: list[str]
+    warnings: list[dict[str, str]]
+
+
+def summarise(result: Result) -> Summary:
+    """Return every metric of the vocabulary for the whole trial, and those that exist by class and by topic."""
+    found = _Numbers()
+    tracks = by_series(result)
+    _rates(found, result)
+    _integrity(found, result)
+    for series in vocabulary.LATENCIES:
+        parts = [track for (_, name), track in tracks.items() if name == series]
+        found.latency(series, merged(series, parts) if parts else None, _why_none(series, result))
+    found.withhold("max_rate", "one trial cannot tell; `loadkit max` searches for it")
+    for (owner, series), track in tracks.items():
+        found.latency(f"{owner}.{series}", track, "")
+    for topic, members in _topics(result).items():
+        for series in vocabulary.LATENCIES:
+            parts = [tracks[m, series] for m in members if (m, series) in tracks]
+            if parts:
+                found.latency(f"{topic}.{series}", merged(series, parts), "")
+    for name in vocabulary.names():
+        if name not in found.metrics:
+            found.withhold(name, "nothing of the kind was recorded in the measured phase")
+    judged = limit.judge(limit.facts_of(result, found.metrics))
+    warnings = limit.warnings_of(result, found.metrics, judged)
+    return Summary(found.metrics, found.withheld, found.intervals, judged.limit, list(judged.evidence), warnings)
+
+
+def by_series(result: Result) -> dict[tuple[str, str], Track]:
+    """Return the measured tracks by (class, series)."""
+    found = {}
+    for tag, track in result.tracks.items():
+        owner, _, series = tag.rpartition(".")
+        if ":" not in tag and owner:
+            found[owner, series] = track
+    return found
+
+
+def _topics(result: Result) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    classes = result.facts.get("classes", {})
+    for name, facts in classes.items():
+        if facts["topic"] not in classes:
+            found.setdefault(facts["topic"], []).append(name)
+    return found
+
+
+class _Numbers:
+    """Metrics as they are found."""
+
+    def __init__(self) -> None:
+        self.metrics: dict[str, float | None] = {}
+        self.withheld: dict[str, str] = {}
+        self.intervals: dict[str, tuple[float, float]] = {}
+
+    def put(self, name: str, value: float) -> None:
+        self.metrics[name] = float(value)
+
+    def withhold(self, name: str, why: str) -> None:
+        self.metrics[name] = None
+        self.withheld[name] = why
+
+    def latency(self, series: str, track: Track | None, why: str) -> None:
+        """Put the statistics of one recorded series, in seconds."""
+        whole = track.total if track else None
+        count = len(whole) if whole else 0
+        shown: dict[str, float] = {}
+        for statistic in vocabulary.STATISTICS:
+            name, q = f"{series}.{statistic}", vocabulary.quantile(statistic)
+            if not whole or not count:
+                self.withhold(name, why or "no message of the measured phase")
+            elif q is None:
+                self.put(name, (whole.max if statistic == "max" else whole.mean) / 1e6)
+            elif q > 0.5 and count * (1 - q) < BEYOND - 1e-6:
+                self.withhold(name, f"{count:,} values are too few: it takes {round(BEYOND / (1 - q)):,}")
+            else:
+                self.put(name, whole.quantile(q) / 1e6)
+                shown[name] = q
+        if track and shown:
+            found = quantile_intervals(track, list(shown.values()))
+            self.intervals |= {name: ends for name, ends in zip(shown, found, strict=True) if ends}
+
+
+def total(rows: Iterable[Row], name: str) -> float:
+    """Return the sum of one number over rows."""
+    return float(sum(row.get(name) or 0 for row in rows))
+
+
+def _rates(found: _Numbers, result: Result) -> None:
+    start, end = result.measured
+    seconds = end - start
+    producers, consumers = result.of_kind("producer"), result.of_kind("consumer")
+    if seconds <= 0:
+        for name in ("throughput", "bytes", "consumed", "offered", "unsent", "errors"):
+            found.withhold(name, "the measured phase never began")
+        return
+    window = [row for row in producers if row["t"] < end]
+    if result.facts.get("classes") and not any(c["role"] == "producer" for c in result.facts["classes"].values()):
+        for name in ("throughput", "bytes", "offered", "unsent", "errors"):
+            found.withhold(name, "no class of the scenario produces")
+    else:
+        found.put("throughput", total(window, "acked") / seconds)
+        found.put("bytes", total(window, "acked_bytes") / seconds)
+        found.put("errors", total(producers, "errors"))
+        _plan(found, result, seconds)
+        for name in {row["name"] for row in producers}:
+            own = [row for row in window if row["name"] == name]
+            found.put(f"{name}.throughput", total(own, "acked") / seconds)
+            found.put(f"{name}.bytes", total(own, "acked_bytes") / seconds)
+    if consumers:
+        found.put("consumed", total([row for row in consumers if row["t"] < end], "received") / seconds)
+        for name in {row["name"] for row in consumers}:
+            own = [row for row in consumers if row["name"] == name and row["t"] < end]
+            found.put(f"{name}.consumed", total(own, "received") / seconds)
+        _lag(found, consumers, start)
+    _client(found, result, window, consumers, seconds)
+
+
+def _plan(found: _Numbers, result: Result, seconds: float) -> None:
+    """Put what was due against what was sent; for a run that died, as far as its rows say."""
+    totals = result.facts.get("totals")
+    rows = result.of_kind("producer")
+    due = sum(t["due"] for t in totals.values()) if totals else total(rows, "due")
+    unsent = sum(t["unsent"] for t in totals.values()) if totals else max(due - total(rows, "sent"), 0)
+    found.put("offered", due / seconds)
+    found.put("unsent", unsent)
+
+
+def _lag(found: _Numbers, rows: list[Row], start: float) -> None:
+    known = [row for row in rows if row.get("lag") is not None]
+    if not known:
+        return
+    found.put("lag.max", max(row["lag"] for row in known))
+    times = [row["lag_time"] for row in known if row.get("lag_time") is not None]
+    if times:
+        found.put("lag_time.max", max(times))
+    by_second: dict[float, float] = {}
+    for row in known:
+        by_second[row["t"]] = by_second.get(row["t"], 0) + row["lag"]
+    if len(by_second) >= 5:
+        t, lag = np.array(sorted(by_second.items())).T
+        found.put("lag.slope", float(np.polyfit(t - start, lag, 1)[0]))
+    else:
+        found.withhold("lag.slope", "fewer than five seconds with a known lag")
+
+
+def _client(found: _Numbers, result: Result, window: list[Row], consumers: list[Row], seconds: float) -> None:
+    cpu = total([row for row in result.of_kind("host") if row["t"] < result.measured[1]], "cpu")
+    handled = total(window, "acked") + total(consumers, "received")
+    if cpu and handled:
+        found.put("client.cpu_per_message", cpu / handled)
+    rows = [row for row in result.of_kind("client") if row.get("role") == "producer"]
+    batches, wire = total(rows, "batches"), total(rows, "batch_bytes")
+    if batches:
+        found.put("batch.size", wire / batches)
+        found.put("requests", total(rows, "requests") / seconds)
+        raw = total(window, "acked_bytes")
+        if wire and raw:
+            found.put("compression.ratio", raw / wire)
+
+
+def _integrity(found: _Numbers, result: Result) -> None:
+    checked: Mapping[str, Any] | None = result.facts.get("integrity")
+    for name in ("lost", "duplicated", "reordered"):
+        if not checked:
+            found.withhold(name, "the run ended before it could be verified")
+        elif checked.get("withheld"):
+            found.withhold(name, checked["withheld"])
+        else:
+            found.put(name, checked[name])
+
+
+def _why_none(series: str, result: Result) -> str:
+    roles = {facts["role"] for facts in result.facts.get("classes", {}).values()}
+    if series == "end_to_end" and "consumer" not in roles:
+        return "no class of the scenario consumes"
+    if series in ("latency", "service_time", "send_delay") and "producer" not in roles:
+        return "no class of the scenario produces"
+    return "no commit was timed: commit='poll' or transactions do" if series == "commit" else ""
