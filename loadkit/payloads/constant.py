@@ -1,0 +1,63 @@
+"""Values that are all the same bytes: what compression likes best."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from loadkit import stamp
+from loadkit.blobs import Blobs, cells
+from loadkit.payloads import sizes
+from loadkit.payloads.spec import SizedSpec, StampForm
+
+
+class Constant(SizedSpec):
+    """The letter x, `size` times, under the stamp."""
+
+    stamp_form: ClassVar[StampForm] = "binary"
+    smallest: ClassVar[int] = stamp.SIZE
+    kind: Literal["constant"] = "constant"
+
+    def build(self, seed: int) -> ConstantPayload:
+        """Return what makes the values."""
+        return ConstantPayload(self, seed)
+
+
+@dataclass(frozen=True, slots=True)
+class ConstantPayload:
+    """Constant values."""
+
+    spec: Constant
+    seed: int
+
+    @property
+    def stamp_form(self) -> StampForm:
+        """In front of the value."""
+        return "binary"
+
+    @property
+    def smallest(self) -> int:
+        """A stamp."""
+        return stamp.SIZE
+
+    def values(self, numbers: NDArray[np.int64], stamps: stamp.Stamps | None) -> Blobs:
+        """Return the values of the class's messages `numbers`."""
+        drawn = self.spec.size.draw(self.seed, numbers)
+        ends = np.cumsum(drawn)
+        data = np.full(int(ends[-1]) if len(ends) else 0, ord("x"), np.uint8)
+        offsets = np.concatenate((np.zeros(1, np.int64), ends))
+        if stamps is not None and len(numbers):
+            self.spec.check_stamp("value")
+            cells(data, stamp.SIZE)[offsets[:-1]] = stamp.as_bytes(stamps).view(f"V{stamp.SIZE}").ravel()
+        return Blobs(data, offsets, sizes.spread(self.spec.size))
+
+
+SPEC = Constant
+
+
+def constant(size: sizes.Sizes | int | str = "1KiB") -> Constant:
+    """Return values of `size` that are all the same but for the stamp."""
+    return Constant.model_validate({"size": size})

@@ -1,0 +1,115 @@
+"""The stamp that makes a message accountable: who sent it, as which number, and when it was due.
+
+24 bytes in front of a binary value; the same bytes as 48 hexadecimal characters in the first field of a
+JSON value, `{"loadkit":"<48 hex>",`, so that it stays JSON; or the 24 bytes as a header.
+Everything here works on whole batches: 10 to 50 ns a message.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import repeat
+from operator import itemgetter
+from typing import Any, Final, Literal, TypeAlias, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+Form: TypeAlias = Literal["binary", "json"]
+Stamps: TypeAlias = NDArray[np.void]
+
+STAMP: Final = np.dtype([("run", "<u4"), ("producer", "<u4"), ("seq", "<u8"), ("intended", "<i8")])
+SIZE: Final = STAMP.itemsize
+"""Bytes of a stamp."""
+JSON_HEAD: Final = b'{"loadkit":"'
+JSON_TAIL: Final = b'",'
+HEX_AT: Final = slice(len(JSON_HEAD), len(JSON_HEAD) + 2 * SIZE)
+"""Where the hexadecimal characters stand in a JSON value."""
+JSON_SIZE: Final = HEX_AT.stop + len(JSON_TAIL)
+"""Bytes of a JSON value up to and including the comma after the stamp."""
+
+_PAIRS = np.frombuffer(bytes(range(256)).hex().encode(), "<u2").copy()
+"""The two characters of each byte, as one uint16."""
+_QUADS = np.frombuffer(np.arange(1 << 16).astype("<u2").tobytes().hex().encode(), "<u4").copy()
+"""The four characters of each two bytes, as one uint32."""
+_BAD = 256
+_BYTES = np.full(1 << 16, _BAD, np.uint16)
+_BYTES[_PAIRS] = np.arange(256)
+
+
+def stamps(run: int, producer: int, first_seq: int, intended_ns: NDArray[np.int64]) -> Stamps:
+    """Return stamps of consecutive messages, the first of them number `first_seq` of `producer`."""
+    made = np.empty(len(intended_ns), STAMP)
+    made["run"], made["producer"], made["intended"] = run, producer, intended_ns
+    made["seq"] = np.arange(first_seq, first_seq + len(intended_ns), dtype=np.uint64)
+    return made
+
+
+def as_bytes(made: Stamps) -> NDArray[np.uint8]:
+    """Return the n x 24 bytes of n stamps, without copying."""
+    return np.ascontiguousarray(made).view(np.uint8).reshape(len(made), SIZE)
+
+
+def as_hex(made: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return the n x 2k lowercase hexadecimal characters of n x k bytes, k even."""
+    n, k = made.shape
+    words = np.ascontiguousarray(made).reshape(-1).view("<u2")
+    return _QUADS.take(words, mode="wrap").view(np.uint8).reshape(n, 2 * k)
+
+
+def from_hex(characters: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+    """Return the n x k bytes of n x 2k lowercase hexadecimal characters, and which rows are such characters."""
+    found = _BYTES.take(np.ascontiguousarray(characters).view("<u2"), mode="wrap")
+    return found.astype(np.uint8), (found < _BAD).all(axis=1)
+
+
+def decode(values: Sequence[bytes]) -> Stamps:
+    """Return the stamps in front of `values`, each at least 24 bytes (header stamps: exactly 24).
+
+    Raises ValueError when one is shorter; use `read` for values that may be foreign.
+    """
+    sizes = np.fromiter(map(len, values), np.int64, len(values))
+    if len(sizes) and sizes.min() < SIZE:
+        raise ValueError(f"a stamp has {SIZE} bytes; a value has {sizes.min()}")
+    return _view(_heads(values, sizes, SIZE))
+
+
+def read(values: Sequence[bytes | None], form: Form) -> tuple[Stamps, NDArray[np.bool_]]:
+    """Return the stamp of each value, and which values have one; a stamp that is not there is all zeros.
+
+    A binary value has one if it is long enough: tell foreign ones by `run`.
+    """
+    held = cast(Sequence[bytes], values)
+    try:
+        sizes = np.fromiter(map(len, held), np.int64, len(held))
+    except TypeError:  # tombstones have no value
+        return read([value or b"" for value in values], form)
+    if form == "binary":
+        raw, valid = _heads(held, sizes, SIZE), sizes >= SIZE
+    else:
+        raw, valid = _unhex(_heads(held, sizes, JSON_SIZE))
+    if not valid.all():
+        raw = np.where(valid[:, None], raw, np.uint8(0))
+    return _view(raw), valid
+
+
+def _unhex(heads: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+    raw, valid = from_hex(heads[:, HEX_AT])
+    valid &= (heads[:, : HEX_AT.start] == np.frombuffer(JSON_HEAD, np.uint8)).all(axis=1)
+    valid &= (heads[:, HEX_AT.stop :] == np.frombuffer(JSON_TAIL, np.uint8)).all(axis=1)
+    return raw, valid
+
+
+def _heads(values: Sequence[bytes], sizes: NDArray[np.int64], size: int) -> NDArray[np.uint8]:
+    """Return the first `size` bytes of each value, shorter ones filled up with zeros, as n x size."""
+    n = len(values)
+    if n and sizes[0] <= 4 * size and (sizes == sizes[0]).all() and sizes[0] >= size:
+        return np.frombuffer(b"".join(values), np.uint8).reshape(n, -1)[:, :size]
+    heads: Any = map(itemgetter(slice(size)), values)
+    if n and sizes.min() < size:
+        heads = map(bytes.ljust, heads, repeat(size), repeat(b"\0"))
+    return np.frombuffer(b"".join(heads), np.uint8).reshape(n, size)
+
+
+def _view(raw: NDArray[np.uint8]) -> Stamps:
+    return np.ascontiguousarray(raw).reshape(-1).view(STAMP)
