@@ -67,10 +67,15 @@ class SimulatedSpec:
 
     def __post_init__(self) -> None:
         """Raise ValueError for values that make no model."""
-        if not min(self.service_rate, self.byte_rate, self.generator_rate, self.servers) > 0:
-            raise ValueError("rates and servers must be above 0")
-        if min(self.errors, self.lose, self.duplicate) < 0 or self.errors + self.lose + self.duplicate > 1:
-            raise ValueError("errors, lose and duplicate are shares from 0 to 1 and together at most 1")
+        if not (min(self.service_rate, self.byte_rate, self.generator_rate) > 0 and self.servers >= 1):
+            raise ValueError("rates must be above 0, servers 1 or more")
+        shares = (self.errors, self.lose, self.duplicate)
+        if not (all(0 <= share <= 1 for share in shares) and sum(shares) <= 1 + 1e-9):
+            raise ValueError("errors, lose and duplicate are shares from 0 to 1, together at most 1")
+        if not all(0 <= x < math.inf for x in (self.request_overhead, self.replication, self.network, self.fetch)):
+            raise ValueError("times must be finite, 0 or more")
+        if not (0 <= self.noise < math.inf and self.seed >= 0):
+            raise ValueError("noise and seed must be finite, 0 or more")
         if self.service not in ("deterministic", "exponential"):
             raise ValueError(f"service is 'deterministic' or 'exponential', not {self.service!r}")
         # The horizon of a full buffer moves by one round trip a step: without a network it would stand still.
@@ -98,9 +103,9 @@ class SimulatedSpec:
             raise TargetFileError(f"{text!r}: {error}") from None
 
 
-def service_time(spec: SimulatedSpec, messages: Any, wire: Any) -> Any:
-    """Return the mean seconds that a batch of so many messages and bytes on the wire is served; takes arrays too."""
-    return spec.request_overhead + np.maximum(messages / spec.service_rate, wire / spec.byte_rate)
+def service_time(spec: SimulatedSpec, messages: Ints, wire: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    """Return the mean seconds (1 ns at least) that a batch of so many messages and bytes on the wire is served."""
+    return np.maximum(spec.request_overhead + np.maximum(messages / spec.service_rate, wire / spec.byte_rate), 1e-9)
 
 
 def fates(spec: SimulatedSpec, number: Ints) -> npt.NDArray[np.int8]:

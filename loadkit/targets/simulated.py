@@ -74,6 +74,11 @@ class SimProducer:
     compression_ratio: float = 1.0
     topic: int = 0
 
+    def __post_init__(self) -> None:
+        """Raise ValueError for settings that no client has."""
+        if not (self.linger_s >= 0 and self.batch_bytes >= 0 and self.partitions >= 1 and self.compression_ratio > 0):
+            raise ValueError(f"these are no producer's settings: {self}")
+
 
 @dataclass(frozen=True, slots=True)
 class SimGroup:
@@ -83,6 +88,11 @@ class SimGroup:
     consumers: int
     process_time: float = 0.0
     start_s: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for a group without consumers or one that works backwards."""
+        if self.consumers < 1 or not self.process_time >= 0:
+            raise ValueError(f"this is no consumer group: {self}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,8 +184,8 @@ def capacity_at(spec: SimulatedSpec, producer: SimProducer, size: int, rate: flo
 
 
 def _rate_of(spec: SimulatedSpec, producer: SimProducer, size: int, messages: int) -> float:
-    wire = messages * size / producer.compression_ratio
-    return spec.servers * messages / float(service_time(spec, messages, wire))
+    wire = np.array([messages * size / producer.compression_ratio])
+    return spec.servers * messages / float(service_time(spec, np.array([messages]), wire)[0])
 
 
 @dataclass
