@@ -1,0 +1,71 @@
+"""Lock files: which jars make up a version of Kafka, each with its sha256. Arithmetic only.
+
+One jar a line, as `sha256sum` would write it: the hash, two spaces, `group:artifact:version[:classifier]`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from loadkit.errors import UsageError
+
+_LINE = re.compile(r"^([0-9a-f]{64})  ([\w.\-]+):([\w.\-]+):([\w.\-+]+)(?::([\w.\-]+))?$")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Jar:
+    """One locked jar; `sha256` is empty for one that was never fetched."""
+
+    group: str
+    name: str
+    version: str
+    classifier: str = ""
+    sha256: str = ""
+
+    def __str__(self) -> str:
+        """Return `group:artifact:version[:classifier]`."""
+        return ":".join(filter(None, (self.group, self.name, self.version, self.classifier)))
+
+    @property
+    def file(self) -> str:
+        """Return the path below the cache's folder of jars."""
+        return f"{self.group}/{'-'.join(filter(None, (self.name, self.version, self.classifier)))}.jar"
+
+
+def parse(text: str, source: str) -> list[Jar]:
+    """Return the jars of a lock file in its order, which is the order of the class path.
+
+    Raises UsageError naming `source` and the line that is not understood.
+    """
+    jars = []
+    for number, line in enumerate(text.splitlines(), 1):
+        if not line.strip() or line.startswith("#"):
+            continue
+        match = _LINE.match(line)
+        if match is None:
+            raise UsageError(f"{source}, line {number}: {line!r} is not '<sha256>  group:artifact:version'")
+        sha256, group, name, version, classifier = match.groups()
+        jars.append(Jar(group, name, version, classifier or "", sha256))
+    return jars
+
+
+def render(jars: Sequence[Jar], title: str) -> str:
+    """Return the text of a lock file, the inverse of `parse`."""
+    return "".join([f"# {title}\n", *(f"{jar.sha256}  {jar}\n" for jar in jars)])
+
+
+def with_logging(jars: Iterable[Jar]) -> list[Jar]:
+    """Return `jars`, sorted, with the one that binds Kafka's slf4j to its logging library.
+
+    Kafka's own download adds it and its POMs do not; without it a broker logs nothing at all. Before 4.0 the POMs
+    name slf4j-log4j12, which is published as a mere pointer to slf4j-reload4j.
+    """
+    kept = [jar for jar in jars if jar.name != "slf4j-log4j12"]
+    versions = {jar.name: jar.version for jar in kept}
+    if "log4j-core" in versions:
+        binding = Jar("org.apache.logging.log4j", "log4j-slf4j-impl", versions["log4j-core"])
+    else:
+        binding = Jar("org.slf4j", "slf4j-reload4j", versions.get("slf4j-api", "1.7.36"))
+    return sorted({*kept, binding})
