@@ -4,7 +4,7 @@
 the load open-loop: whatever the cluster does, message i was due at `intended(i)`.
 
 A steady rate is exact rational arithmetic. A changing one inverts the integral of its rate in floats; the
-rounded result is what counts, and `due` corrects its estimate by it, so the two agree by construction.
+rounded result is what counts, and wherever rounding could matter `due` corrects its estimate by it.
 A message that falls on the edge of a stretch of rate 0 is due when that stretch ends.
 """
 
@@ -79,7 +79,7 @@ class Even:
         return made
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Shaped:
     """Message i is due when the integral of a piecewise-linear rate reaches i, to the nearest nanosecond.
 
@@ -98,6 +98,8 @@ class Shaped:
     """When everything starts again; NEVER where it does not."""
     lap: float
     """Messages in a lap; inf where there is none."""
+    slack: float
+    """Messages in two nanoseconds of the highest rate: how near a whole number `due` must look twice."""
     columns: tuple[_Floats, _Floats, _Floats, _Floats, Instants, Instants]
     """The stretches as arrays."""
 
@@ -110,8 +112,11 @@ class Shaped:
         count, rate, _, twice, start, _ = self.stretches[k]
         t = (local - start) / 1e9 if start < NEVER else 0.0
         x = count + t * (rate + twice * t / 4) if t else count
-        guess = int(x + laps * self.lap if laps else x)
-        at = self._at
+        if laps:
+            x += laps * self.lap
+        guess, slack, at = int(x), self.slack + x * 1e-12, self._at
+        if slack < x - guess < 1.0 - slack:
+            return guess + 1  # rounding cannot have moved message `guess` past t, nor the next one before it
         while guess and at(guess - 1) > elapsed_ns:
             guess -= 1
         while at(guess) <= elapsed_ns:
@@ -157,14 +162,13 @@ class Shaped:
         if self.lap_ns != NEVER:
             laps = int(x / self.lap)
             shift, x = laps * self.lap_ns, x - laps * self.lap
-            if x < 0.0:
-                x = 0.0
+            x = max(x, 0.0)
         count, rate, square, twice, start, end = self.stretches[bisect_right(self.counts, x) - 1]
         x -= count
         under = twice * x + square
         under = rate + math.sqrt(under) if under > 0.0 else rate
         made = start + int(2.0 * x / under * 1e9 + 0.5) if under else start
-        return shift + (made if made < end else end)
+        return shift + min(made, end)
 
 
 def shaped(knots: Knots, repeats_every: float | None = None) -> Shaped:
@@ -195,7 +199,8 @@ def _shaped(starts: list[int], rows: list[_Stretch], lap_ns: int, lap: float) ->
     counts, rates, squares, twice = (np.array([row[i] for row in rows]) for i in range(4))
     begin, end = (np.array([row[i] for row in rows], np.int64) for i in (4, 5))
     columns = (counts, rates, squares, twice, begin, end)
-    return Shaped(tuple(starts), tuple(row[0] for row in rows), tuple(rows), lap_ns, lap, columns)
+    slack = 2e-9 * max((row[1] for row in rows if row[1] < math.inf), default=0.0) + 1e-12
+    return Shaped(tuple(starts), tuple(row[0] for row in rows), tuple(rows), lap_ns, lap, slack, columns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,7 +236,7 @@ class Shifted:
         return np.minimum(self.pacer.intended(first, n, step), NEVER - self.offset_ns) + self.offset_ns
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Poisson:
     """Arrivals at random, independent of each other: the share `1 / stride` of a shaped rate.
 

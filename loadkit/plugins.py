@@ -94,7 +94,7 @@ def _called(find: Callable[[str], type[Spec]], text: str) -> dict[str, Any]:
         if isinstance(call, ast.Name):
             return {"kind": call.id}
         if not (isinstance(call, ast.Call) and isinstance(call.func, ast.Name)):
-            raise ValueError
+            raise SyntaxError
         values = [ast.literal_eval(argument) for argument in call.args]
         named = {str(word.arg): ast.literal_eval(word.value) for word in call.keywords}
     except (ValueError, SyntaxError):
@@ -113,4 +113,5 @@ def _sentence(item: dict[str, Any], spec: type[Spec]) -> str:
     place = ".".join(str(part) for part in item["loc"])
     if item["type"] == "extra_forbidden":
         return f"{place}: no such field{nearest(place, spec.model_fields)}"
-    return f"{place}: {item['msg'].removeprefix('Value error, ')}" if place else str(item["msg"])
+    message = str(item["msg"]).removeprefix("Value error, ")
+    return f"{place}: {message}" if place else message

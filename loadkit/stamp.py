@@ -15,6 +15,8 @@ from typing import Any, Final, Literal, TypeAlias, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from loadkit.blobs import cells
+
 Form: TypeAlias = Literal["binary", "json"]
 Stamps: TypeAlias = NDArray[np.void]
 
@@ -59,8 +61,10 @@ def as_hex(made: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 def from_hex(characters: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
     """Return the n x k bytes of n x 2k lowercase hexadecimal characters, and which rows are such characters."""
-    found = _BYTES.take(np.ascontiguousarray(characters).view("<u2"), mode="wrap")
-    return found.astype(np.uint8), (found < _BAD).all(axis=1)
+    n, k = characters.shape
+    found = _BYTES.take(np.ascontiguousarray(characters).reshape(-1).view("<u2"), mode="wrap").reshape(n, k // 2)
+    valid = np.ones(n, np.bool_) if found.max(initial=0) < _BAD else np.all(found < _BAD, axis=1)
+    return found.astype(np.uint8), valid
 
 
 def decode(values: Sequence[bytes]) -> Stamps:
@@ -94,21 +98,31 @@ def read(values: Sequence[bytes | None], form: Form) -> tuple[Stamps, NDArray[np
 
 
 def _unhex(heads: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-    raw, valid = from_hex(heads[:, HEX_AT])
-    valid &= (heads[:, : HEX_AT.start] == np.frombuffer(JSON_HEAD, np.uint8)).all(axis=1)
-    valid &= (heads[:, HEX_AT.stop :] == np.frombuffer(JSON_TAIL, np.uint8)).all(axis=1)
+    raw, valid = from_hex(_columns(heads, HEX_AT.start, HEX_AT.stop))
+    for start, wanted, words in ((0, JSON_HEAD, "<u4"), (HEX_AT.stop, JSON_TAIL, "<u2")):
+        same = _columns(heads, start, start + len(wanted)).view(words) == np.frombuffer(wanted, words)
+        if not same.all():
+            valid &= np.all(same, axis=1)
     return raw, valid
 
 
 def _heads(values: Sequence[bytes], sizes: NDArray[np.int64], size: int) -> NDArray[np.uint8]:
     """Return the first `size` bytes of each value, shorter ones filled up with zeros, as n x size."""
     n = len(values)
-    if n and sizes[0] <= 4 * size and (sizes == sizes[0]).all() and sizes[0] >= size:
-        return np.frombuffer(b"".join(values), np.uint8).reshape(n, -1)[:, :size]
+    least, most = (int(sizes.min()), int(sizes.max())) if n else (0, 0)
+    if size <= least == most <= 16 * size:
+        return _columns(np.frombuffer(b"".join(values), np.uint8).reshape(n, least), 0, size)
     heads: Any = map(itemgetter(slice(size)), values)
-    if n and sizes.min() < size:
+    if least < size:
         heads = map(bytes.ljust, heads, repeat(size), repeat(b"\0"))
     return np.frombuffer(b"".join(heads), np.uint8).reshape(n, size)
+
+
+def _columns(rows: NDArray[np.uint8], start: int, stop: int) -> NDArray[np.uint8]:
+    """Return columns of contiguous `rows` as a contiguous copy, by one memcpy a row."""
+    if not len(rows):
+        return np.empty((0, stop - start), np.uint8)
+    return cells(rows, stop - start, rows.shape[1], start).copy().view(np.uint8).reshape(len(rows), stop - start)
 
 
 def _view(raw: NDArray[np.uint8]) -> Stamps:

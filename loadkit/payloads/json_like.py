@@ -41,9 +41,10 @@ _TOKEN_COST = 0.88
 class JsonLike(SizedSpec):
     """Order-like JSON documents, each of exactly its size.
 
-    A batch of 64 KiB compresses to `1 - compressibility` of its size, within 0.08 for compressibility from
-    0.2 to 0.9 and values of 1 KiB and more (zlib, level 1). Text that is almost random still has 6.5 bits a
-    character, so below 0.2 an entropy coder does better than declared; at 100 B the stamp takes a third.
+    A batch of 64 KiB compresses to `1 - compressibility` of its size, within 0.1 for compressibility from 0.3
+    to 0.9 and values of 1 KiB and more: zlib and zstd come out a little smaller, lz4 and snappy a little larger.
+    Printable text has at most 6.5 bits a character, so below 0.2 entropy coders stay near 0.8. Below 200 B
+    stamp and field names take most of a value, which then compresses to 0.1 ... 0.3 whatever is declared.
     """
 
     stamp_form: ClassVar[StampForm] = "json"
@@ -62,7 +63,10 @@ class JsonLike(SizedSpec):
         """Return what makes the values."""
         largest = self.size.range()[1]
         tokens = pool(seed, max(1, int(_plan(np.array([largest]), self.compressibility).token[0])), _LETTERS)
-        return JsonPayload(self, seed, tokens, _catalogue(seed, largest // _ITEM), sizes.spread(self.size))
+        size = sizes.spread(self.size)
+        plan = _plan(np.array([size or largest]), self.compressibility)
+        parts = (int(plan.token[0]), int(plan.items[0]), int(plan.note[0]))
+        return JsonPayload(self, seed, tokens, _catalogue(seed, largest // _ITEM), size, parts)
 
 
 class _Plan(NamedTuple):
@@ -92,6 +96,8 @@ class JsonPayload:
     tokens: Pool
     catalogue: bytes
     size: int | None
+    parts: tuple[int, int, int]
+    """Bytes of token, items and note where there is one size."""
 
     @property
     def stamp_form(self) -> StampForm:
@@ -108,10 +114,9 @@ class JsonPayload:
         return self._mixed(numbers, stamps) if self.size is None else self._equal(numbers, stamps, self.size)
 
     def _equal(self, numbers: NDArray[np.int64], stamps: stamp.Stamps | None, size: int) -> Blobs:
-        token, items, note = (int(part[0]) for part in _plan(np.array([size]), self.spec.compressibility))
-        frame = _frame(token, items, note)
+        token, items, note = self.parts
         rows = np.empty((len(numbers), size), np.uint8)
-        cells(rows, size, size)[:] = np.void(frame)
+        cells(rows, size, size)[:] = np.void(_frame(token, items, note))
         at = stamp.JSON_SIZE
         if token:
             at += len(_TOKEN)

@@ -32,12 +32,12 @@ class Pool:
         """Return where in the pool the slice of each message begins; at least `stride` bytes follow."""
         span = len(self.data) - self.stride
         steps = span // self.stride
-        laps = numbers // steps
-        starts = numbers - laps * steps
-        starts *= self.stride
-        if len(laps) and (laps == laps[0]).all():
-            starts += hashing.one(self.seed, int(laps[0]), hashing.Stream.LAP) % span
+        if len(numbers) and int(numbers.min()) // steps == (lap := int(numbers.max()) // steps):
+            starts = (numbers - lap * steps) * self.stride
+            starts += hashing.one(self.seed, lap, hashing.Stream.LAP) % span
         else:
+            laps = numbers // steps
+            starts = (numbers - laps * steps) * self.stride
             starts += (hashing.mix(self.seed, laps, hashing.Stream.LAP) % np.uint64(span)).astype(np.int64)
         starts -= span * (starts >= span)
         return starts

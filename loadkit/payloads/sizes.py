@@ -100,7 +100,8 @@ class Lognormal(Sizes):
         """Return the size of each of the messages `numbers`, by the inverse of the normal distribution."""
         u = hashing.uniform(seed, numbers, hashing.Stream.SIZE) + 2.0**-54
         sizes = self.median * np.exp(self.sigma * ndtri(u))
-        return np.rint(np.clip(sizes, self.min, self.max)).astype(np.int64)
+        cut: NDArray[np.float64] = np.rint(np.clip(sizes, self.min, self.max))
+        return cut.astype(np.int64)
 
     def range(self) -> tuple[int, int]:
         """Return `min` and `max`, or the median twice without spread."""
@@ -133,7 +134,8 @@ class Choice(Sizes):
         """Return the size of each of the messages `numbers`."""
         bounds = np.cumsum(list(self.weights.values()))
         at = hashing.uniform(seed, numbers, hashing.Stream.SIZE) * bounds[-1]
-        return np.array(list(self.weights))[bounds[:-1].searchsorted(at, "right")]
+        drawn: NDArray[np.int64] = np.array(list(self.weights))[bounds[:-1].searchsorted(at, "right")]
+        return drawn
 
     def range(self) -> tuple[int, int]:
         """Return the smallest and the largest size with a weight."""
