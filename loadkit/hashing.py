@@ -38,7 +38,7 @@ def mix(seed: int, numbers: NDArray[Any], stream: int = 0) -> NDArray[np.uint64]
     z = numbers.astype(np.uint64)  # a copy, so the steps below may work in place
     z += np.uint64(1)
     z *= np.uint64(_GAMMA)
-    z += np.uint64(_scalar(_scalar(seed & _MASK) + stream & _MASK))
+    z += np.uint64(_key(seed, stream))
     return _finish(z)
 
 
@@ -60,7 +60,11 @@ def below(n: int, seed: int, numbers: NDArray[Any], stream: int = 0) -> NDArray[
 
 def one(seed: int, number: int, stream: int = 0) -> int:
     """Return what `mix` gives for a single number, without an array."""
-    return _scalar((_scalar(seed & _MASK) + stream + number * _GAMMA) & _MASK)
+    return _scalar((_key(seed, stream) + number * _GAMMA) & _MASK)
+
+
+def _key(seed: int, stream: int) -> int:
+    return _scalar(_scalar(seed & _MASK) + stream & _MASK)
 
 
 def _finish(z: NDArray[np.uint64]) -> NDArray[np.uint64]:

@@ -71,9 +71,9 @@ def read(find: Callable[[str], type[Spec]], value: object) -> Any:
     if not isinstance(value, Mapping):
         return value
     fields = {str(key): item for key, item in value.items()}
-    if not isinstance(fields.get("kind"), str):
+    if "kind" not in fields:
         raise ValueError("a mapping needs 'kind', the name of what it declares")
-    spec = find(fields["kind"])
+    spec = find(str(fields["kind"]))
     try:
         return spec.model_validate(fields)
     except ValidationError as error:
@@ -90,19 +90,20 @@ def _own(group: str) -> dict[str, type[Spec]]:
 def _called(find: Callable[[str], type[Spec]], text: str) -> dict[str, Any]:
     """Return the fields of `name` or `name(1, field=2)`; positions follow the order of the fields."""
     try:
-        call = ast.parse(text.strip(), mode="eval").body
-        if isinstance(call, ast.Name):
-            return {"kind": call.id}
-        if not (isinstance(call, ast.Call) and isinstance(call.func, ast.Name)):
-            raise SyntaxError
-        values = [ast.literal_eval(argument) for argument in call.args]
-        named = {str(word.arg): ast.literal_eval(word.value) for word in call.keywords}
+        match ast.parse(text.strip(), mode="eval").body:
+            case ast.Name(id=name):
+                return {"kind": name}
+            case ast.Call(func=ast.Name(id=name), args=arguments, keywords=words):
+                values = [ast.literal_eval(argument) for argument in arguments]
+                named = {str(word.arg): ast.literal_eval(word.value) for word in words}
+            case _:
+                raise SyntaxError
     except (ValueError, SyntaxError):
         raise ValueError(f"{text!r} is neither a name nor a call like name(field=1)") from None
-    fields = [field for field in find(call.func.id).model_fields if field != "kind"]
+    fields = [field for field in find(name).model_fields if field != "kind"]
     if len(values) > len(fields):
-        raise ValueError(f"{call.func.id} takes at most {len(fields)} values: {', '.join(fields)}")
-    return {"kind": call.func.id} | dict(zip(fields, values, strict=False)) | named
+        raise ValueError(f"{name} takes at most {len(fields)} values: {', '.join(fields)}")
+    return {"kind": name} | dict(zip(fields, values, strict=False)) | named
 
 
 def _plain(error: ValidationError, spec: type[Spec]) -> str:

@@ -32,10 +32,9 @@ def _level(value: Any) -> float | str:
         except ValueError:
             parse_rate(text)
             return text
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise ValueError(f"{value!r} is not a level: write a multiple of the rate like 1.5 or a rate like '5k/s'")
-    if not 0 <= value < math.inf:
-        raise ValueError(f"{value!r} is not a level: it must be a finite number, 0 or more")
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not number or not 0 <= value < math.inf:
+        raise ValueError(f"{value!r} is not a level: write a multiple of the rate like 1.5, or a rate like '5k/s'")
     return float(value)
 
 

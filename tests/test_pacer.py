@@ -25,7 +25,7 @@ moments = st.floats(0, 3600)
 @st.composite
 def any_shapes(draw: st.DrawFn) -> shapes.Shape:
     """Return a shape of any kind."""
-    return draw(
+    shape: shapes.Shape = draw(
         st.one_of(
             st.builds(shapes.ramp, levels, levels, st.floats(0.001, 3600)),
             st.builds(shapes.steps, st.lists(levels, min_size=1, max_size=5), st.floats(0.001, 600)),
@@ -35,6 +35,7 @@ def any_shapes(draw: st.DrawFn) -> shapes.Shape:
             st.just(shapes.constant()),
         )
     )
+    return shape
 
 
 def at(schedule: Pacer, message: int) -> int:
@@ -247,7 +248,9 @@ def test_a_total_is_reached_at_the_least_duration(classes: list[tuple[float, sha
     assert duration == 0 or sum(each.due(duration - 2) for each in pacers) < total
     shares = quotas(pacers, total)
     assert sum(shares) == total
-    assert all(each.due(duration - 2) <= share <= each.due(duration - 1) for each, share in zip(pacers, shares, strict=True))
+    assert all(
+        each.due(duration - 2) <= share <= each.due(duration - 1) for each, share in zip(pacers, shares, strict=True)
+    )
 
 
 def test_ties_go_to_the_earlier_class() -> None:

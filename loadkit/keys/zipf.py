@@ -59,22 +59,21 @@ def alias_table(weights: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDAr
     The sweep of Huebschle-Schneider and Sanders (Parallel weighted random sampling, ESA 2019) in prefix sums:
     light columns are filled up in order by the heavy ones in order. With D the sum of what the light columns
     lack and E the sum of what the heavy ones have to spare, light column i is filled by the first heavy one
-    whose E is above the D before i; heavy column j is used up by the first light i whose D is above its E,
+    whose E reaches the D before i; heavy column j is used up by the first light i whose D is above its E,
     keeps 1 + E - D for itself and is filled up by heavy column j + 1.
     """
     share = weights * (len(weights) / weights.sum())
+    share[share.argmax()] = max(share.max(), 1.0)  # rounding must not leave all of them light
     light, heavy = np.flatnonzero(share < 1.0), np.flatnonzero(share >= 1.0)
     stay, alias = share.copy(), np.arange(len(weights), dtype=np.int32)
     lack, spare = np.cumsum(1.0 - share[light]), np.cumsum(share[heavy] - 1.0)
-    filler = spare.searchsorted(lack - (1.0 - share[light]), "right")
+    filler = spare.searchsorted(np.concatenate(([0.0], lack))[:-1], "left")
     alias[light] = heavy[np.minimum(filler, len(heavy) - 1)]
-    user = lack.searchsorted(spare, "right")
-    ends = user < len(light)  # the last heavy columns are never used up but by rounding
-    ends[-1:] = False
-    rest = 1.0 + spare[ends] - lack[user[ends]]
+    user = lack.searchsorted(spare[:-1], "right")
+    used = np.flatnonzero(user < len(light))  # what is never used up, but by rounding, keeps its column
     stay[heavy] = 1.0
-    stay[heavy[ends]] = rest
-    alias[heavy[:-1][ends[:-1]]] = heavy[1:][ends[:-1]]
+    stay[heavy[used]] = 1.0 + spare[used] - lack[user[used]]
+    alias[heavy[used]] = heavy[used + 1]
     return np.clip(stay, 0.0, 1.0), alias
 
 

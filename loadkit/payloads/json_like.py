@@ -27,14 +27,17 @@ _TOKEN, _ITEMS, _NOTE, _END = b'"token":"', b'"items":[', b'"note":"', b'"}'
 _ITEM = 64
 _STARTS = 4096
 """Places in the catalogue's list where a document's items may begin: as many different documents."""
-_WORDS = b"Please leave the parcel with a neighbour or at the back door, and ring twice. Thank you for the quick delivery. " * 2
+_WORDS = (
+    b"Please leave the parcel with a neighbour or at the back door, and ring twice. Thank you for the quick delivery. "
+    * 2
+)
 _SMALLEST = stamp.JSON_SIZE + len(_NOTE) + len(_END)
 
 _FIXED_COST = 34
 """Bytes that stamp, field names and note take after compression."""
 _ITEM_COST = 0.05
 """Compressed bytes per byte of the items."""
-_TOKEN_COST = 0.88
+_TOKEN_COST = 0.9
 """Compressed bytes per byte of the token: 0.81 with an entropy coder (zlib, zstd), 1 without (lz4, snappy)."""
 
 
@@ -56,7 +59,9 @@ class JsonLike(SizedSpec):
     def _takes_the_frame(self) -> JsonLike:
         least = self.size.range()[0]
         if least < _SMALLEST:
-            raise ValueError(f"size: {format_size(least)} is too small for a JSON document: the smallest is {_SMALLEST} B")
+            raise ValueError(
+                f"size: {format_size(least)} is too small for a JSON document: the smallest is {_SMALLEST} B"
+            )
         return self
 
     def build(self, seed: int) -> JsonPayload:

@@ -15,7 +15,7 @@ from loadkit.payloads import sizes
 from loadkit.payloads.pool import Pool, pool
 from loadkit.payloads.spec import SizedSpec, StampForm
 
-_STAMP_COST = 13
+_STAMP_COST = 10
 """Bytes a stamp takes after compression: its upper bytes are those of the stamp before."""
 _RUN_COST = 4
 """Bytes the compressible end takes."""

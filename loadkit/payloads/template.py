@@ -103,7 +103,9 @@ def _column(hole: str) -> Column:
         return _one_of(given.split(","))
     if name not in _KNOWN:
         raise _PlaceholderError(f"unknown placeholder {hole!r}{nearest(name, _KNOWN)}: use one of {', '.join(_KNOWN)}")
-    raise _PlaceholderError(f"{hole!r} is not a placeholder: write ${{seq}}, ${{uuid}}, ${{int:1:100}} or ${{choice:a,b}}")
+    raise _PlaceholderError(
+        f"{hole!r} is not a placeholder: write ${{seq}}, ${{uuid}}, ${{int:1:100}} or ${{choice:a,b}}"
+    )
 
 
 def _seq(seed: int, stream: int, numbers: Numbers) -> Iterable[str]:
@@ -115,7 +117,7 @@ def _uuid(seed: int, stream: int, numbers: Numbers) -> Iterable[str]:
     low = hashing.mix(seed, 2 * numbers + 1, stream) & np.uint64((1 << 62) - 1) | np.uint64(1 << 63)
     whole = np.stack((high, low), axis=1).astype(">u8").tobytes().hex()
     for i in range(0, len(whole), 32):
-        yield f"{whole[i:i+8]}-{whole[i+8:i+12]}-{whole[i+12:i+16]}-{whole[i+16:i+20]}-{whole[i+20:i+32]}"
+        yield f"{whole[i : i + 8]}-{whole[i + 8 : i + 12]}-{whole[i + 12 : i + 16]}-{whole[i + 16 : i + 20]}-{whole[i + 20 : i + 32]}"
 
 
 def _between(hole: str, low: int, high: int) -> Column:
