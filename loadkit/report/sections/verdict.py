@@ -1,0 +1,67 @@
+"""The answer first: was the load met, how long did messages take, whose limit was it, and what to do next."""
+
+from __future__ import annotations
+
+from loadkit.report import answer
+from loadkit.report.block import Block, Note, Part, Tile, Tiles, Verdict
+from loadkit.report.view import View
+
+TITLE = "Answer"
+ORDER = 0
+
+
+def build(view: View) -> Block | None:
+    """Return the verdict with its evidence, the key figures and every warning with its next step."""
+    stopped = answer.status(view)
+    badges = (answer.LIMITS.get(view.summary.limit, view.summary.limit), *answer.labels(view))
+    said = (stopped, *answer.sentences(view)) if stopped else answer.sentences(view)
+    headline = f"{stopped} {answer.headline(view)}" if stopped else answer.headline(view)
+    sentences = said[1:] if stopped else said
+    parts: list[Part] = [
+        Verdict(headline, sentences, tuple(view.summary.evidence), answer.tone(view), badges),
+        Tiles(tuple(_tiles(view))),
+    ]
+    parts += [
+        Note(warning["text"], warning.get("next", ""), warning.get("code", "")) for warning in view.summary.warnings
+    ]
+    if view.result.torn:
+        parts.append(
+            Note(
+                f"{view.result.torn} torn line of series.jsonl was passed over: the run ended while writing it", tone=""
+            )
+        )
+    return Block(TITLE, tuple(parts))
+
+
+def _tiles(view: View) -> list[Tile]:
+    """Return the key figures; one that is withheld stays, greyed, with its reason."""
+    tiles = []
+    if view.producers:
+        tiles += [
+            _tile(view, "Offered", "offered", "messages due"),
+            _tile(view, "Acknowledged", "throughput", view.shown("bytes")),
+        ]
+        tiles += [_tile(view, f"Latency {p}", f"latency.{p}") for p in ("p50", "p99", "p99.9", "max")]
+        tiles.append(_tile(view, "Send delay p99", "send_delay.p99", "how late the generator was"))
+    if view.consumers:
+        tiles.append(_tile(view, "Received", "consumed", "by all consumer classes"))
+        tiles.append(_tile(view, "End to end p99", "end_to_end.p99"))
+        tiles.append(_tile(view, "Lag, most", "lag.max", "messages"))
+    tiles += [
+        _counted(view, "Lost", "lost"),
+        _counted(view, "Duplicated", "duplicated"),
+        _counted(view, "Reordered", "reordered"),
+    ]
+    return tiles
+
+
+def _tile(view: View, label: str, name: str, detail: str = "") -> Tile:
+    known = view.summary.metrics.get(name) is not None
+    interval = view.interval(name)
+    return Tile(label, view.shown(name), f"95 %: {interval}" if interval else detail, "" if known else view.why(name))
+
+
+def _counted(view: View, label: str, name: str) -> Tile:
+    value = view.summary.metrics.get(name)
+    tone = "" if value is None else "bad" if value else "good"
+    return Tile(label, view.shown(name), "messages", "" if value is not None else view.why(name), tone)

@@ -1,0 +1,66 @@
+"use strict";
+(() => {
+  const dark = JSON.parse(document.getElementById("dark").textContent);
+  const scheme = window.matchMedia("(prefers-color-scheme: dark)");
+  const coarse = window.matchMedia("(pointer: coarse)").matches;
+  const figures = [...document.querySelectorAll("script.figure")].map((source) => ({
+    box: document.getElementById(source.dataset.for),
+    spec: JSON.parse(source.textContent),
+  }));
+  const data = new Set(["x", "y", "text", "customdata"]);
+
+  // Every colour of the light page has one that stands for it on the dark page.
+  const tinted = (value, map) => {
+    if (typeof value === "string") return map[value] ?? value;
+    if (Array.isArray(value)) return value.map((item) => tinted(item, map));
+    if (!value || typeof value !== "object") return value;
+    return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, data.has(key) ? item : tinted(item, map)]));
+  };
+
+  const narrow = () => window.innerWidth < 620;
+
+  const fitted = (layout) => {
+    layout.dragmode = coarse ? false : "zoom";
+    layout.height = narrow() ? 300 : 340;
+    if (narrow()) {
+      layout.margin = { l: 44, r: 6, t: 20, b: 40 };
+      layout.font.size = 11;
+      layout.xaxis.nticks = 5;
+    }
+    return layout;
+  };
+
+  const draw = (isDark) => {
+    if (!window.Plotly) return;
+    for (const { box, spec } of figures) {
+      const made = tinted(spec, isDark ? dark : {});
+      const config = { responsive: true, displaylogo: false, doubleClick: "reset+autosize",
+        modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"], displayModeBar: coarse || "hover" };
+      Plotly.react(box, made.data, fitted(made.layout), config);
+    }
+    document.documentElement.dataset.drawn = isDark ? "dark" : "light";
+  };
+
+  const widths = window.matchMedia("(max-width: 619px)");
+  draw(scheme.matches);
+  scheme.addEventListener("change", () => draw(scheme.matches));
+  widths.addEventListener("change", () => draw(scheme.matches));
+  window.addEventListener("beforeprint", () => draw(false));
+  window.addEventListener("afterprint", () => draw(scheme.matches));
+
+  const copied = async (button) => {
+    const text = button.parentElement.querySelector("code");
+    try {
+      await navigator.clipboard.writeText(text.textContent);
+      button.textContent = "Copied";
+    } catch {
+      const range = document.createRange();
+      range.selectNodeContents(text);
+      window.getSelection().removeAllRanges();
+      window.getSelection().addRange(range);
+      button.textContent = "Selected";
+    }
+    window.setTimeout(() => { button.textContent = "Copy"; }, 2000);
+  };
+  for (const button of document.querySelectorAll("button.copy")) button.addEventListener("click", () => copied(button));
+})();

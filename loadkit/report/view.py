@@ -1,0 +1,151 @@
+"""One trial as the sections see it: its result and summary, cut into named series by the second."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from loadkit import vocabulary
+from loadkit.report.block import Cell
+from loadkit.result import Result, Row, Track, merged
+from loadkit.summary import Summary
+from loadkit.units import format_duration
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """A stretch of the run, in seconds since the schedule began."""
+
+    name: str
+    start: float
+    end: float
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A result, its summary, and the rows of its series by kind and name."""
+
+    result: Result
+    summary: Summary
+    producers: tuple[str, ...]
+    consumers: tuple[str, ...]
+    phases: tuple[Phase, ...]
+    rows: Mapping[str, Mapping[str, list[Row]]] = field(repr=False)
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """What stands in result.json."""
+        return self.result.facts
+
+    @property
+    def span(self) -> tuple[float, float]:
+        """First and last second (exclusive) of which there are rows."""
+        seconds = [row["t"] for row in self.result.rows]
+        return (float(min(seconds)), float(max(seconds)) + 1) if seconds else self.result.measured
+
+    def names(self, kind: str) -> list[str]:
+        """Return the names of one kind of rows, in their natural order."""
+        return sorted(self.rows.get(kind, {}), key=natural)
+
+    def line(self, kind: str, name: str, key: str, how: str = "sum") -> tuple[Floats, Floats]:
+        """Return the seconds and the values of one number; rows of the same second are added (or their maximum taken)."""
+        rows = [row for row in self.rows.get(kind, {}).get(name, ()) if isinstance(row.get(key), (int, float))]
+        return by_second(rows, key, how)
+
+    def all_of(self, kind: str, key: str, how: str = "sum") -> tuple[Floats, Floats]:
+        """Return the seconds and values of one number over all names of a kind."""
+        rows = [row for rows in self.rows.get(kind, {}).values() for row in rows]
+        return by_second([row for row in rows if isinstance(row.get(key), (int, float))], key, how)
+
+    def track(self, series: str, owner: str | None = None, warmup: bool = False) -> Track | None:
+        """Return the merged track of a recorded series, of one class or of all; with the warm-up's if asked."""
+        parts = [
+            track
+            for tag, track in self.result.tracks.items()
+            for phase, _, name in [tag.rpartition(":")]
+            if name.endswith("." + series) and (not phase or warmup) and (owner is None or name == f"{owner}.{series}")
+        ]
+        return merged(series, parts) if parts else None
+
+    def cell(self, name: str) -> Cell:
+        """Return a metric as a table shows it, with the reason when it is withheld."""
+        return Cell(self.shown(name), self.why(name) if self.summary.metrics.get(name) is None else "")
+
+    def shown(self, name: str) -> str:
+        """Return a metric in its unit; "–" when it is withheld."""
+        _, metric = vocabulary.split(name)
+        found = vocabulary.metric(metric)
+        value = self.summary.metrics.get(name)
+        return found.show(value) if found else "–"
+
+    def why(self, name: str) -> str:
+        """Return why a metric is withheld."""
+        return self.summary.withheld.get(name, "nothing of the kind was recorded")
+
+    def interval(self, name: str) -> str:
+        """Return a metric's 95 % interval, or an empty text."""
+        ends = self.summary.intervals.get(name)
+        return f"{format_duration(ends[0])} to {format_duration(ends[1])}" if ends else ""
+
+
+def by_second(rows: list[Row], key: str, how: str) -> tuple[Floats, Floats]:
+    """Return the distinct seconds of rows and the sum (or maximum) of a number in each."""
+    if not rows:
+        return np.zeros(0), np.zeros(0)
+    values = np.array([row[key] for row in rows], float)
+    t, at = np.unique(np.array([row["t"] for row in rows], float), return_inverse=True)
+    if how == "sum":
+        return t, np.bincount(at, values, minlength=len(t))
+    found = np.full(len(t), -np.inf)
+    np.maximum.at(found, at, values)
+    return t, found
+
+
+def natural(text: str) -> list[tuple[int, str]]:
+    """Return a sort key that puts `orders/2` before `orders/10`."""
+    parts: list[tuple[int, str]] = []
+    digits, word = "", ""
+    for char in text + "\0":
+        if char.isdecimal():
+            digits += char
+            continue
+        if digits:
+            parts.append((int(digits), word))
+            digits, word = "", ""
+        word += char
+    return [*parts, (-1, word)]
+
+
+def view_of(result: Result, summary: Summary) -> View:
+    """Return the view of a result."""
+    rows: dict[str, dict[str, list[Row]]] = {}
+    for row in result.rows:
+        rows.setdefault(row["kind"], {}).setdefault(str(row["name"]), []).append(row)
+    classes: Mapping[str, Mapping[str, Any]] = result.facts.get("classes") or {}
+    producers = [name for name, facts in classes.items() if facts.get("role") == "producer"]
+    consumers = [name for name, facts in classes.items() if facts.get("role") == "consumer"]
+    return View(
+        result,
+        summary,
+        tuple(dict.fromkeys([*producers, *rows.get("producer", {})])),
+        tuple(dict.fromkeys([*consumers, *rows.get("consumer", {})])),
+        tuple(_phases(result)),
+        rows,
+    )
+
+
+def _phases(result: Result) -> list[Phase]:
+    """Return the phases as written, or as the rows of a run that died show them."""
+    written = result.facts.get("phases")
+    if written:
+        return [Phase(str(p["name"]), float(p["start"]), float(p["end"])) for p in written]
+    seconds: dict[str, list[float]] = {}
+    for row in result.rows:
+        seconds.setdefault(str(row["phase"]), []).append(row["t"])
+    return [Phase(name, min(found), max(found) + 1.0) for name, found in seconds.items()]
