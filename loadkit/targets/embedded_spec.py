@@ -17,9 +17,9 @@ _TEXT = re.compile(r"^embedded(?::(?P<nodes>[^@?]*))?(?:@(?P<version>[^?]*))?(?:
 _VERSION = re.compile(r"^(\d+)\.(\d+)\.(\d+)$")
 _OLDEST = (3, 6, 0)
 _NODES = (1, 3)
-_HEAP = re.compile(r"^([1-9]\d*)([mg])$", re.I)
+_HEAP = re.compile(r"^([1-9]\d*)([mg])$", re.IGNORECASE)
 _LEAST_HEAP = 256
-_PROPERTY = re.compile(r"^[a-z0-9]+([._-][a-z0-9]+)+$", re.I)
+_PROPERTY = re.compile(r"^[a-z0-9]+([._-][a-z0-9]+)+$", re.IGNORECASE)
 _OURS = frozenset(
     {"process.roles", "node.id", "broker.id", "listeners", "advertised.listeners", "listener.security.protocol.map",
      "inter.broker.listener.name", "controller.listener.names", "controller.quorum.voters",
@@ -229,6 +229,12 @@ def split_cpus(
         cores = [frozenset({cpu}) for cpu in sorted(available)]
     half = len(cores) // 2
     return frozenset().union(*cores[half:]), frozenset().union(*cores[:half])
+
+
+def parse_cpu_list(text: str) -> frozenset[int]:
+    """Return the CPUs of a list as Linux writes it, such as `0-1,8-9`."""
+    ranges = [part.partition("-") for part in text.strip().split(",")]
+    return frozenset(cpu for low, _, high in ranges for cpu in range(int(low), int(high or low) + 1))
 
 
 def _core(cpu: int, siblings: Collection[frozenset[int]]) -> frozenset[int]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import logging
 import os
 import shutil
 import sys
@@ -166,18 +167,21 @@ def _downloaded(wanted: Sequence[Jar], staging: Path) -> Iterator[tuple[Jar, Pat
 
 
 def _download(context: MavenContext, jar: Jar) -> Path:
-    component = context.project(jar.group, jar.name).at_version(jar.version)
+    """Return where jgo has put a jar.
+
+    Raises TargetError when it cannot be had in three tries.
+    """
+    wanted = context.project(jar.group, jar.name).at_version(jar.version).artifact(jar.classifier)
     for left in reversed(range(_TRIES)):
         try:
-            return component.artifact(jar.classifier).resolve()
+            return wanted.resolve()
         except Exception as error:
-            if not left:
-                raise TargetError(f"could not fetch {jar}: {error}") from error
-            cached = component.artifact(jar.classifier).cached_path
-            if cached is not None:
-                cached.unlink(missing_ok=True)
+            if left == 0:
+                raise TargetError(f"could not fetch {jar}, which only a first start needs to: {error}") from error
+        if wanted.cached_path is not None:
+            wanted.cached_path.unlink(missing_ok=True)  # jgo refuses to write over what it left half done.
         time.sleep(_RETRY)
-    raise AssertionError("unreachable")
+    raise TargetError(f"could not fetch {jar}")
 
 
 def _context(repository: Path) -> MavenContext:
@@ -191,6 +195,7 @@ def _context(repository: Path) -> MavenContext:
         from jgo.maven import MavenContext
     except ImportError as error:
         raise UsageError(_MISSING) from error
+    logging.getLogger("jgo").addHandler(logging.NullHandler())  # What it warns of is in the error that follows.
     mirrors = dict(GlobalSettings.load().repositories)
     return MavenContext(repo_cache=repository, remote_repos={**mirrors, "central": MAVEN_CENTRAL_URL}, timeout=60)
 
@@ -230,9 +235,7 @@ def resolve(version: str, path: Path, progress: Progress = silent) -> None:
 
 
 def _resolved(context: MavenContext, version: str) -> list[Jar]:
-    wanted = [
-        context.create_dependency(f"org.apache.kafka:{name}:{version}") for name in ("kafka_2.13", "kafka-tools")
-    ]
+    wanted = [context.create_dependency(f"org.apache.kafka:{name}:{version}") for name in ("kafka_2.13", "kafka-tools")]
     try:
         inputs, others = context.resolver.resolve(wanted)
     except Exception as error:

@@ -15,7 +15,7 @@ from pathlib import Path
 from loadkit.errors import UsageError
 
 _NEEDED = frozenset({"java.instrument", "java.management", "java.naming", "jdk.unsupported"})
-_FIELD = re.compile(r'^(\w+)="(.*)"\s*$', re.M)
+_FIELD = re.compile(r'^(\w+)="(.*)"\s*$', re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """The owner's end of the supervisor: starts it, asks it, and lets it clean up by merely ending.
 
-Everything here is plain descriptors and `os.posix_spawn`, which work the same from any thread and under gevent's
-monkey patching (gevent's own Popen refuses to work outside the main thread).
+Everything here is plain descriptors and `posix_spawn`, taken from `posix` because gevent patches `os`: its versions
+watch the child from the main thread's loop and refuse to work in any other thread, as its Popen does.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import atexit
 import fcntl
 import json
 import os
+import posix
 import secrets
 import shutil
 import signal
@@ -245,12 +246,12 @@ def _spawn(control: int, owner: int, folder: Path) -> int:
         "setsigmask": [],
         "setsigdef": [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD],
     }
-    return os.posix_spawn(sys.executable, argv, os.environ, setsid=True, **options)
+    return posix.posix_spawn(sys.executable, argv, os.environ, setsid=True, **options)
 
 
 def _reaped(pid: int) -> bool:
     try:
-        return os.waitpid(pid, os.WNOHANG)[0] == pid
+        return posix.waitpid(pid, os.WNOHANG)[0] == pid
     except ChildProcessError:  # Something else in this process (an event loop) has reaped it.
         return True
 

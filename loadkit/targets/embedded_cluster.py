@@ -1,0 +1,206 @@
+"""The nodes of one embedded cluster as its owner sees them: start, faults, end."""
+
+from __future__ import annotations
+
+import secrets
+import signal
+import time
+from base64 import urlsafe_b64encode
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from loadkit.errors import TargetError
+from loadkit.targets import embedded_spec
+from loadkit.targets.embedded_host import keep_log, log_tail, new_nodes, write_files
+from loadkit.targets.embedded_ready import live_brokers
+from loadkit.targets.embedded_spec import EmbeddedSpec, Node
+from loadkit.targets.java import Java
+from loadkit.targets.supervisor_link import Link
+
+Progress = Callable[[str], None]
+
+_READY = 120.0
+_FORMAT = 60.0
+_STOP = 60.0
+_GRACE = 3.0
+_PAUSE = 0.1
+_TAKEN = ("Address already in use", "BindException")
+
+
+class PortTaken(Exception):
+    """A port that was free when it was chosen is so no longer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kit:
+    """What nodes are started from: a Java, the jars, the JMX agent; and who gets which CPUs (None: all share all)."""
+
+    java: Java
+    classpath: str
+    agent: Path
+    broker_cpus: frozenset[int] | None
+    generator_cpus: frozenset[int] | None
+
+
+class EmbeddedCluster:
+    """A running cluster, a context manager that ends it; made by `embedded.start`. Nodes are counted from 0."""
+
+    def __init__(self, spec: EmbeddedSpec, kit: Kit) -> None:
+        """Start the supervisor, which makes the data folder; no node yet."""
+        self.spec = spec
+        self._kit = kit
+        self._pids: dict[int, int] = {}
+        self._link = Link()
+        self.data_dir: Path = self._link.folder
+        self._nodes = new_nodes(spec.nodes, self.data_dir)
+
+    @property
+    def bootstrap(self) -> str:
+        """Return the brokers' addresses as `bootstrap.servers` takes them."""
+        return ",".join(f"127.0.0.1:{node.broker}" for node in self._nodes)
+
+    @property
+    def jmx_urls(self) -> tuple[str, ...]:
+        """Return the address of each node's metrics page, in the order of the nodes."""
+        return tuple(f"http://127.0.0.1:{node.jmx}/metrics" for node in self._nodes)
+
+    @property
+    def java(self) -> str:
+        """Return the version of the Java that runs the nodes."""
+        return self._kit.java.version
+
+    @property
+    def kafka_version(self) -> str:
+        """Return the version of Kafka."""
+        return self.spec.version
+
+    @property
+    def broker_cpus(self) -> frozenset[int] | None:
+        """Return the CPUs the nodes are pinned to, or None when they share all with the generator."""
+        return self._kit.broker_cpus
+
+    @property
+    def generator_cpus(self) -> frozenset[int] | None:
+        """Return the CPUs left to the generator, which is to pin itself there, or None when all are shared."""
+        return self._kit.generator_cpus
+
+    def node_pid(self, index: int) -> int:
+        """Return the pid of a node's JVM, to signal it."""
+        return self._pids[index]
+
+    def kill_node(self, index: int) -> None:
+        """Return when a node is dead by SIGKILL."""
+        self._end(index, signal.SIGKILL)
+
+    def stop_node(self, index: int) -> None:
+        """Return when a node has shut down in good order, by SIGTERM.
+
+        Raises TargetError when it has not within 60 s.
+        """
+        self._end(index, signal.SIGTERM)
+
+    def start_node(self, index: int) -> None:
+        """Return when a node that was killed or stopped runs again, answers, and knows the others that run.
+
+        Raises TargetError when it does not come back.
+        """
+        if index in self._pids:
+            return
+        try:
+            self._spawn(index)
+            self._await([index])
+        except PortTaken as error:
+            del self._pids[index]
+            raise TargetError(f"node {index} cannot start again: its port was taken meanwhile") from error
+
+    def check(self) -> None:
+        """Return when all is well: every node runs that was not killed or stopped on purpose.
+
+        Raises TargetError with the last log lines of the node that ended.
+        """
+        self._link.check()
+        for node, status in self._dead():
+            raise self._failure(node, f"killed by signal {-status}" if status < 0 else f"it ended with {status}")
+
+    def close(self) -> None:
+        """Return when every JVM is gone and the data removed; a second call does nothing."""
+        self._link.close(_GRACE)
+
+    def __enter__(self) -> Self:
+        """Return the cluster itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close it."""
+        self.close()
+
+    def launch(self, progress: Progress) -> None:
+        """Return when every node is formatted, runs, and knows every other.
+
+        Raises PortTaken when a chosen port was taken meanwhile, TargetError when a node fails.
+        """
+        progress(f"formatting {_count(self.spec.nodes, 'data folder')}")
+        self._format()
+        progress(f"starting Kafka {self.spec.version} on Java {self.java}, {_count(self.spec.nodes, 'node')}")
+        for index in range(self.spec.nodes):
+            self._spawn(index)
+        self._await(range(self.spec.nodes))
+
+    def _format(self) -> None:
+        cluster_id = urlsafe_b64encode(secrets.token_bytes(16)).decode()[:22].replace("-", "_")
+        kit, pids = self._kit, []
+        for node in self._nodes:
+            write_files(self.spec, node, self._nodes)
+            command = embedded_spec.format_command(kit.java.path, kit.classpath, self.spec, node, cluster_id)
+            pids.append(self._link.spawn(f"format-{node.id}", command, node.output))
+        for node, pid in zip(self._nodes, pids, strict=True):
+            if self._link.wait(pid, _FORMAT) != 0:
+                raise self._failure(node, "its data folder could not be formatted")
+
+    def _spawn(self, index: int) -> None:
+        node, kit = self._nodes[index], self._kit
+        command = embedded_spec.node_command(kit.java.path, kit.classpath, kit.agent, self.spec, node)
+        self._pids[index] = self._link.spawn(f"node-{node.id}", command, node.output, kit.broker_cpus)
+
+    def _await(self, indexes: Collection[int]) -> None:
+        """Return when each of these nodes answers that every running node is live."""
+        running = {self._nodes[index].id for index in self._pids}
+        waiting, limit = [self._nodes[index] for index in indexes], time.monotonic() + _READY
+        while waiting:
+            if any(word in log_tail(node) for node, _ in self._dead() for word in _TAKEN):
+                raise PortTaken
+            self.check()
+            if time.monotonic() > limit:
+                raise self._failure(waiting[0], f"it was not ready within {_READY:.0f} s")
+            time.sleep(_PAUSE)
+            waiting = [node for node in waiting if not running <= live_brokers(node.broker)]
+
+    def _end(self, index: int, number: int) -> None:
+        pid = self._pids.pop(index, None)
+        if pid is None:
+            return
+        name = f"node-{self._nodes[index].id}"
+        self._link.signal(name, number)
+        self._link.signal(name, signal.SIGCONT)
+        if self._link.wait(pid, _STOP) is None:
+            raise TargetError(f"node {index} of the embedded cluster did not end within {_STOP:.0f} s")
+
+    def _dead(self) -> list[tuple[Node, int]]:
+        """Return the nodes that ended by themselves, each with its exit code."""
+        codes = {index: self._link.ended(pid) for index, pid in self._pids.items()}
+        return [(self._nodes[index], code) for index, code in codes.items() if code is not None]
+
+    def _failure(self, node: Node, what: str) -> TargetError:
+        return TargetError(
+            f"node {node.id - 1} of the embedded cluster (Kafka {self.spec.version}) failed: {what}. "
+            f"Its log is {keep_log(node)}; the last lines:\n{log_tail(node)}"
+        )
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" + "s" * (number != 1)
