@@ -44,6 +44,10 @@ class Pacer(Protocol):
         """Return how many messages are intended at or before `elapsed_ns`."""
         ...
 
+    def at(self, message: int) -> int:
+        """Return when one message is due: the same as `intended`, in about a microsecond."""
+        ...
+
     def intended(self, first: int, n: int, step: int = 1) -> Instants:
         """Return when the n messages first, first + step, ... are due."""
         ...
@@ -61,10 +65,16 @@ class Even:
             return 0
         return -(-(elapsed_ns + 1) * self.rate.numerator // (_SECOND * self.rate.denominator))
 
+    def at(self, message: int) -> int:
+        """Return when one message is due."""
+        if not self.rate.numerator:
+            return NEVER
+        return min(message * _SECOND * self.rate.denominator // self.rate.numerator, NEVER)
+
     def intended(self, first: int, n: int, step: int = 1) -> Instants:
         """Return when the n messages first, first + step, ... are due."""
         numerator, unit = self.rate.numerator, _SECOND * self.rate.denominator
-        if not numerator:
+        if not numerator or n <= 0:
             return np.full(n, NEVER)
         made = np.empty(n, np.int64)
         whole, rest = divmod(step * unit, numerator)
@@ -114,7 +124,7 @@ class Shaped:
         x = count + t * (rate + twice * t / 4) if t else count
         if laps:
             x += laps * self.lap
-        guess, slack, at = int(x), self.slack + x * 1e-12, self._at
+        guess, slack, at = int(x), self.slack + x * 1e-12, self.at
         if slack < x - guess < 1.0 - slack:
             return guess + 1  # rounding cannot have moved message `guess` past t, nor the next one before it
         while guess and at(guess - 1) > elapsed_ns:
@@ -156,8 +166,10 @@ class Shaped:
         made += starts[k]
         return np.minimum(made, ends[k], out=made)
 
-    def _at(self, message: int) -> int:
-        """Return `when` of one message: the same operations, so the same bits, without arrays."""
+    def at(self, message: int) -> int:
+        """Return when one message is due: the same operations as for many, so the same bits, without arrays."""
+        if not self.lap:
+            return NEVER
         x, shift = float(message), 0
         if self.lap_ns != NEVER:
             laps = int(x / self.lap)
@@ -215,6 +227,10 @@ class Interleaved:
         """Return how many of this user's messages are intended at or before `elapsed_ns`."""
         return max(0, (self.pacer.due(elapsed_ns) - self.slot + self.stride - 1) // self.stride)
 
+    def at(self, message: int) -> int:
+        """Return when one of this user's messages is due."""
+        return self.pacer.at(self.slot + message * self.stride)
+
     def intended(self, first: int, n: int, step: int = 1) -> Instants:
         """Return when this user's n messages first, first + step, ... are due."""
         return self.pacer.intended(self.slot + first * self.stride, n, step * self.stride)
@@ -230,6 +246,10 @@ class Shifted:
     def due(self, elapsed_ns: int) -> int:
         """Return how many messages are intended at or before `elapsed_ns`."""
         return self.pacer.due(elapsed_ns - self.offset_ns) if elapsed_ns >= self.offset_ns else 0
+
+    def at(self, message: int) -> int:
+        """Return when one message is due."""
+        return min(self.pacer.at(message) + self.offset_ns, NEVER)
 
     def intended(self, first: int, n: int, step: int = 1) -> Instants:
         """Return when the n messages first, first + step, ... are due."""
@@ -263,6 +283,11 @@ class Poisson:
         if b and self._lasts[b - 1] > elapsed_ns:
             b = bisect_right(self._lasts, elapsed_ns)
         return b * _BLOCK + int(self._block(b).searchsorted(elapsed_ns, "right"))
+
+    def at(self, message: int) -> int:
+        """Return when one message is due."""
+        b, i = divmod(message, _BLOCK)
+        return int(self._block(b)[i])
 
     def intended(self, first: int, n: int, step: int = 1) -> Instants:
         """Return when the n messages first, first + step, ... are due."""

@@ -51,7 +51,7 @@ def assert_inverse(schedule: Pacer, t: int, reach: int = 3) -> None:
     assert instants == sorted(instants)
     for i, instant in enumerate(instants, first):
         assert (count > i) == (instant <= t), (t, i, instant, count)
-        assert at(schedule, i) == instant
+        assert at(schedule, i) == schedule.at(i) == instant
         if 0 < instant < NEVER:
             assert schedule.due(instant) > i >= schedule.due(instant - 1)
 
@@ -159,6 +159,7 @@ def test_at_rate_0_nothing_is_ever_due(arrivals: str, shape: shapes.Shape | None
     """Neither at the start nor after a hundred years."""
     schedule = pacer(0, shape, arrivals, 0, 1, 0)  # type: ignore[arg-type]
     assert schedule.due(100 * 365 * DAY) == 0
+    assert schedule.at(0) == NEVER
     assert schedule.intended(0, 3).tolist() == [NEVER] * 3
 
 
