@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from loadkit import stamp
-from loadkit.blobs import Blobs, paste
+from loadkit.blobs import Blobs, cells, paste
 from loadkit.payloads import sizes
 from loadkit.payloads.pool import Pool, pool
 from loadkit.payloads.spec import SizedSpec, StampForm
@@ -66,8 +66,9 @@ class RandomPayload:
 
     def _equal(self, numbers: NDArray[np.int64], stamps: stamp.Stamps | None, size: int) -> Blobs:
         rows = self.pool.slices_of(numbers, size).view(np.uint8).reshape(len(numbers), size)
-        if self.spec.compressibility:
-            rows[:, int(self._noise(size, stamps is not None)) :] = 0
+        noise = int(self._noise(size, stamps is not None))
+        if noise < size and len(rows):
+            cells(rows, size - noise, size, noise)[:] = np.void(bytes(size - noise))
         if stamps is not None:
             paste(rows, 0, stamp.as_bytes(stamps))
         return Blobs.rows(rows)
