@@ -85,7 +85,6 @@ class Sender:
     def __init__(self, limit: int | None, names: Sequence[str]) -> None:
         self._limited, self._room = limit is not None, NEVER if limit is None else limit
         self._pending, self._acked = empty(names), np.empty(0, np.int64)
-        self._last = -NEVER
         self.delayed = 0
 
     def add(self, rows: Columns) -> None:
@@ -109,11 +108,10 @@ class Sender:
         rooms = self._acked[: len(ready) - free]
         ready = ready[: free + len(rooms)]
         room = np.concatenate([np.full(free, -NEVER), rooms])
-        sent = np.maximum(np.maximum.accumulate(np.maximum(ready, room)), self._last)
+        sent = np.maximum(ready, room)  # both ascend, so the order is kept
         count = int(np.searchsorted(sent, before))
         self.delayed += int(np.count_nonzero(room[:count] > ready[:count]))
         self._room, self._acked = self._room - min(count, free), self._acked[max(0, count - free) :]
-        self._last = int(sent[count - 1]) if count else self._last
         out = {**pick(self._pending, slice(0, count)), "sent": sent[:count]}
         self._pending = pick(self._pending, slice(count, None))
         return out
