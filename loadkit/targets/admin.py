@@ -1,0 +1,352 @@
+"""What is asked of a cluster besides sending and reading: topics, groups, offsets, settings.
+
+Plain functions over one connection. Each has a time limit, and each refusal becomes a `TargetError` or `TopicError`
+that says what to do. librdkafka's own log goes to the logger `loadkit.librdkafka`.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import confluent_kafka as ck
+import confluent_kafka.admin
+
+from loadkit.errors import TargetError, TopicError
+from loadkit.targets import versions
+from loadkit.targets.properties import servers
+from loadkit.targets.refusals import DENIED_ENTRY, UNREACHABLE, explain
+
+_LOG = logging.getLogger("loadkit.librdkafka")
+_LOG.addHandler(logging.NullHandler())
+_PAUSE = 0.1
+_NO_COORDINATOR = ("NOT_COORDINATOR", "COORDINATOR_NOT_AVAILABLE", "COORDINATOR_LOAD_IN_PROGRESS", "_WAIT_COORD")
+_SLICE = 0.02
+ck_admin: Any = confluent_kafka.admin
+"""Any: the package re-exports its names without telling type checkers."""
+_Answer = TypeVar("_Answer")
+
+
+@dataclass(frozen=True, slots=True)
+class Broker:
+    """One broker as clients see it."""
+
+    id: int
+    host: str
+    port: int
+    rack: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """What a cluster says of itself."""
+
+    id: str
+    brokers: tuple[Broker, ...]
+    controller: int | None
+    version: str
+    """The Kafka release, such as `4.3`; empty where it could not be learned."""
+
+    @property
+    def racks(self) -> tuple[str, ...]:
+        """The racks (availability zones) its brokers stand in."""
+        return tuple(sorted({broker.rack for broker in self.brokers if broker.rack}))
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """A way to ask a cluster; made by `connect`."""
+
+    client: Any
+    cluster: Cluster
+    address: str
+    timeout: float
+    errors: deque[Any] = field(repr=False)
+    config: Mapping[str, Any] = field(repr=False)
+    """Holds secrets."""
+
+
+@dataclass(frozen=True, slots=True)
+class TopicPlan:
+    """A topic to make."""
+
+    name: str
+    partitions: int
+    replication_factor: int | None = None
+    """None: the cluster's default."""
+    config: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Partition:
+    """Where one partition lies; a leader of None is none."""
+
+    id: int
+    leader: int | None
+    replicas: tuple[int, ...]
+    in_sync: tuple[int, ...]
+
+
+def connect(config: Mapping[str, str], timeout: float = 10.0) -> Connection:
+    """Return a connection once the cluster has answered; `config` is `Target.client_config("admin")`.
+
+    Raises `TargetError` within `timeout` seconds where nobody answers, at once where the login or TLS fails.
+    """
+    address = config.get("bootstrap.servers", "")
+    doing, errors = f"connecting to {address}", deque[Any](maxlen=100)
+    try:
+        client = ck_admin.AdminClient({**config, "error_cb": errors.append}, logger=_LOG)
+    except ck.KafkaException as refused:
+        raise _explain(refused.args[0], doing, address) from None
+    answer = _await(client, client.describe_cluster(request_timeout=timeout), errors, timeout, doing, address)
+    brokers = tuple(Broker(node.id, node.host, node.port, node.rack) for node in answer.nodes)
+    errors.clear()
+    controller = answer.controller.id if answer.controller is not None else None
+    cluster = Cluster(answer.cluster_id or "", brokers, controller, _version(config, brokers, min(timeout, 2.0)))
+    return Connection(client, cluster, address, timeout, errors, config)
+
+
+def _version(config: Mapping[str, str], brokers: Sequence[Broker], timeout: float) -> str:
+    try:
+        context = versions.tls(config)
+    except OSError:
+        return ""
+    places = [(broker.host, broker.port) for broker in brokers[:1]] + servers(config["bootstrap.servers"])[:1]
+    for host, port in places:
+        if answer := versions.ask(host, port, context, timeout):
+            return answer.release
+    return ""
+
+
+def create_topics(connection: Connection, plans: Iterable[TopicPlan]) -> None:
+    """Make topics and return when every partition has a leader. Note them in the ledger first.
+
+    Raises `TopicError` where one exists already, is refused by name, or gets no leaders in time.
+    """
+    wanted = {plan.name: plan for plan in plans}
+    if not wanted:
+        return
+    new = [
+        ck_admin.NewTopic(plan.name, plan.partitions, plan.replication_factor or -1, config=dict(plan.config))
+        for plan in wanted.values()
+    ]
+    patience = connection.timeout
+    futures = connection.client.create_topics(new, operation_timeout=patience, request_timeout=patience)
+    for name, future in futures.items():
+        plan = wanted[name]
+        facts = {
+            "partitions": plan.partitions,
+            "replication_factor": plan.replication_factor or "by default",
+            "brokers": len(connection.cluster.brokers),
+        }
+        _result(connection, future, f"creating topic {name}", name, **facts)
+    _await_leaders(connection, wanted)
+
+
+def _await_leaders(connection: Connection, plans: Mapping[str, TopicPlan]) -> None:
+    limit, missing = time.monotonic() + connection.timeout, list(plans)
+    while missing:
+        if time.monotonic() > limit:
+            raise TopicError(
+                f"topic {missing[0]} has partitions without a leader after {connection.timeout:.0f} s: "
+                "look at the brokers' logs"
+            )
+        found = describe_topics(connection, missing, absent_is_error=False)
+        missing = [name for name in missing if not _ready(found.get(name), plans[name].partitions)]
+        if missing:
+            time.sleep(_PAUSE)
+
+
+def _ready(partitions: Sequence[Partition] | None, count: int) -> bool:
+    return partitions is not None and sum(partition.leader is not None for partition in partitions) == count
+
+
+def describe_topics(
+    connection: Connection, names: Iterable[str], absent_is_error: bool = True
+) -> dict[str, tuple[Partition, ...]]:
+    """Return the partitions of each topic, in order; creates none. A missing one is a `TopicError`, or left out."""
+    asked = ck.TopicCollection(list(names))
+    futures = connection.client.describe_topics(asked, request_timeout=connection.timeout)
+    found = {}
+    for name, future in futures.items():
+        try:
+            answer = _result(connection, future, f"looking at topic {name}", name)
+        except TopicError:
+            if absent_is_error or not _absent(future):
+                raise
+            continue
+        found[name] = tuple(sorted((_partition(part) for part in answer.partitions), key=lambda part: part.id))
+    return found
+
+
+def _absent(future: Future[Any]) -> bool:
+    error = future.exception()
+    return isinstance(error, ck.KafkaException) and error.args[0].name() in ("UNKNOWN_TOPIC_OR_PART", "_UNKNOWN_TOPIC")
+
+
+def _partition(part: Any) -> Partition:
+    leader = part.leader.id if part.leader is not None and part.leader.id >= 0 else None
+    return Partition(part.id, leader, tuple(node.id for node in part.replicas), tuple(node.id for node in part.isr))
+
+
+def under_replicated(connection: Connection) -> list[str]:
+    """Return `topic-partition` of each partition of the cluster with a replica out of sync or without a leader."""
+    try:
+        topics = connection.client.list_topics(timeout=connection.timeout).topics
+    except ck.KafkaException as refused:
+        raise _explain(refused.args[0], "asking for partitions", connection.address) from None
+    return sorted(
+        f"{name}-{number}"
+        for name, topic in topics.items()
+        for number, part in topic.partitions.items()
+        if len(part.isrs) < len(part.replicas) or part.leader < 0
+    )
+
+
+def topic_configs(connection: Connection, topic: str) -> dict[str, str]:
+    """Return a topic's properties as they are in force; sensitive ones are left out."""
+    return _configs(connection, ck_admin.ResourceType.TOPIC, topic, f"reading the properties of topic {topic}")
+
+
+def broker_configs(connection: Connection, broker: int) -> dict[str, str]:
+    """Return a broker's properties as they are in force; sensitive ones are left out."""
+    return _configs(connection, ck_admin.ResourceType.BROKER, str(broker), f"reading the properties of broker {broker}")
+
+
+def _configs(connection: Connection, kind: Any, name: str, doing: str) -> dict[str, str]:
+    asked = ck_admin.ConfigResource(kind, name)
+    future = connection.client.describe_configs([asked], request_timeout=connection.timeout)[asked]
+    entries = _result(connection, future, doing, name)
+    return {entry.name: entry.value for entry in entries.values() if entry.value is not None and not entry.is_sensitive}
+
+
+def set_group_config(connection: Connection, group: str, config: Mapping[str, str]) -> None:
+    """Set properties of a group, such as `share.auto.offset.reset` of a share group."""
+    entries = [
+        ck_admin.ConfigEntry(name, value, incremental_operation=ck_admin.AlterConfigOpType.SET)
+        for name, value in config.items()
+    ]
+    asked = ck_admin.ConfigResource(ck_admin.ResourceType.GROUP, group, incremental_configs=entries)
+    future = connection.client.incremental_alter_configs([asked], request_timeout=connection.timeout)[asked]
+    _result(connection, future, f"setting properties of group {group}", group)
+
+
+def delete_topics(connection: Connection, names: Iterable[str]) -> list[str]:
+    """Delete topics; return those that were there. Only what the ledger names may be given here."""
+    return _deleted(connection, list(names), connection.client.delete_topics, "topic", ("UNKNOWN_TOPIC_OR_PART",))
+
+
+def delete_groups(connection: Connection, groups: Iterable[str]) -> list[str]:
+    """Delete groups without members; return those that were there."""
+    absent = ("GROUP_ID_NOT_FOUND", *_NO_COORDINATOR)
+    return _deleted(connection, list(groups), connection.client.delete_consumer_groups, "group", absent)
+
+
+def _deleted(
+    connection: Connection,
+    names: list[str],
+    delete: Callable[..., dict[str, Future[Any]]],
+    what: str,
+    absent: tuple[str, ...],
+) -> list[str]:
+    gone = []
+    futures = delete(names, request_timeout=connection.timeout) if names else {}
+    for name, future in futures.items():
+        try:
+            _result(connection, future, f"deleting {what} {name}", name)
+        except TargetError:
+            error = future.exception() if future.done() else None
+            if not isinstance(error, ck.KafkaException) or error.args[0].name() not in absent:
+                raise
+        else:
+            gone.append(name)
+    return gone
+
+
+def beginning_offsets(connection: Connection, topic: str) -> dict[int, int]:
+    """Return the first offset of each partition."""
+    return _offsets(connection, topic, ck_admin.OffsetSpec.earliest())
+
+
+def end_offsets(connection: Connection, topic: str) -> dict[int, int]:
+    """Return the offset after the last replicated message of each partition, open transactions included."""
+    return _offsets(connection, topic, ck_admin.OffsetSpec.latest())
+
+
+def _offsets(connection: Connection, topic: str, spec: Any) -> dict[int, int]:
+    parts = describe_topics(connection, [topic])[topic]
+    asked = {ck.TopicPartition(topic, part.id): spec for part in parts}
+    futures = connection.client.list_offsets(asked, request_timeout=connection.timeout)
+    return {
+        place.partition: _result(connection, future, f"asking for offsets of {topic}", topic).offset
+        for place, future in futures.items()
+    }
+
+
+def committed(connection: Connection, group: str, topic: str) -> dict[int, int]:
+    """Return the committed offset of each partition that has one; empty for a group that never committed.
+
+    Asked by a consumer that never joins: the admin client's own call crashes the process (librdkafka 2.16, in
+    rd_kafka_handle_OffsetFetch) where the group's coordinator is still being found, as on a new cluster.
+    """
+    doing = f"asking for offsets of group {group}"
+    parts = [ck.TopicPartition(topic, part.id) for part in describe_topics(connection, [topic])[topic]]
+    consumer = ck.Consumer(
+        {**connection.config, "group.id": group, "error_cb": connection.errors.append, "logger": _LOG}
+    )
+    try:
+        found = _once_coordinated(lambda: consumer.committed(parts, timeout=connection.timeout), connection.timeout)
+    except ck.KafkaException as refused:
+        raise _explain(refused.args[0], doing, group) from None
+    finally:
+        consumer.close()
+    for place in found:
+        if place.error is not None:
+            raise _explain(place.error, doing, group)
+    return {place.partition: place.offset for place in found if place.offset >= 0}
+
+
+def _once_coordinated(ask: Callable[[], _Answer], timeout: float) -> _Answer:
+    """Return what `ask` returns once the group has a coordinator, which takes a new cluster a moment."""
+    limit = time.monotonic() + timeout
+    while True:
+        try:
+            return ask()
+        except ck.KafkaException as refused:
+            if refused.args[0].name() not in _NO_COORDINATOR or time.monotonic() > limit:
+                raise
+        time.sleep(_PAUSE)
+
+
+def _result(connection: Connection, future: Future[_Answer], doing: str, subject: str, **facts: object) -> _Answer:
+    return _await(connection.client, future, connection.errors, connection.timeout, doing, subject, **facts)
+
+
+def _await(
+    client: Any, future: Future[_Answer], errors: deque[Any], timeout: float, doing: str, subject: str, **facts: object
+) -> _Answer:
+    """Return the future's value; serve callbacks meanwhile, so that a failed login ends the wait at once."""
+    limit = time.monotonic() + timeout + 1.0
+    while not future.done() and time.monotonic() < limit:
+        client.poll(_SLICE)
+        fatal = next((error for error in errors if error.name() in DENIED_ENTRY), None)
+        if fatal is not None:
+            raise _explain(fatal, doing, subject, **facts)
+    try:
+        return future.result(timeout=0)
+    except ck.KafkaException as refused:
+        error = refused.args[0]
+    except FutureTimeout:
+        raise explain("_TIMED_OUT", f"{timeout:.0f} s", doing, subject) from None
+    told = errors[-1] if errors and error.name() in UNREACHABLE else error
+    raise _explain(told, doing, subject, **facts) from None
+
+
+def _explain(error: Any, doing: str, subject: str, **facts: object) -> TargetError:
+    return explain(error.name(), error.str(), doing, subject, **facts)

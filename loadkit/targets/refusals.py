@@ -1,0 +1,74 @@
+"""What a cluster's refusal means and what to do about it, by the name of librdkafka's or Kafka's error code. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from loadkit.errors import TargetError, TopicError
+from loadkit.secrets import MASK
+
+UNREACHABLE = frozenset(
+    {"_TRANSPORT", "_ALL_BROKERS_DOWN", "_TIMED_OUT", "_RESOLVE", "REQUEST_TIMED_OUT", "_TIMED_OUT_QUEUE"}
+)
+"""Codes that say no more than that nobody answered."""
+DENIED_ENTRY = frozenset(
+    {"_AUTHENTICATION", "SASL_AUTHENTICATION_FAILED", "_SSL", "ILLEGAL_SASL_STATE", "UNSUPPORTED_SASL_MECHANISM"}
+)
+"""Codes after which waiting longer is of no use."""
+
+_LOGIN = "authentication failed: check sasl.mechanism, sasl.username and sasl.password of [client] ({text})"
+_TLS = "TLS failed: check security.protocol, ssl.ca.location and that the certificate names this host ({text})"
+_TOPIC = "not authorised: grant {operation} on topics with the prefix {subject!r} to this user"
+_GROUP = "not authorised: grant Read, Describe and Delete on groups with the prefix {subject!r} to this user"
+
+_TEXTS: Mapping[str, str] = {
+    "_AUTHENTICATION": _LOGIN,
+    "SASL_AUTHENTICATION_FAILED": _LOGIN,
+    "UNSUPPORTED_SASL_MECHANISM": "the broker does not offer this sasl.mechanism: ask which it does",
+    "ILLEGAL_SASL_STATE": "the broker did not expect this login: check security.protocol of [client] ({text})",
+    "_SSL": _TLS,
+    "TOPIC_AUTHORIZATION_FAILED": _TOPIC,
+    "GROUP_AUTHORIZATION_FAILED": _GROUP,
+    "CLUSTER_AUTHORIZATION_FAILED": "not authorised for the cluster: grant Describe (and, before Kafka 2.8, "
+    "IdempotentWrite) on it, and {operation} on topics with loadkit's prefix",
+    "TRANSACTIONAL_ID_AUTHORIZATION_FAILED": "not authorised: grant Write and Describe on "
+    "transactional ids with the prefix {subject!r}",
+    "TOPIC_ALREADY_EXISTS": "topic {subject!r} exists and was not made by this run, so it is left alone: to use it "
+    "as it is, say Topic(..., existing=True) and list it in topics.allow_existing",
+    "UNKNOWN_TOPIC_OR_PART": "topic {subject!r} does not exist, or this user may not see it: "
+    "create it, or drop existing=True",
+    "TOPIC_EXCEPTION": "{subject!r} is not a name this cluster takes, or it differs from another one "
+    "in '.' and '_' only",
+    "INVALID_REPLICATION_FACTOR": "replication factor {replication_factor} is not possible on {brokers} brokers: "
+    "lower topics.replication_factor of the target",
+    "INVALID_PARTITIONS": "{partitions} partitions are not possible here: lower partitions of the topic",
+    "INVALID_CONFIG": "the cluster refuses a topic property: {text}",
+    "POLICY_VIOLATION": "a policy of the cluster refuses it: {text}",
+    "MSG_SIZE_TOO_LARGE": "a message is larger than the cluster takes: raise max.message.bytes of the topic "
+    "(and message.max.bytes of [producer]), or send smaller ones",
+    "INVALID_REQUEST": "the cluster refuses it: {text}",
+    "THROTTLING_QUOTA_EXCEEDED": "a quota of the cluster holds it back: make fewer topics and partitions, or raise "
+    "controller_mutation_rate",
+    "NON_EMPTY_GROUP": "group {subject!r} still has members: end the run that uses it first",
+}
+_TOPICAL = frozenset({
+    "TOPIC_AUTHORIZATION_FAILED", "TOPIC_ALREADY_EXISTS", "UNKNOWN_TOPIC_OR_PART", "TOPIC_EXCEPTION",
+    "INVALID_PARTITIONS", "INVALID_REPLICATION_FACTOR", "INVALID_CONFIG", "POLICY_VIOLATION", "MSG_SIZE_TOO_LARGE",
+})  # fmt: skip
+
+
+def explain(name: str, text: str, doing: str, subject: str = "", **facts: object) -> TargetError:
+    """Return the error for a refusal: `doing` begins the sentence, then what it means and what to do.
+
+    `name` is the code's (`TOPIC_ALREADY_EXISTS`), `text` the library's own words, `subject` a topic, group or address.
+    """
+    kind = TopicError if name in _TOPICAL else TargetError
+    if name in UNREACHABLE:
+        return kind(MASK.text(f"{doing}: no answer from {subject or 'the cluster'} in time ({text}): {_REACH}"))
+    known = {"operation": "Create, Describe, Read, Write and Delete", "replication_factor": "this", "brokers": "these",
+             "partitions": "so many", **facts, "subject": subject, "text": text}  # fmt: skip
+    meaning = _TEXTS.get(name, "{text}").format_map(known)
+    return kind(MASK.text(f"{doing}: {meaning}"))
+
+
+_REACH = "check bootstrap.servers, the network, and that the listener's security.protocol is the one of [client]"
