@@ -177,6 +177,8 @@ class Warn(Enum):
     OVERFLOW = "values above one hour are counted at one hour: find out what stopped"
     NEGATIVE = "a clock stepped: synchronise it"
     WORKER_LOST = "find out why it died (memory, signal); its last seconds are missing"
+    USERS_CHANGED = "keep the number of users fixed where runs are compared"
+    UNREAD = "raise --drain-timeout, or add consumers"
     INTERRUPTED = "the numbers hold for the part that was measured"
     POLL_GAP = "the generator was held up: acknowledgement times are uncertain by this much"
     NO_BROKER_METRICS = "name jmx_exporter addresses under [metrics] of the target file"

@@ -8,23 +8,19 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterable, Mapping
-from functools import partial
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SerializeAsAny, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from loadkit import plugins
 from loadkit.errors import ScenarioError, nearest
+from loadkit.keys import AnyKeys
+from loadkit.payloads import AnyPayload
 from loadkit.shapes import AnyShape, Constant
 from loadkit.units import Rate, Seconds
 
 Text = Annotated[str, BeforeValidator(lambda value: _property_text(value))]
 Properties = dict[str, Text]
 """Kafka properties as text, as librdkafka and Kafka take them: True is `true`, 5 is `5`."""
-AnyPayload = Annotated[
-    SerializeAsAny[plugins.Spec], BeforeValidator(partial(plugins.read, partial(plugins.load, "payloads")))
-]
-AnyKeys = Annotated[SerializeAsAny[plugins.Spec], BeforeValidator(partial(plugins.read, partial(plugins.load, "keys")))]
 
 
 def _property_text(value: Any) -> str:

@@ -1,0 +1,177 @@
+"""The command: parse, call, print, exit code. With `drive` and `plain_locust` the only code that sees both halves.
+
+Locust must be imported before anything that opens sockets, and only where load is made: each command
+imports what it needs when it runs.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+import time
+import traceback
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from loadkit.errors import LoadkitError, UsageError
+
+app = typer.Typer(
+    name="loadkit", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
+    help="Open-loop load testing and capacity planning for clusters that speak the Kafka protocol.",
+)  # fmt: skip
+cluster_app = typer.Typer(no_args_is_help=True, help="A real Kafka on this machine, for as long as it is wanted.")
+app.add_typer(cluster_app, name="cluster")
+
+Target = Annotated[str, typer.Option(envvar="LOADKIT_TARGET", help="embedded, embedded:3, embedded@3.6.2, simulated, or a target file.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout; everything else goes to stderr.")]
+
+
+@app.command()
+def run(
+    scenario: Annotated[Path, typer.Argument(help="A Locust file with ProducerUser or ConsumerUser classes.")],
+    target: Target = "embedded",
+    set_: Annotated[list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="Change one setting: Checkout.rate=50k/s, linger.ms=20.")] = None,
+    duration: Annotated[str, typer.Option(help="Length of the measured phase.")] = "30s",
+    warmup: Annotated[str | None, typer.Option(help="Length of the warm-up; default: until flat, 5 to 30 s.")] = None,
+    messages: Annotated[int | None, typer.Option(min=1, help="Measure until so many messages were due, instead of --duration.")] = None,
+    slo: Annotated[list[str] | None, typer.Option(help="Exit 1 unless this holds, like 'latency.p99 < 20ms'.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for the result; default: reports/<scenario>-<time>.")] = None,
+    drain_timeout: Annotated[str, typer.Option(help="Longest wait for what is in flight at the end.")] = "30s",
+    keep_topics: Annotated[bool, typer.Option(help="Leave the run's topics on an external cluster.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Run one trial: connect, warm up, measure, drain, verify, report."""
+    from loadkit import drive
+
+    request = drive.Request(
+        scenario=scenario, target=target, sets=tuple(set_ or ()), duration=duration, warmup=warmup, messages=messages,
+        slo=tuple(slo or ()), out=out or default_out(scenario), drain_timeout=drain_timeout, keep_topics=keep_topics,
+    )  # fmt: skip
+    document = drive.run(request, quiet=as_json)
+    _print(document, as_json)
+    raise typer.Exit(1 if document["verdict"] == "fail" else 0)
+
+
+@app.command()
+def report(
+    result: Annotated[Path, typer.Argument(help="A result's folder, also that of a run that died.")],
+    as_json: Json = False,
+) -> None:
+    """Make a result's page anew and print its table."""
+    from loadkit.document import document_of
+    from loadkit.finish import finish
+
+    finish(result, sys.stderr if as_json else sys.stdout)
+    document = document_of(result)
+    _print(document, as_json)
+
+
+@app.command()
+def doctor(
+    target: Target = "embedded",
+    offline: Annotated[bool, typer.Option(help="Only read and check the file.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Check that a target can be loaded, and say what to fix."""
+    from loadkit import doctor as examiner
+
+    findings = examiner.examine_named(target, offline=offline)
+    if as_json:
+        print(json.dumps({"schema": 1, "command": "doctor", "findings": [examiner.as_row(f) for f in findings]}, indent=1))
+    else:
+        print(examiner.as_text(findings))
+    raise typer.Exit(3 if any(f.status == "fail" for f in findings) else 0)
+
+
+@app.command()
+def init(
+    kind: Annotated[str, typer.Argument(help="target or scenario.")],
+    path: Annotated[Path | None, typer.Argument(help="Where to write it; default: target.toml or scenario.py here.")] = None,
+) -> None:
+    """Write a commented target file or scenario to start from."""
+    from loadkit import init as templates
+
+    print(f"wrote {templates.write(kind, path)}")
+
+
+@app.command()
+def clean(target: Target = "embedded", run_id: Annotated[str | None, typer.Option(help="Only this run's.")] = None) -> None:
+    """Delete what loadkit's ledger says earlier runs made on a target and left there."""
+    from loadkit import ledger
+    from loadkit.target import load_target
+
+    for line in ledger.clean_named(load_target(target), run_id):
+        print(line)
+
+
+@cluster_app.command("start")
+def cluster_start(
+    name: Annotated[str, typer.Argument(help="embedded, embedded:3, embedded@3.6.2, ...")] = "embedded",
+    target_file: Annotated[Path | None, typer.Option(help="Also write a target file for --target.")] = None,
+) -> None:
+    """Start a Kafka and stay in the foreground until Ctrl-C or `loadkit cluster stop`; it ends with this command."""
+    from loadkit.targets import embedded_serve
+
+    embedded_serve.run(name, target_file, _say)
+
+
+@cluster_app.command("status")
+def cluster_status() -> None:
+    """List the clusters that `loadkit cluster start` runs."""
+    from loadkit.targets import embedded_serve
+
+    print(embedded_serve.status_text())
+
+
+@cluster_app.command("stop")
+def cluster_stop() -> None:
+    """Stop every cluster that `loadkit cluster start` runs, and wait until it is gone."""
+    from loadkit.targets import embedded_serve
+
+    print(embedded_serve.stop_all())
+
+
+def default_out(scenario: Path) -> Path:
+    """Return a folder that no other run has."""
+    return Path("reports") / f"{scenario.stem}-{time.strftime('%Y%m%d-%H%M%S')}"
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def _print(document: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(document, indent=1))
+
+
+def main() -> None:
+    """Run the command and exit with the code that `errors` gives each failure."""
+    try:
+        app(standalone_mode=False)
+    except typer.Exit as done:
+        sys.exit(done.exit_code)
+    except LoadkitError as error:
+        _say(f"error: {error}")
+        sys.exit(error.exit_code)
+    except typer.Abort:
+        sys.exit(130)
+    except KeyboardInterrupt:
+        _say("interrupted")
+        sys.exit(130)
+    except Exception as error:
+        _usage_or_bug(error)
+
+
+def _usage_or_bug(error: Exception) -> None:
+    """Exit 2 for what the command line parser refused, 70 for a bug of ours with its traceback in a file."""
+    if hasattr(error, "format_message"):
+        _say(f"error: {error.format_message()}")
+        sys.exit(UsageError.exit_code)
+    with tempfile.NamedTemporaryFile("w", prefix="loadkit-bug-", suffix=".txt", delete=False, encoding="utf-8") as file:
+        traceback.print_exc(file=file)
+    _say(f"error: a bug in loadkit ({type(error).__name__}: {error}); the traceback is in {file.name}")
+    sys.exit(70)

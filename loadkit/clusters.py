@@ -1,0 +1,135 @@
+"""From a workload to its lane: where the target's settings, the run's names and the client library meet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from loadkit import secrets
+from loadkit.errors import ScenarioError
+from loadkit.scenario import ConsumerWorkload, ProducerWorkload, Scenario
+from loadkit.target import Target
+from loadkit.targets import kafka, sink
+from loadkit.targets.lane import ConsumerLane, ProducerLane
+from loadkit.targets.properties import Layer
+from loadkit.targets.simspec import SimulatedSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What a run calls its things on the cluster."""
+
+    run: int
+    """The number in every stamp."""
+    run_id: str
+    topics: Mapping[str, str]
+    """Declared name to real name."""
+    groups: Mapping[str, str]
+    """Consuming class to real group id."""
+
+
+class Cluster(Protocol):
+    """Makes lanes; one a process."""
+
+    def producer(self, workload: ProducerWorkload, form: str, number: int) -> ProducerLane:
+        """Return the lane of one producing user."""
+
+    def consumer(self, workload: ConsumerWorkload, form: str) -> ConsumerLane:
+        """Return the lane of one consuming user."""
+
+    def config(self, workload: ProducerWorkload | ConsumerWorkload) -> dict[str, str]:
+        """Return the effective client settings of a workload, secrets masked."""
+
+
+class KafkaCluster:
+    """Lanes of the standard client."""
+
+    def __init__(self, target: Target, names: Names) -> None:
+        self._target, self._names = target, names
+
+    def producer(self, workload: ProducerWorkload, form: str, number: int) -> ProducerLane:
+        """Return a producer; a transactional one has an id of the run, so it fences nobody else's."""
+        config = self._settings(workload)
+        if workload.transactions:
+            config["transactional.id"] = self._target.named(self._names.run_id, f"{workload.name}-{number}")
+        return kafka.KafkaProducer(config, self._names.topics[workload.topic.name], form, workload.headers)
+
+    def consumer(self, workload: ConsumerWorkload, form: str) -> ConsumerLane:
+        """Return a consumer of the run's own group."""
+        topic, run = self._names.topics[workload.topic.name], self._names.run
+        config = {**self._settings(workload), "group.id": self._names.groups[workload.name]}
+        if workload.protocol == "share":
+            return kafka.KafkaShareConsumer(config, topic, form, run)
+        from_end = workload.start == "now" and workload.topic.existing
+        return kafka.KafkaConsumer(config, topic, form, run, from_end)
+
+    def config(self, workload: ProducerWorkload | ConsumerWorkload) -> dict[str, str]:
+        """Return the effective client settings, secrets masked."""
+        shown: dict[str, str] = secrets.MASK.hide(self._settings(workload))
+        return shown
+
+    def _settings(self, workload: ProducerWorkload | ConsumerWorkload) -> dict[str, str]:
+        place = f"{workload.name}.config"
+        if isinstance(workload, ProducerWorkload):
+            return self._target.client_config("producer", Layer(place, workload.config))
+        layer = Layer(place, {**_consuming(workload), **workload.config})
+        return self._target.client_config("share" if workload.protocol == "share" else "consumer", layer)
+
+
+def _consuming(workload: ConsumerWorkload) -> dict[str, str]:
+    """Return the client settings that a consuming workload's own fields mean."""
+    if workload.protocol == "share":
+        return {}
+    settings = {"enable.auto.commit": "true" if workload.commit == "auto" else "false"}
+    if workload.commit == "auto":
+        settings["auto.commit.interval.ms"] = "1000"
+    if workload.protocol == "consumer":
+        settings["group.protocol"] = "consumer"
+    return settings
+
+
+class SinkCluster:
+    """Lanes of the simulated sink: real time, no cluster."""
+
+    def __init__(self, spec: SimulatedSpec, scenario: Scenario, names: Names) -> None:
+        self._names = names
+        delay = 2 * spec.network + spec.replication + spec.request_overhead
+        self._topics = {
+            name: sink.SinkTopic(topic.partitions, delay=delay, seed=spec.seed) for name, topic in scenario.topics.items()
+        }
+
+    def producer(self, workload: ProducerWorkload, form: str, number: int) -> ProducerLane:
+        """Return a producer of the sink."""
+        return sink.SinkProducer(self._topics[workload.topic.name])
+
+    def consumer(self, workload: ConsumerWorkload, form: str) -> ConsumerLane:
+        """Return a consumer of the sink."""
+        return sink.SinkConsumer(self._topics[workload.topic.name], self._names.groups[workload.name], self._names.run)
+
+    def config(self, workload: ProducerWorkload | ConsumerWorkload) -> dict[str, str]:
+        """Return the workload's own settings."""
+        return dict(workload.config)
+
+
+def forms(scenario: Scenario) -> dict[str, str]:
+    """Return where stamps are, by topic: all producers of a topic agree, or all of them use a header."""
+    found: dict[str, set[str]] = {name: set() for name in scenario.topics}
+    for workload in scenario.producers:
+        found[workload.topic.name].add(_form(workload))
+    return {name: forms.pop() if len(forms) == 1 else ("header" if forms else "binary") for name, forms in found.items()}
+
+
+def _form(workload: ProducerWorkload) -> str:
+    payload: Any = workload.payload
+    if workload.stamp == "header" or workload.tombstones or payload.stamp_form == "header":
+        where = "header"
+    else:
+        where = "value"
+    if workload.stamp == "value" and where == "header":
+        raise ScenarioError(f"{workload.name}.stamp: tombstones and {payload.kind} payloads are stamped in a header")
+    try:
+        payload.check_stamp(where)
+    except ValueError as error:
+        raise ScenarioError(f"{workload.name}.payload.{error}") from None
+    return "header" if where == "header" else str(payload.stamp_form)

@@ -1,0 +1,295 @@
+"""What the load loop drives: one object for each producing or consuming user, stepped without blocking.
+
+A driver belongs to the loop's thread. What it measured leaves through deques that another thread
+empties: appending and popping them needs no lock.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from time import monotonic_ns
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from loadkit import hashing, stamp
+from loadkit.keys.spec import Keys
+from loadkit.pacer import NEVER, Pacer
+from loadkit.payloads.spec import Payload
+from loadkit.scenario import ConsumerWorkload, ProducerWorkload, Transactions
+from loadkit.targets.lane import Acks, Batch, ConsumerLane, Failure, ProducerLane, Received
+
+CHUNK = 1000
+"""Messages handed over in one step: more would keep confirmations waiting."""
+GATHER = 4096
+"""Confirmations that are turned into arrays at once; fewer wait for up to `GATHER_NS`."""
+GATHER_NS = 50_000_000
+IDLE_NS = 10_000_000
+QUEUE_FULL_NS = 1_000_000
+"""How long to wait before trying again when the client's queue has no room."""
+SETTLE_NS = 1_000_000_000
+"""How long after the end what was due may still be handed over."""
+
+StartThread = Callable[[Callable[[], None]], object]
+
+
+@dataclass(slots=True)
+class Leg:
+    """A stretch of one user's schedule: its messages from `first` on, due before `until_ns`."""
+
+    phase: Literal["warmup", "measure"]
+    pacer: Pacer
+    origin_ns: int
+    """Monotonic clock at the schedule's time 0."""
+    until_ns: int = NEVER
+    """Time of the schedule (ns from origin) at which this leg ends; its messages are due before."""
+    number: int = 0
+    """The class-wide number of this user's message 0."""
+    stride: int = 1
+    limit: int = NEVER
+    """Messages after which the leg ends whatever the time."""
+    sent: int = 0
+    """The next message; messages before the leg's beginning are skipped by starting above 0."""
+    skipped: int = 0
+    settle_ns: int = SETTLE_NS
+    """How long after its end the leg may still hand over what was due."""
+
+    def over(self, now_ns: int) -> bool:
+        """Return whether nothing of this leg may be handed over any more."""
+        return self.until_ns != NEVER and now_ns >= self.origin_ns + self.until_ns + self.settle_ns
+
+    def due(self, now_ns: int) -> int:
+        """Return how many of this leg's messages are due at a monotonic instant."""
+        return min(self.pacer.due(min(now_ns - self.origin_ns, self.until_ns - 1)), self.limit)
+
+    def next_ns(self) -> int:
+        """Return the monotonic instant at which the next message is due; NEVER when there is none."""
+        if self.sent >= self.limit:
+            return NEVER
+        at = self.pacer.at(self.sent)
+        return NEVER if at >= self.until_ns else at + self.origin_ns
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """One chunk handed over: consecutive numbers of one producer, between two clock readings."""
+
+    seq: int
+    intended_ns: NDArray[np.int64]
+    begun_ns: int
+    done_ns: int
+    bytes: int
+
+
+@dataclass(slots=True)
+class _Open:
+    """The transaction that is open."""
+
+    begun_ns: int
+    messages: int = 0
+    ending: bool = False
+    ended: list[tuple[int, int, bool, BaseException | None]] = field(default_factory=list)
+
+
+class ProducerDriver:
+    """One producing user: sends what is due, never more, and forgets no debt."""
+
+    def __init__(
+        self, workload: ProducerWorkload, lane: ProducerLane, payload: Payload, keys: Keys, form: str, run: int,
+        number: int, start_thread: StartThread,
+    ) -> None:  # fmt: skip
+        self.workload, self.lane = workload, lane
+        self.run, self.number = run, number
+        self._payload, self._keys, self._header = payload, keys, form == "header"
+        self._start_thread = start_thread
+        self.legs: deque[Leg] = deque()
+        self.finished: list[Leg] = []
+        self.seq = 0
+        self.sent: deque[Sent] = deque()
+        self.acks: deque[Acks] = deque()
+        self.failures: deque[Failure] = deque()
+        self.commits: deque[tuple[int, int]] = deque()
+        self.aborted = 0
+        self.places: deque[tuple[NDArray[np.int32], NDArray[np.int64]]] = deque()
+        self._open: _Open | None = None
+        self._open_places: list[tuple[NDArray[np.int32], NDArray[np.int64]]] = []
+        self._transactions = 0
+        self._gathered_ns = 0
+
+    def prime(self, partitions: int, now_ns: int) -> Batch:
+        """Return one message for each partition, which opens every connection before the schedule starts."""
+        stamps = stamp.stamps(self.run, self.number, self.seq, np.full(partitions, now_ns, np.int64))
+        self.seq += partitions
+        return Batch(self._payload.values(np.arange(partitions), None if self._header else stamps), None, stamps)
+
+    def add(self, leg: Leg) -> None:
+        """Append a leg; the loop takes it up when those before are done."""
+        self.legs.append(leg)
+
+    def step(self, now_ns: int) -> int:
+        """Hand over what is due, serve confirmations; return when to come again (monotonic ns)."""
+        if self._open and self._open.ending and not self._settle():
+            return now_ns
+        again = self._advance(now_ns)
+        self.lane.poll()
+        if self._open:
+            self._end_when_full(now_ns)  # also when the schedule is over: an open transaction is ended by its interval
+        self._gather(now_ns)
+        return again
+
+    def _advance(self, now_ns: int) -> int:
+        leg = self.legs[0] if self.legs else None
+        if leg is None:
+            return NEVER
+        if leg.over(now_ns):
+            self.finish_leg()
+            return now_ns
+        n = min(CHUNK, leg.due(now_ns) - leg.sent)
+        if n > 0:
+            return now_ns if self._send(leg, n) else now_ns + QUEUE_FULL_NS
+        at = leg.next_ns()
+        if at == NEVER and leg.until_ns != NEVER and now_ns >= leg.origin_ns + leg.until_ns:
+            self.finish_leg()
+            return now_ns
+        return at
+
+    def finish_leg(self) -> None:
+        """Close the current leg; what it did not send stays counted as unsent."""
+        self.finished.append(self.legs.popleft())
+
+    def _send(self, leg: Leg, n: int) -> bool:
+        """Hand over up to n messages; return whether all of them were taken."""
+        if self.workload.transactions and not self._open:
+            self.lane.begin()
+            self._open = _Open(monotonic_ns())
+        if self._open:
+            n = min(n, self.workload.transactions.messages - self._open.messages)  # type: ignore[union-attr]
+        batch, intended = self._batch(leg, n)
+        begun = monotonic_ns()
+        taken = self.lane.send(batch)
+        if taken:
+            size = int(batch.values.offsets[taken])
+            self.sent.append(Sent(self.seq, intended[:taken], begun, monotonic_ns(), size))
+        self.seq += taken
+        leg.sent += taken
+        if self._open:
+            self._open.messages += taken
+        return taken == n
+
+    def _batch(self, leg: Leg, n: int) -> tuple[Batch, NDArray[np.int64]]:
+        numbers = leg.number + leg.stride * np.arange(leg.sent, leg.sent + n)
+        intended = leg.pacer.intended(leg.sent, n) + leg.origin_ns
+        stamps = stamp.stamps(self.run, self.number, self.seq, intended)
+        nulls = None
+        if self.workload.tombstones:
+            nulls = hashing.uniform(self.number, numbers, 7) < self.workload.tombstones
+        values = self._payload.values(numbers, None if self._header else stamps)
+        return Batch(values, self._keys.blobs(numbers), stamps, nulls), intended
+
+    def _gather(self, now_ns: int) -> None:
+        if now_ns - self._gathered_ns >= GATHER_NS or self.lane.pending() >= GATHER:
+            self._gathered_ns = now_ns
+            self.collect()
+
+    def collect(self) -> None:
+        """Turn the confirmations served so far into arrays."""
+        acks = self.lane.take_acks()
+        if acks is not None:
+            self.acks.append(acks)
+            (self._open_places if self._open else self.places).append((acks.partition, acks.offset))
+        self.failures.extend(self.lane.take_failures())
+
+    def _end_when_full(self, now_ns: int) -> None:
+        rule, now = self.workload.transactions, self._open
+        if rule and now and now.messages and not now.ending:
+            if now.messages >= rule.messages or now_ns - now.begun_ns >= rule.interval * 1e9:
+                self.end_transaction(rule)
+
+    def end_transaction(self, rule: Transactions) -> None:
+        """Start ending the open transaction in a thread of its own: committing blocks, the loop must not."""
+        now = self._open
+        if not now or now.ending:
+            return
+        now.ending = True
+        self._transactions += 1
+        chance = hashing.uniform(self.number, np.array([self._transactions]), 8)[0]
+        commit = bool(chance >= rule.abort)
+
+        def end() -> None:
+            begun, error = monotonic_ns(), None
+            try:
+                self.lane.end(commit)
+            except BaseException as caught:  # carried to the loop, which stops the run with it
+                error = caught
+            now.ended.append((begun, monotonic_ns(), commit, error))
+
+        self._start_thread(end)
+
+    def _settle(self) -> bool:
+        """Return whether the ending transaction has ended, and account for it."""
+        assert self._open
+        if not self._open.ended:
+            return False
+        begun, done, commit, error = self._open.ended[0]
+        if error:
+            raise error
+        self.collect()
+        if commit:
+            self.places.extend(self._open_places)
+            self.commits.append((begun, done))
+        else:
+            self.aborted += sum(len(offsets) for _, offsets in self._open_places)
+        self._open, self._open_places = None, []
+        return True
+
+    def debt(self, now_ns: int) -> int:
+        """Return how many messages are due and not handed over."""
+        return sum(max(0, leg.due(now_ns) - leg.sent) for leg in list(self.legs))
+
+    def busy(self) -> bool:
+        """Return whether confirmations are outstanding."""
+        return bool(self._open) or self.lane.in_flight() > 0
+
+
+class ConsumerDriver:
+    """One consuming user: takes what has arrived, is busy for as long as its messages take to process."""
+
+    def __init__(self, workload: ConsumerWorkload, lane: ConsumerLane, taken: deque[Received]) -> None:
+        """Take the deque that all users of a class in this process share: it keeps the order of what came."""
+        self.workload, self.lane = workload, lane
+        self.taken = taken
+        self.received = 0
+        self.pause_at_ns = NEVER
+        self.resume_at_ns = NEVER
+        self._busy_until = 0
+        self._paused = False
+
+    def pause_between(self, start_ns: int, end_ns: int) -> None:
+        """Stop fetching from one monotonic instant to another."""
+        self.pause_at_ns, self.resume_at_ns = start_ns, end_ns
+
+    def step(self, now_ns: int) -> bool:
+        """Take what has arrived; return whether there was any."""
+        self._pause_or_resume(now_ns)
+        if now_ns < self._busy_until:
+            return False
+        got = self.lane.take(self.workload.poll_size)
+        if got is None:
+            return False
+        self.taken.append(got)
+        n = len(got.offset) + got.foreign
+        self.received += len(got.offset)
+        if self.workload.process_time:
+            self._busy_until = max(now_ns, self._busy_until) + round(n * self.workload.process_time * 1e9)
+        if self.workload.commit == "poll":
+            self.lane.commit()
+        return True
+
+    def _pause_or_resume(self, now_ns: int) -> None:
+        wanted = self.pause_at_ns <= now_ns < self.resume_at_ns
+        if wanted != self._paused:
+            self._paused = wanted
+            self.lane.pause(wanted)

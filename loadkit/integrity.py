@@ -1,0 +1,275 @@
+"""Nothing lost, doubled or reordered unnoticed: accounts by partition, with bounded memory.
+
+Producers' confirmations carry partition and offset; consumers see the same offsets. Both sides keep
+them as ranges: contiguous when all is well, so a partition costs two numbers and each fault two more.
+
+    lost        confirmed offsets that a group never received, and offsets confirmed twice (an
+                overwritten message: an unclean election does that)
+    duplicated  one stamp at two offsets of the log
+    reordered   a stamp behind a later one of the same producer in the same partition
+    redelivered an offset received again (a rebalance or restart does that; it is no fault of the log)
+    unconfirmed received, though its producer was never told so (a timeout after the write)
+
+Ranges add up across processes by union, so a partition may move from one to another.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+Ints = NDArray[np.int64]
+Run = tuple[int, int]
+"""Offsets from the first up to, not including, the second."""
+REMEMBERED = 1 << 20
+"""Stamps a group remembers to tell a duplicate from a reordered message; an older one counts as reordered."""
+
+
+class Ranges:
+    """A set of offsets as sorted, disjoint runs."""
+
+    __slots__ = ("_starts", "_ends")
+
+    def __init__(self, runs: Iterable[Run] = ()) -> None:
+        self._starts: list[int] = []
+        self._ends: list[int] = []
+        for start, end in runs:
+            self.add(start, end)
+
+    def __iter__(self) -> Iterator[Run]:
+        return zip(self._starts, self._ends, strict=True)
+
+    def __len__(self) -> int:
+        """Return how many offsets are in the set."""
+        return sum(self._ends) - sum(self._starts)
+
+    def add(self, start: int, end: int) -> int:
+        """Add a run; return how many of its offsets were there already."""
+        first, last = bisect_left(self._ends, start), bisect_right(self._starts, end)
+        touched = range(first, last)
+        overlap = sum(max(0, min(end, self._ends[i]) - max(start, self._starts[i])) for i in touched)
+        if touched:
+            start, end = min(start, self._starts[first]), max(end, self._ends[last - 1])
+        self._starts[first:last], self._ends[first:last] = [start], [end]
+        return overlap
+
+    def contains(self, offsets: Ints) -> NDArray[np.bool_]:
+        """Return which offsets are in the set."""
+        at = np.searchsorted(np.array(self._starts, np.int64), offsets, side="right") - 1
+        ends = np.array([*self._ends, -(1 << 62)], np.int64)  # index -1: before the first run
+        return offsets < ends[at]
+
+    def minus(self, other: Ranges) -> list[Run]:
+        """Return the runs of this set that the other does not have."""
+        left: list[Run] = []
+        for start, end in self:
+            i = bisect_right(other._ends, start)
+            while i < len(other._starts) and other._starts[i] < end:
+                if other._starts[i] > start:
+                    left.append((start, other._starts[i]))
+                start = max(start, other._ends[i])
+                i += 1
+            if start < end:
+                left.append((start, end))
+        return left
+
+
+def runs_of(offsets: Ints) -> list[Run]:
+    """Return the runs of consecutive numbers in a sorted array."""
+    if not len(offsets):
+        return []
+    cuts = np.flatnonzero(np.diff(offsets) != 1) + 1
+    starts = offsets[np.concatenate([[0], cuts])]
+    ends = offsets[np.concatenate([cuts - 1, [len(offsets) - 1]])] + 1
+    return list(zip(starts.tolist(), ends.tolist(), strict=True))
+
+
+@dataclass(slots=True)
+class Delta:
+    """What one side of one partition saw since the last: runs of offsets and counts. Small enough to send."""
+
+    runs: list[Run] = field(default_factory=list)
+    counts: dict[str, int] = field(default_factory=dict)
+
+    def count(self, name: str, n: int) -> None:
+        """Add to one count."""
+        if n:
+            self.counts[name] = self.counts.get(name, 0) + n
+
+
+class Confirmed:
+    """The producers' side in one process: confirmed offsets by partition of one topic."""
+
+    def __init__(self) -> None:
+        self._new: dict[int, Delta] = {}
+
+    def add(self, partition: NDArray[np.int32], offset: Ints) -> None:
+        """Take the places of confirmed messages."""
+        for p in np.unique(partition).tolist():
+            offsets = np.sort(offset[partition == p])
+            known = offsets[offsets >= 0]
+            delta = self._new.setdefault(p, Delta())
+            delta.count("acked", len(offsets))
+            delta.count("unplaced", len(offsets) - len(known))
+            delta.runs += runs_of(known)
+
+    def cut(self) -> dict[int, Delta]:
+        """Return and forget what was added since the last cut."""
+        new, self._new = self._new, {}
+        return new
+
+
+class Consumed:
+    """One group's side in one process: received offsets and order by partition of one topic."""
+
+    def __init__(self, ordered: bool = True) -> None:
+        self._ordered = ordered
+        self._seen: dict[int, Ranges] = {}
+        self._last: dict[int, dict[int, int]] = {}
+        self._new: dict[int, Delta] = {}
+        self._ring = np.full(REMEMBERED, np.iinfo(np.uint64).max)
+        self._at = 0
+
+    def add(self, partition: NDArray[np.int32], offset: Ints, producer: Ints, seq: Ints) -> None:
+        """Take received messages of this run, in the order in which they came."""
+        for p in np.unique(partition).tolist():
+            mine = partition == p
+            self._one(p, offset[mine], producer[mine], seq[mine])
+
+    def _one(self, p: int, offset: Ints, producer: Ints, seq: Ints) -> None:
+        delta, seen = self._new.setdefault(p, Delta()), self._seen.setdefault(p, Ranges())
+        fresh = ~seen.contains(offset)
+        if len(offset) > 1 and not (np.diff(offset) > 0).all():
+            fresh &= _first_of_each(offset)
+        delta.count("received", len(offset))
+        delta.count("redelivered", int(len(offset) - fresh.sum()))
+        offset, producer, seq = offset[fresh], producer[fresh], seq[fresh]
+        if self._ordered:
+            self._order(delta, self._last.setdefault(p, {}), producer, seq)
+        for start, end in runs_of(np.sort(offset)):
+            seen.add(start, end)
+            delta.runs.append((start, end))
+
+    def _order(self, delta: Delta, last: dict[int, int], producer: Ints, seq: Ints) -> None:
+        for one in np.unique(producer).tolist():
+            mine = seq[producer == one]
+            before = last.get(one, -1)
+            highest = np.maximum.accumulate(np.concatenate([[before], mine]))
+            late = mine <= highest[:-1]
+            names = (np.uint64(one) << np.uint64(40)) | mine.astype(np.uint64)
+            if late.any():
+                again = np.isin(names[late], self._ring) | (mine[late] == before) | ~_first_of_each(mine)[late]
+                delta.count("duplicated", int(again.sum()))
+                delta.count("reordered", int((~again).sum()))
+            last[one] = int(highest[-1])
+            self._remember(names)
+
+    def _remember(self, names: NDArray[np.uint64]) -> None:
+        names = names[-REMEMBERED:]
+        end = self._at + len(names)
+        first = min(end, REMEMBERED) - self._at
+        self._ring[self._at : self._at + first] = names[:first]
+        self._ring[: len(names) - first] = names[first:]
+        self._at = end % REMEMBERED
+
+    def cut(self) -> dict[int, Delta]:
+        """Return and forget what was added since the last cut; what was seen stays known."""
+        new, self._new = self._new, {}
+        return new
+
+
+def _first_of_each(values: Ints) -> NDArray[np.bool_]:
+    """Return which values stand for the first time."""
+    first = np.zeros(len(values), bool)
+    first[np.unique(values, return_index=True)[1]] = True
+    return first
+
+
+@dataclass(slots=True)
+class _Side:
+    ranges: Ranges = field(default_factory=Ranges)
+    counts: dict[str, int] = field(default_factory=dict)
+    overlap: int = 0
+
+    def add(self, delta: Delta) -> None:
+        self.overlap += sum(self.ranges.add(start, end) for start, end in delta.runs)
+        for name, n in delta.counts.items():
+            self.counts[name] = self.counts.get(name, 0) + n
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What became of the messages of one partition, for one group."""
+
+    topic: str
+    partition: int
+    group: str
+    acked: int
+    received: int
+    lost: int
+    duplicated: int
+    reordered: int
+    redelivered: int
+    unconfirmed: int
+    unread: int
+    """Confirmed, still in the log, and not reached by the group when the run ended."""
+    lost_runs: tuple[Run, ...] = ()
+
+
+class Accounts:
+    """Both sides of every partition, added up over all processes."""
+
+    def __init__(self) -> None:
+        self._confirmed: dict[tuple[str, int], _Side] = {}
+        self._consumed: dict[tuple[str, str, int], _Side] = {}
+
+    def confirmed(self, topic: str, partition: int, delta: Delta) -> None:
+        """Add what one process confirmed."""
+        self._confirmed.setdefault((topic, partition), _Side()).add(delta)
+
+    def consumed(self, group: str, topic: str, partition: int, delta: Delta) -> None:
+        """Add what one process of a group received."""
+        self._consumed.setdefault((group, topic, partition), _Side()).add(delta)
+
+    def unplaced(self) -> int:
+        """Return how many messages were confirmed without an offset (acks=0): they cannot be accounted for."""
+        return sum(side.counts.get("unplaced", 0) for side in self._confirmed.values())
+
+    def verdicts(self, groups: Iterable[tuple[str, str]], logs: Mapping[tuple[str, int], Run] | None = None) -> list[Verdict]:
+        """Return the verdict on every partition for each (group, topic).
+
+        `logs` holds first and end offset by (topic, partition): what lies in the log behind the last
+        offset a group received is unread, not lost. Without it everything missing counts as unread there.
+        """
+        found = []
+        for group, topic in groups:
+            partitions = {p for t, p in self._confirmed if t == topic}
+            partitions |= {p for g, t, p in self._consumed if (g, t) == (group, topic)}
+            found += [self._verdict(group, topic, p, (logs or {}).get((topic, p), (0, 1 << 62))) for p in sorted(partitions)]
+        return found
+
+    def _verdict(self, group: str, topic: str, partition: int, log: Run) -> Verdict:
+        sent = self._confirmed.get((topic, partition), _Side())
+        got = self._consumed.get((group, topic, partition), _Side())
+        missing = Ranges(sent.ranges.minus(got.ranges))
+        reached = max(max((end for _, end in got.ranges), default=0), log[0])
+        unread = Ranges([(reached, log[1])] if log[1] > reached else [])
+        gone = missing.minus(unread)
+        surplus = len(Ranges(got.ranges.minus(sent.ranges)))
+        unplaced, duplicated = sent.counts.get("unplaced", 0), got.counts.get("duplicated", 0)
+        return Verdict(
+            topic, partition, group,
+            acked=sent.counts.get("acked", 0),
+            received=got.counts.get("received", 0),
+            lost=sum(end - start for start, end in gone) + sent.overlap,
+            duplicated=duplicated,
+            reordered=got.counts.get("reordered", 0),
+            redelivered=got.counts.get("redelivered", 0) + got.overlap,
+            unconfirmed=max(0, surplus - duplicated - unplaced),
+            unread=len(missing) - sum(end - start for start, end in gone),
+            lost_runs=tuple(gone[:20]),
+        )  # fmt: skip

@@ -1,0 +1,46 @@
+"""Progress with time left: one line that moves on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+from typing import TextIO
+
+from rich.console import Console
+from rich.status import Status
+
+from loadkit.units import format_duration
+
+EVERY = 5.0
+"""Seconds between two plain lines of one phase."""
+
+
+class Shown:
+    """Shows the phase a run is in."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._console = Console(file=stream, highlight=False, soft_wrap=True)
+        self._status: Status | None = None
+        self._phase, self._said = "", 0.0
+
+    def __call__(self, phase: str, text: str, passed: float, total: float | None) -> None:
+        """Show a phase, how long it has lasted, and how long it will."""
+        left = "" if total is None else f", {format_duration(max(0.0, total - passed))} left"
+        line = f"{phase} {format_duration(passed) if passed >= 1 else ''}{left if passed else ''} {text}".rstrip()
+        if self._console.is_terminal:
+            self._status = self._status or self._console.status("")
+            self._status.start()
+            self._status.update(line)
+        elif phase != self._phase or passed - self._said >= EVERY:
+            self._console.print(line)
+            self._said = passed
+        if phase != self._phase:
+            self._phase, self._said = phase, 0.0
+
+    def say(self, text: str) -> None:
+        """Print a line of its own."""
+        self._console.print(text, markup=False)
+
+    def close(self) -> None:
+        """Take the moving line away."""
+        if self._status:
+            self._status.stop()
+            self._status = None

@@ -1,0 +1,270 @@
+"""Arrays of instants in, one histogram a second and series out.
+
+Four instants, in monotonic nanoseconds of one host: `intended` (the message was due), `sent` (handed to
+the client), `acked` (its confirmation was served), `received` (a consumer got it).
+
+    latency      = acked - intended       send_delay = sent - intended
+    service_time = acked - sent           end_to_end = received - intended
+
+A message belongs to the phase in which it was due, and its values to the second in which they became
+known. Nothing here reads a clock; everything is whole arrays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from loadkit.drivers import Sent
+from loadkit.histogram import Histogram
+from loadkit.targets.lane import Acks, Received
+
+Ints = NDArray[np.int64]
+SECOND_NS = 10**9
+SLICE = 20_000
+"""Values recorded at once: a longer fold would hold the interpreter lock and make the loop late."""
+MAX_SECOND = 10**7
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The schedule's clock: `zero_ns` is its time 0; messages due in [from_ns, until_ns) are measured."""
+
+    zero_ns: int
+    from_ns: int = 1 << 62
+    until_ns: int = 1 << 62
+
+    def second(self, clock_ns: int) -> int:
+        """Return the whole second of the schedule in which a clock reading lies; 0 before it began."""
+        return max(0, (clock_ns - self.zero_ns) // SECOND_NS)
+
+
+@dataclass(slots=True)
+class Interval:
+    """What became known in one second about messages of one phase."""
+
+    histograms: dict[str, Histogram] = field(default_factory=dict)
+    counts: dict[tuple[str, str], dict[str, int]] = field(default_factory=dict)
+    """By (kind, name), as in `result`'s rows."""
+
+    def count(self, kind: str, name: str, **numbers: int) -> None:
+        """Add to the numbers of one row."""
+        row = self.counts.setdefault((kind, name), {})
+        for key, n in numbers.items():
+            row[key] = row.get(key, 0) + int(n)
+
+    def add(self, other: Interval) -> None:
+        """Add another process's interval of the same second and phase."""
+        for tag, histogram in other.histograms.items():
+            self.histograms.setdefault(tag, Histogram()).add(histogram)
+        for (kind, name), numbers in other.counts.items():
+            self.count(kind, name, **numbers)
+
+    def pack(self) -> dict[str, Any]:
+        """Return a form that travels between processes."""
+        return {
+            "histograms": {tag: histogram.pack() for tag, histogram in self.histograms.items()},
+            "counts": [[kind, name, numbers] for (kind, name), numbers in self.counts.items()],
+        }
+
+    @classmethod
+    def unpack(cls, packed: dict[str, Any]) -> Interval:
+        """Return the interval that `pack` wrote."""
+        histograms = {tag: Histogram.unpack(h) for tag, h in packed["histograms"].items()}
+        return cls(histograms, {(kind, name): dict(numbers) for kind, name, numbers in packed["counts"]})
+
+
+Key = tuple[int, str]
+"""(second, phase)"""
+
+
+class SendLog:
+    """When each unconfirmed message of one producer was handed over, by chunk.
+
+    A chunk's messages are placed evenly between the clock readings before and after it.
+    """
+
+    def __init__(self) -> None:
+        self._first = np.zeros(0, np.int64)
+        self._begun = np.zeros(0, np.int64)
+        self._took = np.zeros(0, np.int64)
+        self._count = np.zeros(0, np.int64)
+        self._left = np.zeros(0, np.int64)
+
+    def add(self, chunks: list[Sent]) -> None:
+        """Append chunks in the order of their numbers."""
+        table = np.array([(c.seq, c.begun_ns, c.done_ns - c.begun_ns, len(c.intended_ns)) for c in chunks], np.int64)
+        if not len(table):
+            return
+        self._first = np.concatenate([self._first, table[:, 0]])
+        self._begun = np.concatenate([self._begun, table[:, 1]])
+        self._took = np.concatenate([self._took, table[:, 2]])
+        self._count = np.concatenate([self._count, table[:, 3]])
+        self._left = np.concatenate([self._left, table[:, 3]])
+
+    def sent_at(self, seqs: Ints) -> Ints:
+        """Return when messages were handed over, and count them as confirmed; 0 for unknown ones."""
+        if not len(self._first):
+            return np.zeros(len(seqs), np.int64)
+        at = np.clip(np.searchsorted(self._first, seqs, side="right") - 1, 0, None)
+        place = seqs - self._first[at]
+        known = (place >= 0) & (place < self._count[at])
+        self._left -= np.bincount(at[known], minlength=len(self._left))
+        return np.where(known, self._begun[at] + place * self._took[at] // np.maximum(self._count[at], 1), 0)
+
+    def prune(self) -> None:
+        """Forget the chunks that are wholly confirmed."""
+        keep = self._left > 0
+        if not keep.all():
+            self._first, self._begun, self._took = self._first[keep], self._begun[keep], self._took[keep]
+            self._count, self._left = self._count[keep], self._left[keep]
+
+    def __len__(self) -> int:
+        """Return how many chunks are not wholly confirmed."""
+        return len(self._first)
+
+
+def sent_instants(chunk: Sent) -> Ints:
+    """Return when each message of a chunk was handed over."""
+    n = len(chunk.intended_ns)
+    return chunk.begun_ns + np.arange(n) * (chunk.done_ns - chunk.begun_ns) // n
+
+
+class Recorder:
+    """One process's measurements, as intervals by second and phase."""
+
+    def __init__(self, window: Window) -> None:
+        self.window = window
+        self._intervals: dict[Key, Interval] = {}
+
+    def interval(self, second: int, phase: str) -> Interval:
+        """Return the interval of a second and phase, made if need be."""
+        return self._intervals.setdefault((second, phase), Interval())
+
+    def cut(self, before: int) -> dict[Key, Interval]:
+        """Return and forget the intervals of seconds before `before`."""
+        ready = [key for key in self._intervals if key[0] < before]
+        return {key: self._intervals.pop(key) for key in sorted(ready)}
+
+    def sent(self, name: str, chunks: Iterable[Sent]) -> Iterator[None]:
+        """Record what was handed over; yields between slices so that others may run."""
+        for group in _grouped(list(chunks)):
+            intended = np.concatenate([c.intended_ns for c in group])
+            instants = np.concatenate([sent_instants(c) for c in group])
+            sizes = np.repeat([c.bytes / len(c.intended_ns) for c in group], [len(c.intended_ns) for c in group])
+            for at, phase, second in self._parts(intended, instants):
+                interval = self.interval(second, phase)
+                _record(interval, phase, f"{name}.send_delay", instants[at] - intended[at])
+                interval.count("producer", name, sent=_n(at, intended), sent_bytes=round(sizes[at].sum()))
+            yield
+
+    def acked(self, name: str, topic: str, batches: Iterable[Acks], log: SendLog) -> Iterator[None]:
+        """Record confirmations; yields between slices."""
+        for acks in batches:
+            intended = acks.stamps["intended"]
+            sent = log.sent_at(acks.stamps["seq"].astype(np.int64))
+            for at, phase, second in self._parts(intended, acks.acked_ns):
+                interval = self.interval(second, phase)
+                latency = acks.acked_ns[at] - intended[at]
+                _record(interval, phase, f"{name}.latency", latency)
+                known = sent[at] > 0
+                _record(interval, phase, f"{name}.service_time", (acks.acked_ns[at] - sent[at])[known])
+                interval.count("producer", name, acked=len(latency), acked_bytes=int(acks.size[at].sum()))
+                self._places(interval, topic, acks.partition[at], "acked")
+            yield
+
+    def received(self, name: str, topic: str, takes: Iterable[Received]) -> Iterator[None]:
+        """Record what consumers got; yields between slices."""
+        for group in _grouped_takes(list(takes)):
+            stamps = np.concatenate([r.stamps["intended"] for r in group])
+            clocks = np.repeat([r.received_ns for r in group], [len(r.offset) for r in group])
+            partition = np.concatenate([r.partition for r in group])
+            size = np.concatenate([r.size for r in group])
+            for at, phase, second in self._parts(stamps, clocks):
+                interval = self.interval(second, phase)
+                spent = clocks[at] - stamps[at]
+                _record(interval, phase, f"{name}.end_to_end", spent)
+                negative = int((spent < 0).sum())
+                interval.count("consumer", name, received=len(spent), received_bytes=int(size[at].sum()), negative=negative)
+                self._places(interval, topic, partition[at], "received")
+            self._oddities(name, group)
+            yield
+
+    def _oddities(self, name: str, group: list[Received]) -> None:
+        for take in group:
+            if take.errors or take.foreign:
+                interval = self.interval(self.window.second(take.received_ns), self.phase(take.received_ns))
+                interval.count("consumer", name, foreign=take.foreign, errors=sum(take.errors.values()))
+                for code, n in take.errors.items():
+                    interval.count("errors", code, count=n)
+
+    def spent(self, name: str, series: str, pairs: Iterable[tuple[int, int]]) -> None:
+        """Record durations that are known as (begun, done) clocks, such as commits."""
+        for begun, done in pairs:
+            phase = self.phase(begun)
+            _record(self.interval(self.window.second(done), phase), phase, f"{name}.{series}", np.array([done - begun]))
+
+    def failed(self, name: str, clock_ns: int, intended_ns: int, code: str) -> None:
+        """Record one message that the client gave up."""
+        interval = self.interval(self.window.second(clock_ns), self.phase(intended_ns))
+        interval.count("producer", name, errors=1)
+        interval.count("errors", code, count=1)
+
+    def phase(self, intended_ns: int) -> str:
+        """Return the phase in which a message was due."""
+        return "measure" if self.window.from_ns <= intended_ns < self.window.until_ns else "warmup"
+
+    def _places(self, interval: Interval, topic: str, partition: NDArray[np.int32], what: str) -> None:
+        counts = np.bincount(partition)
+        for p in np.flatnonzero(counts).tolist():
+            interval.count("partition", f"{topic}/{p}", **{what: int(counts[p])})
+
+    def _parts(self, intended: Ints, clocks: Ints) -> Iterator[tuple[Any, str, int]]:
+        """Yield (where, phase, second) for each phase and second that occurs."""
+        if not len(clocks):
+            return
+        measured = (intended >= self.window.from_ns) & (intended < self.window.until_ns)
+        seconds = np.maximum((clocks - self.window.zero_ns) // SECOND_NS, 0)
+        keys = seconds * 2 + measured
+        low, high = int(keys.min()), int(keys.max())
+        if low == high:
+            yield slice(None), "measure" if low % 2 else "warmup", low // 2
+            return
+        for key in np.unique(keys).tolist():
+            yield np.flatnonzero(keys == key), "measure" if key % 2 else "warmup", key // 2
+
+
+def _n(at: Any, values: Ints) -> int:
+    return len(values) if isinstance(at, slice) else len(at)
+
+
+def _record(interval: Interval, phase: str, tag: str, values_ns: Ints) -> None:
+    if len(values_ns):
+        tag = tag if phase == "measure" else f"{phase}:{tag}"
+        interval.histograms.setdefault(tag, Histogram()).record_ns(values_ns)
+
+
+def _grouped(chunks: list[Sent]) -> Iterator[list[Sent]]:
+    return _by_size(chunks, [len(c.intended_ns) for c in chunks])
+
+
+def _grouped_takes(takes: list[Received]) -> Iterator[list[Received]]:
+    return _by_size(takes, [len(t.offset) for t in takes])
+
+
+def _by_size(items: list[Any], sizes: list[int]) -> Iterator[list[Any]]:
+    """Yield runs of items of about `SLICE` values together."""
+    group: list[Any] = []
+    held = 0
+    for item, size in zip(items, sizes, strict=True):
+        group.append(item)
+        held += size
+        if held >= SLICE:
+            yield group
+            group, held = [], 0
+    if group:
+        yield group

@@ -1,0 +1,255 @@
+"""The target under test, opened once for a process and begun anew for each run.
+
+Opening starts the built-in cluster or checks that the external one may be loaded; beginning a run gives
+it names that are its own, writes them into the ledger and makes its topics; closing takes them away.
+"""
+
+from __future__ import annotations
+
+import secrets as random_source
+import string
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from time import monotonic
+from typing import Any
+
+from loadkit.clusters import Names
+from loadkit.errors import LoadkitError, RunError, TargetError, TopicError
+from loadkit.lag import History
+from loadkit.scenario import Scenario, Topic
+from loadkit.target import Target, check_limits
+from loadkit.targets import admin, embedded
+from loadkit.targets.kafka import versions
+from loadkit.telemetry import host
+from loadkit.telemetry.broker import Brokers
+
+Say = Callable[[str], None]
+_LETTERS = string.ascii_lowercase + string.digits
+UNDER_REPLICATED_SECONDS = 30.0
+
+
+def new_names(target: Target, scenario: Scenario) -> Names:
+    """Return names that no other run has."""
+    run_id = "".join(random_source.choice(_LETTERS) for _ in range(8))
+    topics = {t.name: t.name if t.existing else target.named(run_id, t.name) for t in scenario.topics.values()}
+    groups = {w.name: target.named(run_id, w.group_id or w.name) for w in scenario.consumers}
+    return Names(random_source.randbits(32), run_id, topics, groups)
+
+
+def open_target(target: Target, scenario: Scenario, say: Say) -> OpenTarget:
+    """Return the target ready for runs; a built-in cluster is started. Raises TargetError or UsageError."""
+    _check_topics(target, scenario)
+    check_limits(target, *demand(scenario))
+    if target.kind == "simulated":
+        return OpenTarget(target, None, None)
+    cluster = None
+    if target.kind == "embedded":
+        cluster = embedded.start(embedded.EmbeddedSpec.parse(target.text), say)
+        target = target.at(cluster.bootstrap)
+    try:
+        connection = admin.connect(target.client_config("admin"))
+        if cluster is None:
+            _check_health(connection)
+    except LoadkitError:
+        if cluster:
+            cluster.close()
+        raise
+    if cluster and cluster.generator_cpus:
+        host.pin(cluster.generator_cpus)
+    return OpenTarget(target, cluster, connection)
+
+
+def _check_topics(target: Target, scenario: Scenario) -> None:
+    for topic in scenario.topics.values():
+        if topic.existing and target.kind == "file" and topic.name not in target.topics.allow_existing:
+            raise TopicError(
+                f"topic {topic.name!r} is declared existing=True, and the target does not allow it: "
+                f"add allow_existing = [\"{topic.name}\"] under [topics] of the target file"
+            )
+
+
+def _check_health(connection: admin.Connection) -> None:
+    sick = admin.under_replicated(connection)
+    if sick:
+        raise TargetError(
+            f"{len(sick)} partitions of the cluster are under-replicated ({', '.join(sick[:3])} ...): "
+            "loading it now could lose data; wait until it has recovered"
+        )
+
+
+def demand(scenario: Scenario) -> tuple[float, float | None, int]:
+    """Return the offered bytes a second at the peak, bytes in all (None: unknown here), and partitions to make."""
+    rate = 0.0
+    for workload in scenario.producers:
+        peak = max(r for _, r in workload.shape.knots(workload.rate))
+        rate += peak * (workload.payload.mean_size() or 1024)  # type: ignore[attr-defined]
+    return rate, None, sum(t.partitions for t in scenario.topics.values() if not t.existing)
+
+
+@dataclass(slots=True)
+class OpenTarget:
+    """A target that answers."""
+
+    target: Target
+    cluster: embedded.EmbeddedCluster | None
+    connection: admin.Connection | None
+    site: SinkSite | KafkaSite | None = None
+
+    @property
+    def bootstrap(self) -> str | None:
+        """The built-in cluster's addresses, which workers are told; a target file has its own."""
+        return self.cluster.bootstrap if self.cluster else None
+
+    def begin(self, scenario: Scenario, keep_topics: bool) -> SinkSite | KafkaSite:
+        """Return the site of a new run, its topics made."""
+        names = new_names(self.target, scenario)
+        if self.connection is None:
+            self.site = SinkSite(self.target, names)
+        else:
+            self.site = KafkaSite(self, self.connection, names, scenario, keep_topics)
+        return self.site
+
+    def close(self) -> None:
+        """End a built-in cluster."""
+        cluster, self.cluster = self.cluster, None
+        if cluster:
+            cluster.close()
+
+
+class SinkSite:
+    """The simulated sink: nothing to make and nothing to ask."""
+
+    judges_integrity = False
+
+    def __init__(self, target: Target, names: Names) -> None:
+        self._target, self.names = target, names
+
+    def facts(self) -> dict[str, Any]:
+        """Return what a result says of the target."""
+        return {"name": self._target.text, "kind": "simulated", "co_located": True, "cores": "shared", "topics": {}}
+
+    def ends(self) -> Mapping[tuple[str, int], tuple[int, int]]:
+        """Return nothing."""
+        return {}
+
+    def sample(self, second: int, phase: str) -> list[dict[str, Any]]:
+        """Return nothing."""
+        return []
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+class KafkaSite:
+    """A cluster and the topics of one run on it."""
+
+    judges_integrity = True
+
+    def __init__(self, opened: OpenTarget, connection: admin.Connection, names: Names, scenario: Scenario, keep: bool) -> None:
+        self._opened, self._connection, self._scenario, self._keep = opened, connection, scenario, keep
+        self.target, self.names = opened.target, names
+        urls = opened.cluster.jmx_urls if opened.cluster else tuple(self.target.metrics.jmx_exporter)
+        self._brokers = Brokers(urls)
+        self._history = History()
+        self._sick_since: float | None = None
+        self._make(scenario)
+
+    def _make(self, scenario: Scenario) -> None:
+        for topic in scenario.topics.values():
+            if topic.existing:
+                self._adopt(topic)
+        plans = [self._plan(topic) for topic in scenario.topics.values() if not topic.existing]
+        if not self.target.built_in:
+            from loadkit import ledger
+
+            ledger.note(self.target, self._connection.cluster.id, self.names.run_id, [p.name for p in plans], list(self.names.groups.values()))
+        self._made = [plan.name for plan in plans]
+        admin.create_topics(self._connection, plans)
+        for workload in scenario.consumers:
+            if workload.protocol == "share":
+                admin.set_group_config(self._connection, self.names.groups[workload.name], {"share.auto.offset.reset": "earliest"})
+
+    def _adopt(self, topic: Topic) -> None:
+        found = admin.describe_topics(self._connection, [topic.name])[topic.name]
+        if len(found) != topic.partitions:
+            raise TopicError(f"topic {topic.name} has {len(found)} partitions, the scenario says {topic.partitions}: say partitions={len(found)}")
+
+    def _plan(self, topic: Topic) -> admin.TopicPlan:
+        brokers = len(self._connection.cluster.brokers)
+        factor = self.target.topics.replication_factor or (min(3, brokers) if self.target.built_in else None)
+        config = {**self.target.topics.config(), **topic.config}
+        if self.target.built_in and brokers >= 3:
+            config.setdefault("min.insync.replicas", "2")
+        return admin.TopicPlan(self.names.topics[topic.name], topic.partitions, factor, config)
+
+    def facts(self) -> dict[str, Any]:
+        """Return what a result says of the target: cluster, topics as they are, cores shared or not."""
+        cluster, embedded_one = self._connection.cluster, self._opened.cluster
+        topics = {}
+        for name, real in self.names.topics.items():
+            partitions = admin.describe_topics(self._connection, [real])[real]
+            with suppress(LoadkitError):
+                topics[name] = {
+                    "name": real, "partitions": len(partitions), "replication_factor": len(partitions[0].replicas),
+                    "config": admin.topic_configs(self._connection, real),
+                }  # fmt: skip
+        return {
+            "name": self.target.name, "kind": "embedded" if embedded_one else "external",
+            "co_located": bool(embedded_one),
+            "cores": None if not embedded_one else "disjoint" if embedded_one.generator_cpus else "shared",
+            "cluster": {
+                "version": embedded_one.kafka_version if embedded_one else cluster.version, "brokers": len(cluster.brokers),
+                "racks": list(cluster.racks), "cluster_id": cluster.id,
+                **({"java": embedded_one.java} if embedded_one else {}),
+            },
+            "topics": topics, "properties": self.target.public(), **versions(),
+        }  # fmt: skip
+
+    def ends(self) -> dict[tuple[str, int], tuple[int, int]]:
+        """Return begin and end offset by (declared topic, partition)."""
+        found = {}
+        for name, real in self.names.topics.items():
+            begin, end = admin.beginning_offsets(self._connection, real), admin.end_offsets(self._connection, real)
+            found |= {(name, p): (begin.get(p, 0), end[p]) for p in end}
+        return found
+
+    def sample(self, second: int, phase: str) -> list[dict[str, Any]]:
+        """Return rows of lag and broker metrics; RunError when an external cluster stays under-replicated for 30 s."""
+        now = monotonic()
+        rows = self._lag_rows(now) if self._scenario.consumers else []
+        rows += self._brokers.sample(now)
+        self._guard(now)
+        return [{"t": second, "phase": phase, **row} for row in rows]
+
+    def _lag_rows(self, now: float) -> list[dict[str, Any]]:
+        rows = []
+        ends = {name: admin.end_offsets(self._connection, real) for name, real in self.names.topics.items()}
+        for name, end in ends.items():
+            self._history.note(name, now, end)
+        for workload in self._scenario.consumers:
+            if workload.protocol == "share" or workload.commit == "none":
+                continue
+            name = workload.topic.name
+            done = admin.committed(self._connection, self.names.groups[workload.name], self.names.topics[name])
+            lag, lag_time = self._history.lag(name, now, {p: done.get(p, 0) for p in ends[name]})
+            rows.append({"kind": "consumer", "name": workload.name, "lag": lag, "lag_time": round(lag_time, 3)})
+        return rows
+
+    def _guard(self, now: float) -> None:
+        if self.target.built_in:
+            return
+        if not admin.under_replicated(self._connection):
+            self._sick_since = None
+            return
+        self._sick_since = self._sick_since or now
+        if now - self._sick_since > UNDER_REPLICATED_SECONDS:
+            raise RunError("partitions of the cluster stayed under-replicated for 30 s: the load was stopped")
+
+    def close(self) -> None:
+        """Delete the run's topics and groups, unless they are to be kept or the cluster goes away with them."""
+        if self._keep or self.target.built_in:
+            return
+        from loadkit import ledger
+
+        ledger.clean(self.target, self._connection, run_id=self.names.run_id)

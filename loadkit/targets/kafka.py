@@ -1,0 +1,424 @@
+"""The standard lane: confluent-kafka's producer and consumers behind the array boundary of `lane.py`.
+
+Subtleness ahead, all of it measured:
+- `msg.latency()` and a callback's clock are taken when `poll()` serves them, so `acked` is as true as the
+  polling is frequent; the loop polls every 0.1 ms while anything is in flight and records the gaps.
+- The delivery callback only appends (clock, Message) to two lists through bound methods; stamps, places
+  and sizes are read from whole lists by C-level `map` afterwards. No closure and no lookup a message.
+- A delivery report carries the value but no headers, so header stamps cost one `partial` a message.
+- `consume(n, timeout)` waits for all n messages: always called with timeout 0.
+- `produce` is driven by `map` in C; on BufferError the iterator tells how many were taken.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from itertools import repeat
+from operator import methodcaller
+from time import monotonic, monotonic_ns
+from typing import Any
+
+import confluent_kafka as ck
+import numpy as np
+from numpy.typing import NDArray
+
+from loadkit import stamp
+from loadkit.errors import TargetError
+from loadkit.targets import statistics
+from loadkit.targets.lane import Acks, Batch, Failure, Received
+from loadkit.targets.refusals import DENIED_ENTRY, explain
+
+HEADER = "loadkit"
+"""The header that carries a stamp where the value cannot."""
+_VALUE, _PARTITION, _OFFSET = methodcaller("value"), methodcaller("partition"), methodcaller("offset")
+_HEADERS, _ERROR = methodcaller("headers"), methodcaller("error")
+
+
+class _Log:
+    """Takes librdkafka's log lines without any lock: they come in the loop's native thread."""
+
+    def __init__(self) -> None:
+        self.lines: deque[str] = deque(maxlen=1000)
+
+    def log(self, level: int, text: str, *values: Any) -> None:
+        """Keep one line."""
+        self.lines.append(text % values if values else text)
+
+
+LOG = _Log()
+"""The last lines librdkafka logged in this process."""
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of the client and of librdkafka."""
+    return {"confluent_kafka": ck.version()[0], "librdkafka": ck.libversion()[0]}
+
+
+class _Client:
+    """What producers and consumers share: errors and statistics that callbacks bring."""
+
+    def __init__(self, topic: str, statistics_interval_ms: int = 1000) -> None:
+        self.topic = topic
+        self._statistics: deque[str] = deque(maxlen=120)
+        self._errors: deque[ck.KafkaError] = deque(maxlen=100)
+        self._interval = statistics_interval_ms
+
+    def _config(self, config: Mapping[str, str]) -> dict[str, Any]:
+        return {
+            **config,
+            "statistics.interval.ms": self._interval,
+            "stats_cb": self._statistics.append,
+            "error_cb": self._errors.append,
+            "logger": LOG,
+        }
+
+    def _refused(self, doing: str) -> TargetError:
+        """Return the error that tells why something did not come about in time."""
+        if self._errors:
+            return _explain(self._errors[-1], doing, self.topic)
+        return explain("_TIMED_OUT", "", doing, self.topic)
+
+    def _raise_denied(self, doing: str) -> None:
+        """Raise at once what waiting longer cannot mend."""
+        for error in self._errors:
+            if error.name() in DENIED_ENTRY or error.name().endswith("AUTHORIZATION_FAILED"):
+                raise _explain(error, doing, self.topic)
+
+    def take_statistics(self) -> list[dict[str, Any]]:
+        """Return the client's statistics since the last call, as flat numbers."""
+        taken = []
+        while self._statistics:
+            taken.append(statistics.flatten(json.loads(self._statistics.popleft()), self.topic))
+        return taken
+
+
+def _explain(error: Any, doing: str, subject: str) -> TargetError:
+    return explain(error.name(), error.str(), doing, subject)
+
+
+class KafkaProducer(_Client):
+    """A producer of one topic; see `lane.ProducerLane`."""
+
+    def __init__(self, config: Mapping[str, str], topic: str, form: str, headers: Mapping[str, str] | None = None) -> None:
+        """Take librdkafka's properties, the real topic name, where stamps go, and static headers."""
+        super().__init__(topic)
+        self.form = form
+        self._static = [(name, text.encode()) for name, text in (headers or {}).items()]
+        self._clocks: list[int] = []
+        self._messages: list[ck.Message] = []
+        self._named: list[bytes] = []
+        self._failures: deque[Failure] = deque()
+        self.queue_full = 0
+        self._transactional = "transactional.id" in config
+        try:
+            self._producer = ck.Producer({**self._config(config), "on_delivery": self._callback()})
+        except ck.KafkaException as error:
+            raise TargetError(f"producer of {topic}: {error.args[0].str()}") from None
+        self._produce = self._producer.produce
+        self._poll = self._producer.poll
+
+    def _callback(self) -> Callable[[Any, Any], None]:
+        clock, clocks, messages, failed = monotonic_ns, self._clocks.append, self._messages.append, self._failed
+
+        def delivered(error: Any, message: Any) -> None:
+            if error is None:
+                clocks(clock())
+                messages(message)
+            else:
+                failed(error, message, None)
+
+        return delivered
+
+    def _delivered_named(self, name: bytes, error: Any, message: Any) -> None:
+        """Serve the confirmation of a message whose stamp travels in a header."""
+        if error is None:
+            self._clocks.append(monotonic_ns())
+            self._messages.append(message)
+            self._named.append(name)
+        else:
+            self._failed(error, message, name)
+
+    def _failed(self, error: Any, message: Any, name: bytes | None) -> None:
+        values = [name if name is not None else message.value()]
+        stamps, valid = stamp.read(values, "binary" if name is not None else self.form)  # type: ignore[arg-type]
+        intended = int(stamps["intended"][0]) if valid[0] else 0
+        self._failures.append(Failure(monotonic_ns(), error.name(), intended))
+
+    def connect(self, timeout: float) -> None:
+        """Reach the cluster and every partition's leader, and get a producer id; blocks."""
+        doing = f"producer of {self.topic}"
+        try:
+            found = self._producer.list_topics(self.topic, timeout=timeout).topics[self.topic]
+            if found.error is not None:
+                raise _explain(found.error, doing, self.topic)
+            if self._transactional:
+                self._producer.init_transactions(timeout)
+        except ck.KafkaException as error:
+            self._raise_denied(doing)
+            raise _explain(error.args[0], doing, self.topic) from None
+
+    def prime(self, first: Batch, partitions: int, timeout: float) -> None:
+        """Send one message to each partition and wait for all: opens every connection and the producer id."""
+        if self._transactional:
+            self._producer.begin_transaction()
+        values = first.values.tolist()
+        for p in range(partitions):
+            named = self._name(first, p)
+            self._produce(self.topic, values[p], partition=p, **named)
+        deadline = monotonic() + timeout
+        while len(self._producer) and monotonic() < deadline:
+            self._poll(0.05)
+            self._raise_denied(f"producer of {self.topic}")
+        if len(self._producer):
+            raise self._refused(f"producer of {self.topic}")
+        if self._failures:
+            code = self._failures[0].code
+            raise explain(code, code, f"producer of {self.topic}", self.topic)
+        if self._transactional:
+            self._producer.commit_transaction(timeout)
+
+    def _name(self, batch: Batch, i: int) -> dict[str, Any]:
+        if self.form != "header":
+            return {"headers": self._static} if self._static else {}
+        name = batch.stamps[i].tobytes()
+        return {"headers": [*self._static, (HEADER, name)], "on_delivery": partial(self._delivered_named, name)}
+
+    def send(self, batch: Batch) -> int:
+        """Hand messages over in order; return how many were taken (fewer when the queue is full)."""
+        values = iter(batch.values.tolist())
+        keys = batch.keys.tolist() if batch.keys is not None else None
+        n = len(batch.stamps)
+        try:
+            if self.form == "header" or self._static:
+                self._send_named(batch, values, keys)
+            elif keys is None:
+                deque(map(self._produce, repeat(self.topic), values), maxlen=0)
+            else:
+                deque(map(self._produce, repeat(self.topic), values, keys), maxlen=0)
+        except BufferError:
+            self.queue_full += 1
+            return n - values.__length_hint__() - 1
+        except ck.KafkaException as error:
+            return self._unsendable(error.args[0], n - values.__length_hint__() - 1, batch)
+        return n
+
+    def _send_named(self, batch: Batch, values: Any, keys: Sequence[bytes] | None) -> None:
+        for i, value in enumerate(values):
+            absent = batch.nulls is not None and batch.nulls[i]
+            key = keys[i] if keys is not None else None
+            self._produce(self.topic, None if absent else value, key, **self._name(batch, i))
+
+    def _unsendable(self, error: Any, at: int, batch: Batch) -> int:
+        """Account for a message that the client itself refused (too large, fenced): it failed, the next goes on."""
+        self._failures.append(Failure(monotonic_ns(), error.name(), int(batch.stamps["intended"][at])))
+        return at + 1
+
+    def poll(self) -> None:
+        """Serve confirmations that have arrived; never blocks."""
+        self._poll(0)
+
+    def in_flight(self) -> int:
+        """Return how many messages (and events) wait in the client."""
+        return len(self._producer)
+
+    def pending(self) -> int:
+        """Return how many served confirmations wait for `take_acks`."""
+        return len(self._clocks)
+
+    def take_acks(self) -> Acks | None:
+        """Return the confirmations served since the last call."""
+        n = len(self._clocks)
+        if not n:
+            return None
+        messages, clocks = self._messages[:n], self._clocks[:n]
+        values = self._named[:n] if self.form == "header" else list(map(_VALUE, messages))
+        stamps, _ = stamp.read(values, "json" if self.form == "json" else "binary")
+        acks = Acks(
+            stamps,
+            np.array(clocks, np.int64),
+            np.fromiter(map(_PARTITION, messages), np.int32, n),
+            np.fromiter(map(_OFFSET, messages), np.int64, n),
+            np.fromiter(map(len, messages), np.int64, n),
+        )
+        del self._messages[:n], self._clocks[:n], self._named[:n]
+        return acks
+
+    def take_failures(self) -> list[Failure]:
+        """Return the failures served since the last call."""
+        return [self._failures.popleft() for _ in range(len(self._failures))]
+
+    def begin(self) -> None:
+        """Begin a transaction."""
+        self._producer.begin_transaction()
+
+    def end(self, commit: bool) -> None:
+        """Commit or abort the open transaction; blocks."""
+        try:
+            if commit:
+                self._producer.commit_transaction()
+            else:
+                self._producer.abort_transaction()
+        except ck.KafkaException as error:
+            raise TargetError(f"transaction on {self.topic}: {error.args[0].str()}") from None
+
+    def close(self) -> None:
+        """Give up what is still in flight."""
+        if len(self._producer):
+            self._producer.purge()
+            self._poll(0)
+
+
+class KafkaConsumer(_Client):
+    """A member of a classic or KIP-848 consumer group on one topic; see `lane.ConsumerLane`."""
+
+    def __init__(self, config: Mapping[str, str], topic: str, form: str, run: int, from_end: bool = False) -> None:
+        """Take librdkafka's properties, the real topic name, where stamps are, and the run to account for.
+
+        `from_end`: start behind what a topic holds already, at a position known before `connect` returns.
+        """
+        super().__init__(topic)
+        self.form, self._run, self._from_end = form, run, from_end
+        self._assigned = 0
+        strategy = config.get("partition.assignment.strategy", "")
+        self._cooperative = "cooperative" in strategy or config.get("group.protocol") == "consumer"
+        self._early: list[Any] = []
+        self._commits: deque[tuple[int, int]] = deque()
+        self._committing = 0
+        try:
+            self._consumer = ck.Consumer({**self._config(config), "on_commit": self._committed})
+        except ck.KafkaException as error:
+            raise TargetError(f"consumer of {topic}: {error.args[0].str()}") from None
+
+    def connect(self, timeout: float) -> None:
+        """Join the group and wait for an assignment (which may hold no partition); blocks."""
+        self._consumer.subscribe([self.topic], on_assign=self._on_assign)
+        deadline = monotonic() + timeout
+        while not self._assigned:
+            for message in self._consumer.consume(1, 0.05):
+                self._raise_error(message.error())
+                self._early.append(message)
+            self._raise_denied(f"consumer of {self.topic}")
+            if monotonic() > deadline:
+                raise self._refused(f"consumer of {self.topic}")
+
+    def _raise_error(self, error: Any) -> None:
+        if error is not None and error.code() != ck.KafkaError._PARTITION_EOF:
+            raise _explain(error, f"consumer of {self.topic}", self.topic)
+
+    def _on_assign(self, _: Any, partitions: list[Any]) -> None:
+        """Note the assignment; the first one may have to begin behind what is there (later ones have commits)."""
+        if self._from_end and not self._assigned and partitions:
+            for place in partitions:
+                place.offset = self._consumer.get_watermark_offsets(place, timeout=10)[1]
+            (self._consumer.incremental_assign if self._cooperative else self._consumer.assign)(partitions)
+        self._assigned += 1
+
+    def take(self, most: int) -> Received | None:
+        """Return up to `most` messages that have arrived; never blocks."""
+        messages = self._consumer.consume(most, 0)
+        if self._early:
+            messages, self._early = self._early + messages, []
+        return received(messages, monotonic_ns(), self.form, self._run) if messages else None
+
+    def pause(self, paused: bool) -> None:
+        """Stop or resume fetching from the partitions held."""
+        (self._consumer.pause if paused else self._consumer.resume)(self._consumer.assignment())
+
+    def commit(self) -> None:
+        """Commit what was taken, without waiting; one at a time."""
+        if not self._committing:
+            self._committing = monotonic_ns()
+            self._consumer.commit(asynchronous=True)
+
+    def _committed(self, error: Any, _: Any) -> None:
+        begun, self._committing = self._committing, 0
+        if begun and error is None:
+            self._commits.append((begun, monotonic_ns()))
+
+    def take_commits(self) -> list[tuple[int, int]]:
+        """Return (begun, done) clocks of the commits confirmed since the last call."""
+        return [self._commits.popleft() for _ in range(len(self._commits))]
+
+    def rebalances(self) -> int:
+        """Return how often partitions were assigned so far."""
+        return self._assigned
+
+    def close(self) -> None:
+        """Commit by the group's own policy and leave the group."""
+        self._consumer.close()
+
+
+class KafkaShareConsumer(_Client):
+    """A member of a share group (KIP-932) on one topic: no partitions held, no order, records acknowledged on poll."""
+
+    def __init__(self, config: Mapping[str, str], topic: str, form: str, run: int) -> None:
+        super().__init__(topic)
+        self.form, self._run = form, run
+        try:
+            self._consumer = ck.ShareConsumer(self._config(config))
+        except (AttributeError, ck.KafkaException) as error:
+            said = "this confluent-kafka has no ShareConsumer; use 2.15 or newer" if isinstance(error, AttributeError) else error.args[0].str()
+            raise TargetError(f"share consumer of {topic}: {said}") from None
+
+    def connect(self, timeout: float) -> None:
+        """Subscribe; a share group tells nobody when it is ready, so this only waits for an error."""
+        self._consumer.subscribe([self.topic])
+
+    def take(self, most: int) -> Received | None:
+        """Return the messages of one poll; never blocks."""
+        messages = list(self._consumer.poll(0))
+        return received(messages, monotonic_ns(), self.form, self._run) if messages else None
+
+    def pause(self, paused: bool) -> None:
+        """Do nothing: a share consumer that is not polled fetches nothing."""
+
+    def commit(self) -> None:
+        """Do nothing: records are acknowledged by the next poll."""
+
+    def take_commits(self) -> list[tuple[int, int]]:
+        """Return nothing."""
+        return []
+
+    def rebalances(self) -> int:
+        """Return 0: a share group does not tell."""
+        return 0
+
+    def close(self) -> None:
+        """Leave the group; what was not acknowledged goes to another member."""
+        self._consumer.close()
+
+
+def received(messages: Sequence[Any], clock: int, form: str, run: int) -> Received:
+    """Return the messages of one take, those of this run as arrays and the others counted."""
+    errors: dict[str, int] = {}
+    failed = [error.name() for error in map(_ERROR, messages) if error is not None]
+    if failed:
+        messages = [message for message in messages if message.error() is None]
+        errors = {name: failed.count(name) for name in set(failed)}
+    stamps, valid = _stamps(messages, form)
+    own = valid & (stamps["run"] == run)
+    n = len(messages)
+    arrays = (
+        np.fromiter(map(_PARTITION, messages), np.int32, n),
+        np.fromiter(map(_OFFSET, messages), np.int64, n),
+        np.fromiter(map(len, messages), np.int64, n),
+    )
+    if own.all():
+        return Received(stamps, clock, *arrays, foreign=0, errors=errors)
+    return Received(stamps[own], clock, *(a[own] for a in arrays), foreign=int(n - own.sum()), errors=errors)
+
+
+def _stamps(messages: Sequence[Any], form: str) -> tuple[stamp.Stamps, NDArray[np.bool_]]:
+    if form != "header":
+        return stamp.read(list(map(_VALUE, messages)), form)  # type: ignore[arg-type]
+    return stamp.read([_header(headers) for headers in map(_HEADERS, messages)], "binary")
+
+
+def _header(headers: Sequence[tuple[str, bytes]] | None) -> bytes | None:
+    for name, value in headers or ():
+        if name == HEADER:
+            return value
+    return None

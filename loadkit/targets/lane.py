@@ -1,0 +1,139 @@
+"""The boundary between the load loop and a client library: arrays in, arrays out, never single messages.
+
+A lane is one producer or one consumer of one topic. The standard lane (`kafka.py`) and the simulated
+sink (`sink.py`) stand behind it; a faster one is one more file. All clocks are `time.monotonic_ns`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from loadkit.blobs import Blobs
+from loadkit.stamp import Stamps
+
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """n messages to hand over at once."""
+
+    values: Blobs
+    keys: Blobs | None
+    stamps: Stamps
+    """Who, which number, due when; already inside `values` unless the lane stamps headers."""
+    nulls: NDArray[np.bool_] | None = None
+    """Which values are absent (tombstones)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Acks:
+    """Confirmed messages: when each confirmation was served, and where the message lies."""
+
+    stamps: Stamps
+    acked_ns: Ints
+    partition: NDArray[np.int32]
+    offset: Ints
+    """-1 or less where the broker gave none (acks=0)."""
+    size: Ints
+    """Bytes of each value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """Messages one take returned; they share one clock reading."""
+
+    stamps: Stamps
+    """Of the messages of this run."""
+    received_ns: int
+    partition: NDArray[np.int32]
+    offset: Ints
+    size: Ints
+    foreign: int = 0
+    """Messages without a stamp of this run."""
+    errors: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A message that the client gave up."""
+
+    acked_ns: int
+    code: str
+    intended_ns: int
+
+
+class ProducerLane(Protocol):
+    """One producer of one topic."""
+
+    queue_full: int
+    """How often the client's queue had no room."""
+
+    def connect(self, timeout: float) -> None:
+        """Reach every partition's leader and get a producer id; blocks; raises TargetError."""
+
+    def prime(self, first: Batch, partitions: int, timeout: float) -> None:
+        """Send one message to each partition and wait for all: opens every connection and the producer id."""
+
+    def send(self, batch: Batch) -> int:
+        """Hand messages over in order; return how many were taken (fewer when the queue is full)."""
+
+    def poll(self) -> None:
+        """Serve confirmations that have arrived; never blocks."""
+
+    def in_flight(self) -> int:
+        """Return how many messages are handed over and not yet confirmed or failed."""
+
+    def pending(self) -> int:
+        """Return how many served confirmations wait for `take_acks`."""
+
+    def take_acks(self) -> Acks | None:
+        """Return the confirmations served since the last call."""
+
+    def take_failures(self) -> list[Failure]:
+        """Return the failures served since the last call."""
+
+    def take_statistics(self) -> list[dict[str, Any]]:
+        """Return the client's own statistics since the last call, as flat numbers."""
+
+    def begin(self) -> None:
+        """Begin a transaction."""
+
+    def end(self, commit: bool) -> None:
+        """Commit or abort the open transaction; blocks."""
+
+    def close(self) -> None:
+        """Let go of the client; what is still in flight is given up."""
+
+
+class ConsumerLane(Protocol):
+    """One consumer of one topic."""
+
+    def connect(self, timeout: float) -> None:
+        """Join the group, get partitions and a first position; blocks; raises TargetError."""
+
+    def take(self, most: int) -> Received | None:
+        """Return up to `most` messages that have arrived; never blocks."""
+
+    def pause(self, paused: bool) -> None:
+        """Stop or resume fetching from the partitions held."""
+
+    def commit(self) -> None:
+        """Commit what was taken, without waiting."""
+
+    def take_commits(self) -> list[tuple[int, int]]:
+        """Return (begun, done) clocks of the commits confirmed since the last call."""
+
+    def take_statistics(self) -> list[dict[str, Any]]:
+        """Return the client's own statistics since the last call, as flat numbers."""
+
+    def rebalances(self) -> int:
+        """Return how often partitions were assigned so far."""
+
+    def close(self) -> None:
+        """Leave the group."""

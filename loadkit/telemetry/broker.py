@@ -1,0 +1,85 @@
+"""Broker metrics from JMX exporters (Prometheus text) as rows of a result. The only prometheus_client code."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+from urllib.request import urlopen
+
+from prometheus_client.parser import text_string_to_metric_families
+
+Sample = tuple[str, dict[str, str], float]
+TIMEOUT = 2.0
+
+
+class Brokers:
+    """Scrapes each broker; counters become rates between two scrapes."""
+
+    def __init__(self, urls: Iterable[str]) -> None:
+        self._urls = tuple(urls)
+        self._before: dict[str, tuple[float, dict[str, float]]] = {}
+
+    def sample(self, now: float) -> list[dict[str, Any]]:
+        """Return a row for each broker that answered; `now` is in seconds on any steady clock."""
+        rows = []
+        for number, url in enumerate(self._urls, 1):
+            try:
+                with urlopen(url, timeout=TIMEOUT) as answer:
+                    samples = list(parse(answer.read().decode()))
+            except (OSError, ValueError):
+                continue
+            rows.append(self._row(f"broker {number}", samples, now))
+        return rows
+
+    def _row(self, name: str, samples: list[Sample], now: float) -> dict[str, Any]:
+        totals = {key: value for key, labels in _RATES.items() if (value := _sum(samples, *labels)) is not None}
+        then, before = self._before.get(name, (now, {}))
+        self._before[name] = (now, totals)
+        rates = {key: max(0.0, (totals[key] - before[key]) / (now - then)) for key in totals if key in before and now > then}
+        gauges = {key: value * scale for key, (metric, labels, scale) in _GAUGES.items()
+                  if (value := _sum(samples, metric, labels)) is not None}  # fmt: skip
+        row = {"kind": "broker", "name": name, **gauges, **rates}
+        if "request_idle" in row:
+            row["request_idle"] = min(1.0, row["request_idle"] / 1e9)
+        return row
+
+
+def parse(text: str) -> Iterable[Sample]:
+    """Yield (name, labels, value) of a Prometheus page."""
+    for family in text_string_to_metric_families(text):
+        for sample in family.samples:
+            yield sample.name.lower(), dict(sample.labels), float(sample.value)
+
+
+def _sum(samples: list[Sample], metric: str, labels: dict[str, str]) -> float | None:
+    """Return the sum of the series of a name that have these labels; a series of one topic is not the broker's."""
+    found = [value for name, own, value in samples
+             if name == metric and "topic" not in own and all(own.get(k) == v for k, v in labels.items())]  # fmt: skip
+    return sum(found) if found else None
+
+
+_TOPICS = "kafka_server_brokertopicmetrics_"
+_RATES: dict[str, tuple[str, dict[str, str]]] = {
+    "bytes_in": (_TOPICS + "bytesin_total", {}),
+    "bytes_out": (_TOPICS + "bytesout_total", {}),
+    "messages_in": (_TOPICS + "messagesin_total", {}),
+    "cpu": ("process_cpu_seconds_total", {}),
+    # idle nanoseconds of the average handler thread: their growth a second is the share of time it was idle
+    "request_idle": ("kafka_server_kafkarequesthandlerpool_requesthandleravgidle_total", {}),
+}
+
+
+def _time(part: str, request: str) -> tuple[str, dict[str, str], float]:
+    return f"kafka_network_requestmetrics_{part}timems", {"request": request, "quantile": "0.99"}, 1e-3
+
+
+_GAUGES: dict[str, tuple[str, dict[str, str], float]] = {
+    "network_idle": ("kafka_network_socketserver_networkprocessoravgidle_percent", {}, 1.0),
+    "under_replicated": ("kafka_server_replicamanager_underreplicatedpartitions", {}, 1.0),
+    "heap": ("jvm_memory_used_bytes", {"area": "heap"}, 1.0),
+    "produce_p99": _time("total", "Produce"),
+    "produce_queue_p99": _time("requestqueue", "Produce"),
+    "produce_local_p99": _time("local", "Produce"),
+    "produce_remote_p99": _time("remote", "Produce"),
+    "fetch_p99": _time("total", "FetchConsumer"),
+}

@@ -1,0 +1,425 @@
+"""One scenario against one target, once: connect, warm up, measure, drain, verify, write.
+
+It knows neither Locust nor a client library. A `Crew` is the load processes, near or far; a `Site` is
+the target under test. Whatever ends the run, what was measured is on disk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from time import monotonic, monotonic_ns, time
+from typing import Any, Protocol
+
+from loadkit import summary
+from loadkit.clusters import Names
+from loadkit.collector import Collector
+from loadkit.delta import Delta
+from loadkit.errors import Interrupted, LoadkitError, RunError
+from loadkit.limit import Warn
+from loadkit.pacer import NEVER, Pacer, pacer, quotas, time_of
+from loadkit.result import Writer, load
+from loadkit.scenario import ProducerWorkload, Scenario
+from loadkit.units import format_count, format_duration, format_rate
+
+SECOND_NS = 10**9
+LEAD_NS = 300_000_000
+"""How far ahead an instant is announced, so that every process hears of it in time."""
+SHORTEST_WARMUP, LONGEST_WARMUP = 5, 30
+CONNECT = 60.0
+
+
+class Crew(Protocol):
+    """The load processes of a run."""
+
+    def expected(self) -> int:
+        """Return how many users there are to be."""
+
+    def order(self, order: dict[str, Any]) -> None:
+        """Send a schedule to every process."""
+
+    def end(self, at_ns: int) -> None:
+        """Tell every process when the measured schedule ends."""
+
+    def close(self) -> None:
+        """Have every process close its clients and report for the last time; returns when they have."""
+
+
+class Site(Protocol):
+    """The target under test, opened for one run."""
+
+    names: Names
+    judges_integrity: bool
+
+    def facts(self) -> dict[str, Any]:
+        """Return what a result says of the target."""
+
+    def ends(self) -> Mapping[tuple[str, int], tuple[int, int]]:
+        """Return begin and end offset by (declared topic, partition)."""
+
+    def sample(self, second: int, phase: str) -> list[dict[str, Any]]:
+        """Return rows of lag and broker metrics."""
+
+    def close(self) -> None:
+        """Take away what the run made."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How one trial is run."""
+
+    out: Path
+    duration: float | None = 30.0
+    """Seconds; None: until stopped."""
+    warmup: float | None = None
+    """Seconds; None: until flat, 5 to 30 s."""
+    longest_warmup: float = LONGEST_WARMUP
+    messages: int | None = None
+    drain_timeout: float = 30.0
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    """What the command knows: command, argv, scenario file, sets, environment."""
+
+
+Progress = Callable[[str, str, float, float | None], None]
+"""(phase, text, seconds in the phase, seconds it will take or None)."""
+
+
+class Trial:
+    """One run; `run` is its story, `stop` ends it early in good order, `abandon` at once."""
+
+    def __init__(
+        self, scenario: Scenario, site: Site, crew: Crew, options: Options,
+        sleep: Callable[[float], None], call: Callable[[Callable[[], Any]], Any], progress: Progress,
+    ) -> None:  # fmt: skip
+        self.scenario, self._site, self._crew, self.options = scenario, site, crew, options
+        self._sleep, self._call, self._progress = sleep, call, progress
+        self.collector = Collector(scenario)
+        self.users: dict[int, tuple[str, str]] = {}
+        """Connected users: number to (class, worker)."""
+        self.notes: list[dict[str, str]] = []
+        self.interrupted: Interrupted | None = None
+        self._stopping = self._abandoned = self._dirty = False
+        self._failed: LoadkitError | None = None
+        self._phases: list[dict[str, Any]] = []
+        self._epoch = 0
+        self._zero_ns = self._measure_ns = self._end_ns = 0
+        self._quotas: dict[int, int] = {}
+        self._duration_ns = NEVER
+        self._next_tick = 0.0
+        self.done = False
+        self.writer = Writer(options.out, {**options.facts, "run_id": site.names.run_id, "classes": self._classes()})
+
+    def run(self) -> None:
+        """Do it all; errors are raised after everything measured is on disk."""
+        begun = monotonic()
+        try:
+            self.writer.facts["target"] = self._site.facts()
+            self._connect(begun)
+            self._warm_up()
+            self._measure()
+            self._drain()
+        except LoadkitError as error:
+            self._failed = error
+        finally:
+            self._finish()
+        if self._failed:
+            raise self._failed
+        if self.interrupted:
+            raise self.interrupted
+
+    def stop(self, interrupted: Interrupted | None = None) -> None:
+        """End the measured phase now, drain and finish."""
+        self.interrupted = self.interrupted or interrupted
+        self._stopping = True
+
+    def abandon(self) -> None:
+        """Finish without draining."""
+        self._stopping = self._abandoned = True
+
+    def joined(self, number: int, class_name: str, worker: str) -> None:
+        """Note a user that is connected."""
+        self.users[number] = (class_name, worker)
+        self._dirty = True
+
+    def left(self, number: int) -> None:
+        """Note a user that has stopped."""
+        self._dirty = self.users.pop(number, None) is not None or self._dirty
+
+    def lost(self, worker: str) -> None:
+        """Note a load process that died: its share is named, the others take over from a stated instant."""
+        gone = [number for number, (_, owner) in self.users.items() if owner == worker]
+        share = len(gone) / max(1, len(self.users))
+        self.notes.append(Warn.WORKER_LOST.say(f"load process {worker} died with {len(gone)} users, {share:.0%} of all"))
+        for number in gone:
+            self.left(number)
+        self.collector.forget(worker)
+
+    def take(self, delta: Delta) -> None:
+        """Take what a load process measured."""
+        self.collector.take(delta)
+
+    def fail(self, error: LoadkitError) -> None:
+        """End the run because of an error outside of it."""
+        self._failed = self._failed or error
+        self.abandon()
+
+    def _connect(self, begun: float) -> None:
+        while len(self.users) < self._crew.expected():
+            self._wait(0.05)
+            self._progress("connect", f"{len(self.users)} of {self._crew.expected()} users", monotonic() - begun, None)
+            if self._stopping:
+                raise self._failed or Interrupted("stopped before the load began; nothing was measured")
+            if monotonic() - begun > CONNECT + 0.1 * self._crew.expected():
+                raise RunError(f"only {len(self.users)} of {self._crew.expected()} users connected within {CONNECT:.0f} s")
+        self._dirty = False
+        self._zero_ns = monotonic_ns() + LEAD_NS
+        started = time() + LEAD_NS / 1e9
+        self.writer.facts["classes"] = self._classes()
+        self.writer.begin(started, datetime.fromtimestamp(started, UTC).isoformat(timespec="milliseconds"))
+        self._phases.append({"name": "connect", "start": begun - self._zero_ns / 1e9, "end": 0.0})
+        self._next_tick = self._zero_ns / 1e9 + 1.1
+
+    def _warm_up(self) -> None:
+        """Load at the rate with which the schedule begins, until flat; the measured schedule starts on a whole second."""
+        wanted = self.options.warmup
+        if wanted == 0:
+            self._measure_ns = self._zero_ns
+            return
+        self._order("warmup", self._zero_ns, 0, NEVER)
+        longest = wanted if wanted is not None else self.options.longest_warmup
+        shortest = wanted if wanted is not None else min(SHORTEST_WARMUP, longest)
+        while not self._stopping:
+            self._tick("warmup", longest)
+            passed = (monotonic_ns() + LEAD_NS - self._zero_ns) / 1e9
+            flat = wanted is None and passed >= shortest and self.collector.steady()
+            if passed >= longest or flat:
+                if wanted is None and not flat:
+                    self.notes.append(Warn.WARMUP_NOT_FLAT.say(f"rate or latency still changed after {longest:.0f} s of warm-up"))
+                break
+        seconds = -(-(monotonic_ns() + LEAD_NS - self._zero_ns) // SECOND_NS)
+        self._measure_ns = self._zero_ns + max(0, seconds) * SECOND_NS
+        if wanted is not None and not self._stopping:
+            self._measure_ns = max(self._measure_ns, self._zero_ns + round(wanted * 1e9))
+        self._phases.append({"name": "warmup", "start": 0.0, "end": self._t(self._measure_ns)})
+
+    def _measure(self) -> None:
+        if self._stopping:
+            raise self._failed or self.interrupted or Interrupted("stopped before the measured phase; there is only warm-up")
+        self._duration_ns = self._plan_end()
+        self._end_ns = NEVER if self._duration_ns == NEVER else self._measure_ns + self._duration_ns
+        self._phases.append({"name": "measure", "start": self._t(self._measure_ns), "end": self._t(self._end_ns)})
+        self.writer.facts["phases"] = self._shown_phases()
+        self._order("measure", self._measure_ns, 0, self._duration_ns)
+        total = None if self._duration_ns == NEVER else self._duration_ns / 1e9
+        while not self._stopping and monotonic_ns() < self._end_ns:
+            self._tick("measure", total)
+            if self._dirty:
+                self._change_users()
+        if self._stopping and monotonic_ns() < self._end_ns:
+            self._end_ns = monotonic_ns() + LEAD_NS // 3
+            self._crew.end(self._end_ns)
+            self._wait(LEAD_NS / 3e9)
+        self._phases[-1]["end"] = self._t(self._end_ns)
+
+    def _plan_end(self) -> int:
+        """Return the length of the measured phase (ns): a duration, or the time in which so many messages are due."""
+        if self.options.messages is None:
+            return NEVER if self.options.duration is None else round(self.options.duration * 1e9)
+        pacers = self._pacers()
+        if not pacers:
+            raise RunError("--messages counts what is produced, and no class of the scenario produces; use --duration")
+        self._quotas = dict(zip(pacers, quotas(list(pacers.values()), self.options.messages), strict=True))
+        return time_of(list(pacers.values()), self.options.messages)
+
+    def _pacers(self) -> dict[int, Pacer]:
+        """Return the measured schedule of every producing user."""
+        found = {}
+        for workload in self.scenario.producers:
+            members = self._members(workload.name)
+            for k, number in enumerate(members):
+                seed = self.scenario.seed
+                found[number] = pacer(workload.rate, workload.shape, workload.arrivals, k, len(members), seed)
+        return found
+
+    def _members(self, class_name: str) -> list[int]:
+        return sorted(number for number, (name, _) in self.users.items() if name == class_name)
+
+    def _order(self, phase: str, origin_ns: int, from_ns: int, until_ns: int) -> None:
+        slots = {}
+        for workload in self.scenario.producers:
+            members = self._members(workload.name)
+            for k, number in enumerate(members):
+                limit = self._quotas.get(number, -1) if phase == "measure" else -1
+                slots[str(number)] = [k, len(members), limit]
+        self._crew.order({
+            "phase": phase, "epoch": self._epoch, "origin_ns": origin_ns, "from_ns": from_ns, "until_ns": until_ns,
+            "slots": slots, "rates": {w.name: first_rate(w) for w in self.scenario.producers},
+        })  # fmt: skip
+
+    def _change_users(self) -> None:
+        """Share each class's rate among its present users from one stated instant on."""
+        self._dirty = False
+        self._wait(0.5)
+        if self._dirty:
+            return
+        self._epoch += 1
+        begin = monotonic_ns() + LEAD_NS - self._measure_ns
+        self._quotas = {}
+        self.notes.append(Warn.USERS_CHANGED.say(f"{len(self.users)} users share the rates from {begin / 1e9:.1f} s on"))
+        self._order("measure", self._measure_ns, begin, self._duration_ns)
+
+    def _drain(self) -> None:
+        """Wait for confirmations and for consumers to get what was confirmed; nothing new is sent."""
+        begun = deadline = monotonic()
+        deadline += self.options.drain_timeout
+        while not self._abandoned and monotonic() < deadline:
+            self._wait(0.1)
+            self._tick("drain", self.options.drain_timeout)
+            if not self.collector.outstanding() and monotonic() > begun + 0.3 and not self._unread():
+                break
+        self._phases.append({"name": "drain", "start": self._t(self._end_ns), "end": self._t(monotonic_ns())})
+
+    def _unread(self) -> int:
+        groups = [(w.name, w.topic.name) for w in self.scenario.consumers]
+        return sum(v.unread + v.lost for v in self.collector.accounts.verdicts(groups)) if self._site.judges_integrity else 0
+
+    def _tick(self, phase: str, total: float | None) -> None:
+        """Wait a little; once a second look after samples, files and errors."""
+        self._wait(0.02)
+        now = monotonic()
+        start = self._zero_ns if phase == "warmup" else self._measure_ns if phase == "measure" else self._end_ns
+        if now < self._next_tick:
+            return
+        self._next_tick = max(self._next_tick + 1.0, now)
+        second = max(0, (monotonic_ns() - self._zero_ns) // SECOND_NS)
+        with suppress(OSError, LoadkitError):
+            self.collector.add_rows(self._call(lambda: self._site.sample(second, phase)))
+        self.collector.flush(self.writer)
+        self._progress(phase, self._news(), max(0.0, (monotonic_ns() - start) / 1e9), total)
+        error = self.collector.error()
+        if error:
+            raise RunError(error)
+
+    def _news(self) -> str:
+        if not self.collector.recent:
+            return ""
+        _, rate, median = self.collector.recent[-1]
+        return f"{format_rate(rate)}, median {format_duration(median)}"
+
+    def _wait(self, seconds: float) -> None:
+        self._sleep(seconds)
+        if self._failed and not self._abandoned:
+            raise self._failed
+
+    def _finish(self) -> None:
+        """Close the load processes, verify, and write; errors on the way become the run's error."""
+        facts: dict[str, Any] = {}
+        try:
+            self._progress("verify", "", 0.0, None)
+            self._crew.close()
+            self.collector.flush(self.writer, everything=True)
+        except LoadkitError as error:
+            self._failed = self._failed or error
+        try:
+            facts = {"totals": self._totals(), "integrity": self._verify()}
+        except LoadkitError as error:
+            self._failed = self._failed or error
+        with suppress(LoadkitError):
+            self._call(self._site.close)
+        self._write(facts)
+        self.done = True
+
+    def _write(self, facts: dict[str, Any]) -> None:
+        status = "failed" if self._failed and not isinstance(self._failed, Interrupted) else "complete"
+        if self.interrupted or isinstance(self._failed, Interrupted):
+            status = "interrupted"
+            self.notes.append(Warn.INTERRUPTED.say("the run was interrupted"))
+        facts |= {
+            "status": status, "error": str(self._failed) if self._failed else None, "phases": self._shown_phases(),
+            "errors": self.collector.errors, "notes": self.notes,
+            "uncertainty": {"acked_p99": max(self.collector.gaps, default=None)},
+        }  # fmt: skip
+        try:
+            self.writer.close(**facts)
+            made = summary.summarise(load(self.writer.out))
+            self.writer.facts |= {
+                "metrics": made.metrics, "withheld": made.withheld, "intervals": made.intervals,
+                "limit": made.limit, "evidence": made.evidence, "warnings": made.warnings,
+            }  # fmt: skip
+            self.writer.write_facts()
+        except LoadkitError as error:
+            self._failed = self._failed or error
+        except OSError as error:
+            self._failed = self._failed or RunError(f"{self.writer.out}: {error.strerror}; what was measured is kept")
+
+    def _shown_phases(self) -> list[dict[str, Any]]:
+        return [{**phase, "end": phase["end"] if phase["end"] < 1e9 else None} for phase in self._phases]
+
+    def _verify(self) -> dict[str, Any]:
+        """Return what became of every message, by partition and group."""
+        groups = [(w.name, w.topic.name) for w in self.scenario.consumers]
+        unplaced = self.collector.accounts.unplaced()
+        withheld = None
+        if not self._site.judges_integrity:
+            withheld = "the simulated sink keeps no log"
+        elif not groups:
+            withheld = "no class of the scenario consumes"
+        elif unplaced:
+            withheld = f"{unplaced:,} messages were confirmed without an offset (acks=0), so they cannot be accounted for"
+        elif self._abandoned:
+            withheld = "the run was stopped before it had drained"
+        if withheld:
+            return {"withheld": withheld}
+        verdicts = self.collector.accounts.verdicts(groups, self._call(self._site.ends))
+        shown = [{name: getattr(v, name) for name in v.__slots__ if name != "lost_runs"} for v in verdicts]
+        sums = {name: sum(row[name] for row in shown) for name in
+                ("lost", "duplicated", "reordered", "redelivered", "unconfirmed", "unread")}  # fmt: skip
+        if sums["unread"]:
+            self.notes.append(Warn.UNREAD.say(f"{format_count(sums['unread'])} messages were not read when draining ended"))
+        ranges = [[v.topic, v.partition, start, end - 1] for v in verdicts for start, end in v.lost_runs]
+        return {**sums, "partitions": shown, "lost_ranges": ranges[:1000]}
+
+    def _totals(self) -> dict[str, dict[str, int]]:
+        """Return by class what was due, sent, confirmed, failed, never sent, and neither confirmed nor failed."""
+        reported = self.collector.totals()
+        found = {}
+        for workload in self.scenario.producers:
+            handed = reported.get(workload.name, {})
+            counted = self.collector.counts.get(("producer", workload.name), {})
+            sent, acked, errors = handed.get("handed", 0), counted.get("acked", 0), counted.get("errors", 0)
+            due = max(handed.get("due", 0), sent)
+            if workload.arrivals == "even" and self._measure_ns and self._end_ns not in (0, NEVER) and not self._quotas:
+                whole = pacer(workload.rate, workload.shape, "even", 0, 1, self.scenario.seed)
+                due = max(whole.due(self._end_ns - self._measure_ns - 1), sent)
+            found[workload.name] = {
+                "due": due, "sent": sent, "acked": acked, "errors": errors, "unsent": due - sent,
+                "unacked": max(0, sent - acked - errors), "aborted": handed.get("aborted", 0),
+            }  # fmt: skip
+        return found
+
+    def _classes(self) -> dict[str, Any]:
+        found = {}
+        for workload in self.scenario.workloads:
+            producing = isinstance(workload, ProducerWorkload)
+            found[workload.name] = {
+                "role": "producer" if producing else "consumer",
+                "topic": workload.topic.name,
+                "users": len(self._members(workload.name)) or workload.fixed_count,
+                **({"rate": workload.rate} if isinstance(workload, ProducerWorkload) else {"group_id": self._group(workload.name)}),
+                "config": self.options.facts.get("configs", {}).get(workload.name, {}),
+            }
+        return found
+
+    def _group(self, name: str) -> str:
+        return self._site.names.groups.get(name, "")
+
+    def _t(self, clock_ns: int) -> float:
+        return round((clock_ns - self._zero_ns) / 1e9, 6)
+
+
+def first_rate(workload: ProducerWorkload) -> float:
+    """Return the rate of the warm-up: that with which the schedule begins, or the class's where that is 0."""
+    return workload.shape.knots(workload.rate)[0][1] or workload.rate

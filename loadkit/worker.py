@@ -1,0 +1,353 @@
+"""One load process: opens its users' lanes, follows the schedule, and tells once a second what it measured.
+
+It knows nothing of Locust or gevent: how to sleep, block and start threads is handed in. Whoever runs it
+calls `plan`, `open` for each user, `schedule` for each change, `roll` each second and `close` at the end.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from time import monotonic_ns, time
+from typing import Any
+
+import numpy as np
+
+from loadkit.clusters import Cluster, forms
+from loadkit.delta import Delta
+from loadkit.drivers import ConsumerDriver, Leg, ProducerDriver
+from loadkit.errors import LoadkitError
+from loadkit.integrity import Confirmed, Consumed
+from loadkit.loop import Loop
+from loadkit.pacer import NEVER, pacer
+from loadkit.recorder import Recorder, SendLog, Window
+from loadkit.scenario import ConsumerWorkload, ProducerWorkload, Scenario
+from loadkit.targets.lane import Received
+from loadkit.telemetry.host import Host
+
+CONNECT = 30.0
+"""Seconds a user may take to connect."""
+WARMUP_NUMBERS = 1 << 40
+"""Where the message numbers of the warm-up begin, so that the measured messages are the same whatever it took."""
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """What the surroundings offer."""
+
+    sleep: Callable[[float], None]
+    """Lets others run."""
+    native_sleep: Callable[[float], None]
+    """Blocks a native thread."""
+    call: Callable[[Callable[[], Any]], Any]
+    """Runs something that blocks beside the others and returns what it returns."""
+    start_thread: Callable[[Callable[[], None]], Any]
+    """Starts a native thread."""
+    spawn: Callable[..., Any]
+    """Runs something beside the others."""
+
+
+@dataclass(slots=True)
+class _Producer:
+    driver: ProducerDriver
+    log: SendLog = field(default_factory=SendLog)
+    counted_due: int = 0
+    requests: int = 0
+    full: int = 0
+
+
+class Worker:
+    """The users of this process and what they measured."""
+
+    def __init__(self, name: str, number: int, scenario: Scenario, cluster: Cluster, run: int, runtime: Runtime) -> None:
+        """Take a name for reports, a number that no other process of the run has, and the run's number."""
+        self.name, self._number, self._run = name, number, run
+        self._scenario, self._cluster, self._runtime = scenario, cluster, runtime
+        self._forms = forms(scenario)
+        self.loop = Loop(runtime.native_sleep)
+        self._producers: dict[int, _Producer] = {}
+        self._consumers: dict[int, ConsumerDriver] = {}
+        self._taken: dict[str, deque[Received]] = {}
+        self._consumed: dict[str, Consumed] = {}
+        self._confirmed: dict[str, Confirmed] = {}
+        self._recorder: Recorder | None = None
+        self._host = Host()
+        self._opened = 0
+        self._late: list[ConsumerWorkload] = []
+        self._started = False
+        self._closing = False
+
+    def open(self, class_name: str) -> int:
+        """Connect one user and hand it to the loop; return its number in the run. Raises TargetError."""
+        self._opened += 1
+        number = (self._number << 16) | self._opened
+        workload = self._scenario.workload(class_name)
+        if isinstance(workload, ProducerWorkload):
+            self._open_producer(workload, number)
+        else:
+            self._open_consumer(workload, number)
+        if not self._started:
+            self._started = True
+            self._runtime.start_thread(self.loop.run)
+        return number
+
+    def _open_producer(self, workload: ProducerWorkload, number: int) -> None:
+        form, payload_spec, key_spec = self._forms[workload.topic.name], workload.payload, workload.key
+        seed = self._scenario.seed
+        payload, keys = payload_spec.build(seed), key_spec.build(seed)  # type: ignore[attr-defined]
+
+        def connect() -> ProducerDriver:
+            lane = self._cluster.producer(workload, form, number)
+            lane.connect(CONNECT)
+            made = ProducerDriver(workload, lane, payload, keys, form, self._run, number, self._runtime.start_thread)
+            partitions = workload.topic.partitions
+            lane.prime(made.prime(partitions, monotonic_ns()), partitions, CONNECT)
+            made.collect()
+            return made
+
+        driver = self._runtime.call(connect)
+        self._producers[number] = _Producer(driver)
+        self._confirmed.setdefault(workload.topic.name, Confirmed())
+        self.loop.submit(lambda: self.loop.producers.append(driver))
+
+    def _open_consumer(self, workload: ConsumerWorkload, number: int) -> None:
+        name = workload.name
+        self._taken.setdefault(name, deque())
+        self._consumed.setdefault(name, Consumed(ordered=workload.protocol != "share"))
+        if workload.late_start:
+            self._late.append(workload)
+            return
+        self._join(workload, number)
+
+    def _join(self, workload: ConsumerWorkload, number: int) -> None:
+        def connect() -> Any:
+            lane = self._cluster.consumer(workload, self._forms[workload.topic.name])
+            lane.connect(CONNECT)
+            return lane
+
+        driver = ConsumerDriver(workload, self._runtime.call(connect), self._taken[workload.name])
+        self._consumers[number] = driver
+        self.loop.submit(lambda: self.loop.consumers.append(driver))
+
+    def leave(self, number: int) -> None:
+        """Close a user that stopped: a consumer leaves its group, a producer ends with its schedule."""
+        driver = self._consumers.pop(number, None)
+        if driver is None or self._closing:
+            return
+
+        def remove() -> None:
+            if driver in self.loop.consumers:
+                self.loop.consumers.remove(driver)
+            self._runtime.start_thread(driver.lane.close)
+
+        self.loop.submit(remove)
+
+    def schedule(self, order: dict[str, Any]) -> None:
+        """Follow a schedule: see `trial.Order`. Legs that are open end where the new ones begin."""
+        phase, origin = order["phase"], order["origin_ns"]
+        begin, until = order["from_ns"], order["until_ns"]
+        if phase == "measure":
+            zero = self._recorder.window.zero_ns if self._recorder else origin
+            self._window(Window(zero, origin, origin + until if until != NEVER else 1 << 62))
+        elif self._recorder is None:
+            self._window(Window(origin))
+        for number, held in self._producers.items():
+            slot = order["slots"].get(str(number))
+            leg = self._leg(held.driver.workload, order, slot, begin, until) if slot else None
+            self.loop.submit(_Switch(held.driver, leg, origin + begin))
+        if phase == "measure" and begin == 0:
+            self._plan_consumers(origin)
+
+    def _window(self, window: Window) -> None:
+        if self._recorder is None:
+            self._recorder = Recorder(window)
+        self._recorder.window = window
+
+    def _leg(self, workload: ProducerWorkload, order: dict[str, Any], slot: list[int], begin: int, until: int) -> Leg:
+        k, stride, limit = slot
+        warm = order["phase"] == "warmup"
+        seed = self._scenario.seed + order["epoch"] * 1_000_003
+        rate = order["rates"][workload.name] if warm else workload.rate
+        shape = None if warm else workload.shape
+        made = pacer(rate, shape, workload.arrivals, k, stride, seed)
+        base = (WARMUP_NUMBERS if warm else 0) + k
+        first = made.due(begin - 1) if begin else 0
+        # an even class goes on with the next of its numbers; a Poisson user has a stream of its own
+        return Leg(order["phase"], made, order["origin_ns"], until, base, stride, limit if limit >= 0 else NEVER, first, first)
+
+    def _plan_consumers(self, origin: int) -> None:
+        for driver in self._consumers.values():
+            pause = driver.workload.pause
+            if pause:
+                start = origin + round(pause.at * 1e9)
+                driver.pause_between(start, start + round(pause.length * 1e9))
+        for workload in self._late:
+            self._runtime.spawn(self._join_late, workload, origin + round(workload.late_start * 1e9))
+        self._late = []
+
+    def _join_late(self, workload: ConsumerWorkload, at_ns: int) -> None:
+        self._runtime.sleep(max(0.0, (at_ns - monotonic_ns()) / 1e9))
+        self._opened += 1
+        try:
+            self._join(workload, (self._number << 16) | self._opened)
+        except LoadkitError as error:
+            self.loop.error = error
+
+    def end(self, at_ns: int) -> None:
+        """End the measured schedule at a monotonic instant."""
+        for held in self._producers.values():
+            self.loop.submit(_Switch(held.driver, None, at_ns))
+        if self._recorder:
+            window = self._recorder.window
+            if window.until_ns > at_ns:
+                self._recorder.window = Window(window.zero_ns, min(window.from_ns, at_ns), at_ns)
+
+    def roll(self, last: bool = False) -> Delta:
+        """Fold what came since the last call into intervals, and return what is complete."""
+        now = monotonic_ns()
+        delta = Delta(self.name)
+        recorder = self._recorder
+        if recorder is None:
+            delta.outstanding = 1
+            delta.error = self._error()
+            return delta
+        for held in list(self._producers.values()):
+            self._fold_producer(recorder, held, now)
+        for workload in self._scenario.consumers:
+            self._fold_consumer(recorder, workload)
+        second = recorder.window.second(now)
+        self._gauges(recorder, second, delta)
+        delta.second = 1 << 62 if last else recorder.window.second(now - 200_000_000)
+        delta.intervals = recorder.cut(delta.second)
+        delta.confirmed = {topic: held.cut() for topic, held in self._confirmed.items()}
+        delta.consumed = {name: held.cut() for name, held in self._consumed.items()}
+        delta.totals = self._totals(now)
+        delta.outstanding = self._outstanding(now)
+        delta.error = self._error()
+        return delta
+
+    def _fold_producer(self, recorder: Recorder, held: _Producer, now: int) -> None:
+        driver, name, topic = held.driver, held.driver.workload.name, held.driver.workload.topic.name
+        acks = _drain(driver.acks)  # before `sent`: whatever is confirmed was sent before
+        places = _drain(driver.places)
+        chunks = _drain(driver.sent)
+        held.log.add(chunks)
+        self._give_way(recorder.sent(name, chunks))
+        self._give_way(recorder.acked(name, topic, acks, held.log))
+        held.log.prune()
+        for partition, offset in places:
+            self._confirmed[topic].add(partition, offset)
+        for failure in _drain(driver.failures):
+            recorder.failed(name, failure.acked_ns, failure.intended_ns, failure.code)
+        recorder.spent(name, "commit", _drain(driver.commits))
+        due = sum(leg.due(now) - leg.skipped for leg in [*driver.finished, *driver.legs] if leg.phase == "measure")
+        if due > held.counted_due:
+            recorder.interval(recorder.window.second(now), "measure").count("producer", name, due=due - held.counted_due)
+            held.counted_due = due
+
+    def _fold_consumer(self, recorder: Recorder, workload: ConsumerWorkload) -> None:
+        name, topic = workload.name, workload.topic.name
+        taken = _drain(self._taken.get(name, deque()))
+        for take in taken:
+            producer, seq = take.stamps["producer"].astype(np.int64), take.stamps["seq"].astype(np.int64)
+            self._consumed[name].add(take.partition, take.offset, producer, seq)
+        self._give_way(recorder.received(name, topic, taken))
+        for driver in list(self._consumers.values()):
+            if driver.workload.name == name:
+                recorder.spent(name, "commit", driver.lane.take_commits())
+
+    def _give_way(self, slices: Any) -> None:
+        for _ in slices:
+            self._runtime.sleep(0)
+
+    def _gauges(self, recorder: Recorder, second: int, delta: Delta) -> None:
+        now = monotonic_ns()
+        phase = recorder.phase(now)
+        gaps = np.array(_drain(self.loop.gaps), float) / 1e9
+        host = {"kind": "host", "name": self.name, **self._host.sample(), "poll_gap": float(gaps.max()) if len(gaps) else 0.0}
+        delta.gap_p99 = float(np.quantile(gaps, 0.99)) if len(gaps) else 0.0
+        rows = [host]
+        for held in self._producers.values():
+            driver, name = held.driver, held.driver.workload.name
+            recorder.interval(second, phase).count(
+                "producer", name, debt=driver.debt(now), in_flight=driver.lane.in_flight(),
+                queue_full=driver.lane.queue_full - held.full,
+            )  # fmt: skip
+            held.full = driver.lane.queue_full
+            for row in driver.lane.take_statistics():
+                held.requests, row["requests"] = row["requests"], row["requests"] - held.requests
+                rows.append({"kind": "client", **row, "name": f"{name}@{self.name}"})
+        for consumer in self._consumers.values():
+            rows += [
+                {"kind": "client", **row, "name": f"{consumer.workload.name}@{self.name}"}
+                for row in consumer.lane.take_statistics()
+            ]
+        delta.rows = [{"t": second, "phase": phase, **row} for row in rows]
+
+    def _totals(self, now: int) -> dict[str, dict[str, int]]:
+        totals: dict[str, dict[str, int]] = {}
+        for held in self._producers.values():
+            mine = totals.setdefault(held.driver.workload.name, {"due": 0, "handed": 0, "aborted": 0})
+            mine["aborted"] += held.driver.aborted
+            for leg in [*held.driver.finished, *held.driver.legs]:
+                if leg.phase == "measure":
+                    mine["due"] += leg.due(now) - leg.skipped
+                    mine["handed"] += leg.sent - leg.skipped
+        return totals
+
+    def _outstanding(self, now: int) -> int:
+        return sum(len(h.driver.legs) + h.driver.lane.in_flight() + bool(h.driver.busy()) for h in self._producers.values())
+
+    def _error(self) -> str | None:
+        return str(self.loop.error) or type(self.loop.error).__name__ if self.loop.error else None
+
+    @property
+    def started_epoch(self) -> float:
+        """The wall clock at second 0 of the schedule."""
+        zero = self._recorder.window.zero_ns if self._recorder else monotonic_ns()
+        return time() - (monotonic_ns() - zero) / 1e9
+
+    @property
+    def ending(self) -> bool:
+        """Whether the measured schedule is over: reports are wanted sooner."""
+        return self._recorder is not None and monotonic_ns() > self._recorder.window.until_ns
+
+    def close(self) -> None:
+        """Stop the loop, leave the groups, and let go of the clients."""
+        self._closing = True
+        self.loop.stop()
+        while self._started and not self.loop.done:
+            self._runtime.sleep(0.005)
+        for held in self._producers.values():
+            held.driver.collect()
+
+        def let_go() -> None:
+            for consumer in self._consumers.values():
+                consumer.lane.close()
+            for held in self._producers.values():
+                held.driver.lane.close()
+
+        self._runtime.call(let_go)
+
+
+@dataclass(frozen=True, slots=True)
+class _Switch:
+    """Run in the loop's thread: end a driver's open legs at an instant and append the next."""
+
+    driver: ProducerDriver
+    leg: Leg | None
+    at_ns: int
+
+    def __call__(self) -> None:
+        for leg in self.driver.legs:
+            leg.until_ns = min(leg.until_ns, max(0, self.at_ns - leg.origin_ns))
+            if self.leg and leg.phase == "warmup" and self.leg.phase == "measure":
+                leg.settle_ns = 0  # the measured schedule does not wait for the warm-up's debt
+        if self.leg:
+            self.driver.add(self.leg)
+
+
+def _drain(queue: deque[Any]) -> list[Any]:
+    """Return and remove what is in a deque that another thread appends to."""
+    return [queue.popleft() for _ in range(len(queue))]
