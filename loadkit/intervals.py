@@ -38,20 +38,21 @@ def quantile_intervals(track: Track, qs: Sequence[float]) -> list[tuple[float, f
     """Return the 95 % interval (seconds) of each quantile; None for all with fewer than ten seconds of data."""
     if len(track.seconds) < FEWEST:
         return [None] * len(qs)
-    used = np.flatnonzero(np.asarray(track.counts.sum(axis=0)).ravel())
-    rows = _coarse(track.counts[:, used])
+    summed = _coarse(track.counts)
+    used = np.flatnonzero(np.bincount(summed.indices, summed.data))
+    rows = np.asarray(summed[:, used].toarray(), float)
     weights = block_weights(len(rows), DRAWS, np.random.default_rng(len(rows)))
     cumulative = np.cumsum(weights.astype(float) @ rows, axis=1)
     values = np.minimum(bounds()[1][used], track.maxima.max()) / 1e6
     return [_ends(cumulative, values, q) for q in qs]
 
 
-def _coarse(counts: sparse.csr_array) -> NDArray[np.float64]:
+def _coarse(counts: sparse.csr_array) -> sparse.csr_array:
     """Return at most `MOST` rows, each the sum of neighbouring seconds: a long run keeps its slow swings."""
     n = counts.shape[0]
     group = np.arange(n) * min(n, MOST) // n
     summing = sparse.csr_array((np.ones(n), (group, np.arange(n))), shape=(min(n, MOST), n))
-    return np.asarray((summing @ counts).toarray(), float)
+    return sparse.csr_array(summing @ counts)
 
 
 def _ends(cumulative: NDArray[np.float64], values: NDArray[np.float64], q: float) -> tuple[float, float]:
