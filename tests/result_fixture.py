@@ -66,7 +66,7 @@ def healthy(out: Path, **changes: Any) -> Path:
 
 def stalled(out: Path) -> Path:
     """Write a run whose cluster acknowledged nothing for two seconds."""
-    return write(out, Shape(stall=(30, 32)))
+    return write(out, Shape(stall=(38, 40)))
 
 
 def generator_limited(out: Path) -> Path:
@@ -100,13 +100,13 @@ def hour(out: Path) -> Path:
 
 
 def partial(out: Path) -> Path:
-    """Write a run that died after 20 s: status running, no summary, a torn last line in both files."""
+    """Write a run that died after 28 s: status running, no summary, a torn last line in both files."""
     shape = Shape(seconds=20, drain=0)
     writer = _begun(out, shape)
     for lines, rows in seconds_of(shape):
         writer.append(lines, rows)
-    writer._hlog.write("Tag=Checkout.latency,20.000,1.000,3.2")
-    writer._series.write('{"t":20,"phase":"measure","kind":"prod')
+    writer._hlog.write("Tag=Checkout.latency,28.000,1.000,3.2")
+    writer._series.write('{"t":28,"phase":"measure","kind":"prod')
     writer._hlog.close()
     writer._series.close()
     return out
@@ -181,7 +181,7 @@ def _ending(shape: Shape) -> dict[str, Any]:
                                  "partitions": checked, "lost_ranges": [[shape.topic, 3, 41_200, 41_319]] if shape.lost else []}  # fmt: skip
     if not shape.consumers or not shape.producers:
         integrity |= {"withheld": "it takes a producing and a consuming class to compare", "partitions": []}
-    end = float(shape.seconds)
+    begin, end = float(shape.warmup), float(shape.warmup + shape.seconds)
     return {
         "status": "complete",
         "totals": totals,
@@ -189,8 +189,10 @@ def _ending(shape: Shape) -> dict[str, Any]:
         "integrity": integrity,
         "uncertainty": {"acked_p99": 0.00021, "sent": 0.0001, "clock": "one host: the same monotonic clock at both ends"},
         "phases": [
-            {"name": "connect", "start": -shape.warmup - 1.4, "end": -shape.warmup}, {"name": "warmup", "start": -shape.warmup, "end": 0.0},
-            {"name": "measure", "start": 0.0, "end": end}, {"name": "drain", "start": end, "end": end + shape.drain},
+            {"name": "connect", "start": -1.4, "end": 0.0},
+            {"name": "warmup", "start": 0.0, "end": begin},
+            {"name": "measure", "start": begin, "end": end},
+            {"name": "drain", "start": end, "end": end + shape.drain},
             {"name": "verify", "start": end + shape.drain, "end": end + shape.drain + 0.4},
         ],
         "notes": [],
@@ -201,8 +203,8 @@ def seconds_of(shape: Shape) -> Iterator[tuple[list[LogLine], list[Row]]]:
     """Yield the histogram lines and the rows of each second of a run."""
     rng = np.random.default_rng(7)
     drawn: dict[str, list[Histogram]] = {}
-    for t in range(-shape.warmup, shape.seconds + shape.drain):
-        phase = "warmup" if t < 0 else "measure" if t < shape.seconds else "drain"
+    for t in range(shape.warmup + shape.seconds + shape.drain):
+        phase = "warmup" if t < shape.warmup else "measure" if t < shape.warmup + shape.seconds else "drain"
         lines = _lines(shape, t, rng, drawn) if phase != "drain" else []
         yield lines, list(_rows(shape, t, phase, rng))
 
@@ -210,7 +212,7 @@ def seconds_of(shape: Shape) -> Iterator[tuple[list[LogLine], list[Row]]]:
 def _lines(shape: Shape, t: int, rng: np.random.Generator, drawn: dict[str, list[Histogram]]) -> list[LogLine]:
     if shape.stall[0] <= t < shape.stall[1]:
         return []
-    prefix = "warmup:" if t < 0 else ""
+    prefix = "warmup:" if t < shape.warmup else ""
     wanted = [(f"{name}.{series}", series) for name in shape.producers for series in SERIES]
     wanted += [(f"{name}.end_to_end", "end_to_end") for name in shape.consumers]
     lines = []
@@ -225,10 +227,10 @@ def _lines(shape: Shape, t: int, rng: np.random.Generator, drawn: dict[str, list
 def _histogram(shape: Shape, t: int, series: str, rng: np.random.Generator) -> Histogram:
     count = shape.values or max(int(min(shape.rate, shape.capacity)), 1)
     centre = {"latency": 1.0, "service_time": 0.97, "send_delay": 0.03, "end_to_end": 1.12}[series]
-    warm = 1 + 4 * max(0.0, -t / 8) ** 2
+    warm = 1 + 4 * max(0.0, 1 - t / 8) ** 2
     swing = 1 + 0.12 * np.sin(t / 9)
     if series == "send_delay" and shape.capacity < shape.rate:
-        centre, warm = 1.0, max(t, 1) * (1 - shape.capacity / shape.rate)
+        centre, warm = 1.0, max(t - shape.warmup, 1) * (1 - shape.capacity / shape.rate)
     values = shape.latency * centre * warm * swing * np.exp(rng.normal(0, shape.spread, count))
     values[: count // 400] *= 2.4
     if t == shape.stall[1]:  # what was due in the stall is acknowledged now, late
@@ -249,7 +251,7 @@ def _rows(shape: Shape, t: int, phase: str, rng: np.random.Generator) -> Iterato
     for name in shape.producers:
         yield {**head, "kind": "producer", "name": name, "due": int(due), "sent": int(able), "acked": int(acked),
                "sent_bytes": int(able) * 1024, "acked_bytes": int(acked) * 1024, "errors": 0, "error_codes": {}, "queue_full": 0,
-               "debt": int(max(t, 0) * (due - able)), "in_flight": int(able * shape.latency) + (40_000 if still else 0),
+               "debt": int(max(t - shape.warmup, 0) * (due - able)) if due else 0, "in_flight": int(able * shape.latency) + (40_000 if still else 0),
                "overflow": 0, "negative": 0}  # fmt: skip
     got = acked * max(len(shape.producers), 1)
     for name in shape.consumers:

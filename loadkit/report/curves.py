@@ -71,9 +71,11 @@ def by_window(track: Track, width: int, qs: tuple[float, ...]) -> tuple[Floats, 
     slots, row = np.unique(track.seconds // width, return_inverse=True)
     maxima = np.zeros(len(slots))
     np.maximum.at(maxima, row, track.maxima)
-    put = sparse.csr_array((np.ones(len(row), np.int64), (row, np.arange(len(row)))), shape=(len(slots), len(row)))
-    counts = sparse.csr_array(put @ track.counts)
-    counts.sort_indices()
+    counts = track.counts
+    if len(slots) < len(row):
+        put = sparse.csr_array((np.ones(len(row), np.int64), (row, np.arange(len(row)))), shape=(len(slots), len(row)))
+        counts = sparse.csr_array(put @ counts)
+        counts.sort_indices()
     ends = np.concatenate([[0], np.cumsum(counts.data)])
     before, totals = ends[counts.indptr[:-1]], ends[counts.indptr[1:]] - ends[counts.indptr[:-1]]
     values = np.full((len(slots), len(qs)), np.nan)
@@ -82,7 +84,7 @@ def by_window(track: Track, width: int, qs: tuple[float, ...]) -> tuple[Floats, 
         rank = np.clip(np.ceil(q * totals - 1e-6), 1, None)[fit]
         at = np.searchsorted(ends[1:], before[fit] + rank)
         values[fit, column] = np.minimum(bounds()[1][counts.indices[at]], maxima[fit])
-    return slots * float(width), totals, values / 1e6, maxima / 1e6
+    return (slots * width).astype(float), totals, values / 1e6, maxima / 1e6
 
 
 def grouped(t: Floats, y: Floats, width: int, how: str) -> tuple[Floats, Floats]:

@@ -37,6 +37,8 @@ class View:
     consumers: tuple[str, ...]
     phases: tuple[Phase, ...]
     rows: Mapping[str, Mapping[str, list[Row]]] = field(repr=False)
+    whole: Mapping[str, Track] = field(repr=False)
+    """Each recorded series of the measured phase, all classes merged."""
 
     @property
     def facts(self) -> Mapping[str, Any]:
@@ -63,15 +65,13 @@ class View:
         rows = [row for rows in self.rows.get(kind, {}).values() for row in rows]
         return by_second([row for row in rows if isinstance(row.get(key), (int, float))], key, how)
 
-    def track(self, series: str, owner: str | None = None, warmup: bool = False) -> Track | None:
-        """Return the merged track of a recorded series, of one class or of all; with the warm-up's if asked."""
-        parts = [
-            track
-            for tag, track in self.result.tracks.items()
-            for phase, _, name in [tag.rpartition(":")]
-            if name.endswith("." + series) and (not phase or warmup) and (owner is None or name == f"{owner}.{series}")
-        ]
-        return merged(series, parts) if parts else None
+    def track(self, series: str, owner: str | None = None) -> Track | None:
+        """Return the measured track of a recorded series, of one class or of all merged."""
+        return self.result.tracks.get(f"{owner}.{series}") if owner else self.whole.get(series)
+
+    def warmup(self, series: str) -> Track | None:
+        """Return the warm-up's track of a series, all classes merged."""
+        return _merged(self.result, series, "warmup:")
 
     def cell(self, name: str) -> Cell:
         """Return a metric as a table shows it, with the reason when it is withheld."""
@@ -101,7 +101,7 @@ def by_second(rows: list[Row], key: str, how: str) -> tuple[Floats, Floats]:
     values = np.array([row[key] for row in rows], float)
     t, at = np.unique(np.array([row["t"] for row in rows], float), return_inverse=True)
     if how == "sum":
-        return t, np.bincount(at, values, minlength=len(t))
+        return t, np.bincount(at, values, minlength=len(t)).astype(float)
     found = np.full(len(t), -np.inf)
     np.maximum.at(found, at, values)
     return t, found
@@ -137,7 +137,17 @@ def view_of(result: Result, summary: Summary) -> View:
         tuple(dict.fromkeys([*consumers, *rows.get("consumer", {})])),
         tuple(_phases(result)),
         rows,
+        {series: track for series in vocabulary.LATENCIES if (track := _merged(result, series, ""))},
     )
+
+
+def _merged(result: Result, series: str, prefix: str) -> Track | None:
+    parts = [
+        track
+        for tag, track in result.tracks.items()
+        if tag.startswith(prefix) and (prefix or ":" not in tag) and tag.endswith(f".{series}")
+    ]
+    return merged(series, parts) if parts else None
 
 
 def _phases(result: Result) -> list[Phase]:

@@ -50,11 +50,12 @@ def _waiting(view: View) -> Chart | None:
 
 def _times(view: View, series: str) -> Chart | None:
     """Return p50, p99 and the maximum of a series by the second, or by the shortest window that carries a p99."""
-    track = view.track(series, warmup=True)
+    track = view.track(series)
     if track is None or not len(track.seconds):
         return None
     width = min(window_of(track, 0.99), max(int(len(track.seconds) / 4), 1))
-    t, _, values, maxima = by_window(track, width, _QS)
+    parts = [by_window(part, width, _QS) for part in (view.warmup(series), track) if part]
+    t, _, values, maxima = (np.concatenate([part[side] for part in parts]) for side in range(4))
     t, values, maxima = _with_gaps(t, width, values, maxima)
     lines = [
         charts.Line("max", t, maxima * 1e3, charts.RED, 1.2),
@@ -64,15 +65,15 @@ def _times(view: View, series: str) -> Chart | None:
     lines = [line for line in lines if not np.isnan(line.y).all()]
     word = series.replace("_", " ")
     every = "second" if width == 1 else f"{format_duration(width)} window"
-    note = _note(values, width)
+    note = _note(bool(np.isnan(values[:, 1]).all()), width)
     figure = charts.over_time(lines, word, "ms", view.phases, log=True)
     return Chart(
         f"{series}-over-time", f"{word.capitalize()} in each {every}: p50, p99 and maximum", figure, _table(track), note
     )
 
 
-def _note(values: np.ndarray[tuple[int, int], np.dtype[np.float64]], width: int) -> str:
-    if np.isnan(values[:, 1]).all():
+def _note(no_p99: bool, width: int) -> str:
+    if no_p99:
         return "No p99: a p99 takes 1,000 values, and no window has as many."
     return "" if width == 1 else f"A p99 takes 1,000 values, so each point covers {width} s."
 
