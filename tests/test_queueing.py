@@ -113,7 +113,7 @@ def test_lindley_equals_a_loop_over_customers(customers: list[tuple[int, int]], 
 
 @given(st.lists(st.tuples(_TIMES, st.integers(0, 40)), max_size=5), st.integers(0, 300))
 def test_pauses_map_time_as_a_walk_in_steps_of_one(pauses: list[tuple[int, int]], until: int) -> None:
-    """Working time is the number of steps outside all pauses; going back finds the first instant with that much of it."""
+    """Working time is the number of steps outside all pauses; going back finds the first instant with so much."""
     mapping = queueing.Pauses.of(pauses)
     works = [not any(start <= step < start + length for start, length in pauses) for step in range(until)]
     worked = sum(works)

@@ -242,7 +242,7 @@ def test_any_aligned_thousand_holds_its_share(start: int, grain: tuple[int, int]
 
 
 def test_offsets_follow_each_log_without_a_gap() -> None:
-    """Four noisy servers overtake each other, yet each partition's log is in its producer's order, and so are consumers."""
+    """Four noisy servers overtake each other, yet each log is in its producer's order, and consumers read it so."""
     spec = SimulatedSpec(servers=4, noise=1.0, service_rate=20_000, seed=1)
     done = run(spec, SimProducer(0.0, 1, True, 3), even(20_000, 1, partitions=3), SimGroup((0,), 2))
     for columns in (done.acks, done.deliveries[0]):
@@ -294,8 +294,8 @@ def test_a_target_name_sets_every_parameter() -> None:
         "&generator_rate=1M/s&sink=1"
     )
     assert SimulatedSpec.parse(text) == SimulatedSpec(
-        service_rate=50e3, byte_rate=math.inf, request_overhead=1e-3, servers=4, service="exponential", replication=2e-3,
-        network=1e-6, pause=((10.0, 2.0), (60.0, 0.5)), noise=0.2, errors=0.01, lose=0.001, duplicate=0.0, seed=7,
+        service_rate=50e3, byte_rate=math.inf, request_overhead=1e-3, servers=4, service="exponential",
+        replication=2e-3, network=1e-6, pause=((10.0, 2.0), (60.0, 0.5)), noise=0.2, errors=0.01, lose=0.001, duplicate=0.0, seed=7,
         fetch=3e-3, generator_rate=1e6, sink=True,
     )  # fmt: skip
 

@@ -1,7 +1,7 @@
 """Queues as pure arithmetic: textbook answers, and the recursions a simulation is made of.
 
-The first half are formulas with a known answer (symbols: `arrivals` is lambda, `service` is mu, both per second; `servers` is c).
-The second half works on arrays of integer nanoseconds, so that cutting a schedule anywhere gives the same result to the last bit.
+The first half is formulas with known answers: `arrivals` is lambda, `service` is mu (both per second), `servers` is c.
+The second half works on arrays of integer nanoseconds, so that cutting a schedule anywhere gives the same result.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def utilisation(arrivals: float, service: float, servers: int = 1) -> float:
 
 
 def mg1_wait(arrivals: float, service: float, variation: float) -> float:
-    """Return the mean wait (s) before service of M/G/1, `variation` being the squared coefficient of variation of service.
+    """Return the mean wait (s) of M/G/1; `variation` is the squared coefficient of variation of service.
 
     Pollaczek-Khinchine: W = rho / (mu (1 - rho)) * (1 + cv^2) / 2 (Kleinrock, Queueing Systems I, 1975, eq. 5.72).
     Infinite at rho >= 1.
@@ -45,7 +45,7 @@ def md1_wait(arrivals: float, service: float) -> float:
 
 
 def mm1_sojourn_quantile(arrivals: float, service: float, share: float) -> float:
-    """Return the quantile (s) of wait plus service of M/M/1, which is exponential with rate mu - lambda (Kleinrock I, 5.6)."""
+    """Return the quantile (s) of wait plus service of M/M/1: exponential with rate mu - lambda (Kleinrock I, 5.6)."""
     return -math.log1p(-share) / (service - arrivals) if arrivals < service else math.inf
 
 
@@ -112,9 +112,10 @@ def mmc_sojourn_quantile(arrivals: float, service: float, servers: int, share: f
 
 
 def messages_per_batch(rate: float, partitions: int, linger: float, most: int) -> int:
-    """Return how many messages a batch holds when `rate` messages/s come evenly spaced, dealt over the partitions in turn.
+    """Return how many messages a batch holds when `rate` messages/s come evenly, dealt over the partitions in turn.
 
-    A partition gets one every partitions / rate seconds: the first, what follows within `linger` seconds, at most `most`.
+    A partition gets one every partitions / rate seconds: the first, and what follows within `linger` seconds; at most
+    `most`.
     """
     return max(1, min(most, 1 + math.floor(linger * rate / partitions + 1e-9)))
 
@@ -177,11 +178,12 @@ class Pauses:
 
 
 def cut_batches(times: Ints, sizes: Ints, groups: Ints, lingers: Ints, limits: Ints) -> tuple[Ints, Ints]:
-    """Return the index of each batch's first message, and the instant (ns) at which the batch closes if no more messages come.
+    """Return the index of each batch's first message, and when (ns) the batch closes if no more messages come.
 
-    `groups` ascend, `times` ascend within a group; lingers (ns) and limits (bytes) are those of each message's group. A batch
-    closes when its bytes reach the limit, when a message comes that no longer fits (which then opens the next one), or
-    `linger` after its first message; what comes at that very instant is still in. A message counts at least one byte.
+    `groups` ascend, `times` ascend within a group; lingers (ns) and limits (bytes) are those of each message's group.
+    A batch closes when its bytes reach the limit, when a message comes that no longer fits (which then opens the next
+    one), or `linger` after its first message; what comes at that very instant is still in. A message counts at least
+    one byte.
     """
     count = len(times)
     total = np.append(np.int64(0), np.cumsum(np.maximum(sizes, 1)))

@@ -2,27 +2,27 @@
 
 `simulated[?param=value&...]`, for example `simulated?service_rate=50k/s&pause=10s:2s&seed=3`. `none` lifts a limit.
 
-| parameter          | default       | meaning                                                                               |
-|--------------------|---------------|---------------------------------------------------------------------------------------|
-| `service_rate`     | 200k/s        | messages a second that one server stores                                              |
-| `byte_rate`        | 200MB/s       | bytes a second that one server stores; the slower of the two counts for each batch    |
-| `request_overhead` | 50us          | what a request costs a server whatever its size; it is what makes batching pay        |
-| `servers`          | 1             | request handlers that work side by side on one FIFO queue                             |
-| `service`          | deterministic | or `exponential`: the service time times an exponential variable of mean 1            |
-| `noise`            | 0             | sigma of a lognormal factor (mean 1) on every service time                            |
-| `replication`      | 1ms           | from stored to replicated: to the ack of acks=all, and until consumers may see it     |
-| `network`          | 0.2ms         | one way, for each of: request, ack, delivery                                          |
-| `pause`            |               | `AT:LENGTH,...`, e.g. `10s:2s`: no server works; time 0 is the start of the schedule  |
-| `errors`           | 0             | share of messages acked with an error (code 19, not enough replicas) and not stored   |
-| `lose`             | 0             | share of messages acked, given an offset, and never delivered                         |
-| `duplicate`        | 0             | share of messages stored twice, at two offsets in a row                               |
-| `fetch`            | 0.5ms         | from visible to received, besides the network                                         |
-| `generator_rate`   | none          | messages a second that the load generator hands over; below the schedule, `sent` slips |
-| `queue_limit`      | none          | messages in a producer's buffer; when it is full the sender waits and `sent` slips    |
-| `seed`             | 0             | of everything random                                                                  |
-| `sink`             | 0             | 1: the simulated sink in real time; read here, built elsewhere                        |
+| parameter          | default       | meaning |
+|--------------------|---------------|---------|
+| `service_rate`     | 200k/s        | messages a second that one server stores |
+| `byte_rate`        | 200MB/s       | bytes a second that one server stores; the slower of the two counts |
+| `request_overhead` | 50us          | what a request costs a server whatever its size; it is what makes batching pay |
+| `servers`          | 1             | request handlers that work side by side on one FIFO queue |
+| `service`          | deterministic | or `exponential`: the service time times an exponential variable of mean 1 |
+| `noise`            | 0             | sigma of a lognormal factor (mean 1) on every service time |
+| `replication`      | 1ms           | from stored to the ack of acks=all and to being visible to consumers |
+| `network`          | 0.2ms         | one way, for each of: request, ack, delivery |
+| `pause`            |               | `AT:LENGTH,...`, e.g. `10s:2s`: no server works; 0 is the schedule's start |
+| `errors`           | 0             | share of messages acked with error 19 (not enough replicas), not stored |
+| `lose`             | 0             | share of messages acked, given an offset, and never delivered |
+| `duplicate`        | 0             | share of messages stored twice, at two offsets in a row |
+| `fetch`            | 0.5ms         | from visible to received, besides the network |
+| `generator_rate`   | none          | messages a second the generator hands over; when too few, `sent` slips |
+| `queue_limit`      | none          | messages in a producer's buffer; when full the sender waits, `sent` slips |
+| `seed`             | 0             | of everything random |
+| `sink`             | 0             | 1: the simulated sink in real time; read here, built elsewhere |
 
-Which messages fail is no chance: `fates` says it from a message's number, and a share of 1 % is one message in each hundred.
+Which messages fail is no chance: `fates` says it from a message's number; a share of 1 % is one in each hundred.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ STORED, FAILED, LOST, DUPLICATED = range(4)
 
 @dataclass(frozen=True, slots=True)
 class SimulatedSpec:
-    """The parameters of the module's table: seconds, bytes a second and messages a second; `inf` or None is no limit."""
+    """The parameters of the module's table, in seconds, bytes/s and messages/s; `inf` or None is no limit."""
 
     service_rate: float = 200_000.0
     byte_rate: float = 200e6
@@ -84,7 +84,7 @@ class SimulatedSpec:
 
     @classmethod
     def parse(cls, text: str) -> SimulatedSpec:
-        """Return the parameters in a target name; raise TargetFileError naming what is wrong and the nearest parameter."""
+        """Return the parameters in a target name; raise TargetFileError naming the fault and the nearest parameter."""
         name, _, query = text.partition("?")
         if name != "simulated":
             raise TargetFileError(f"{text!r} is not a simulated target: write it like 'simulated?service_rate=50k/s'")
@@ -111,8 +111,9 @@ def service_time(spec: SimulatedSpec, messages: Ints, wire: npt.NDArray[Any]) ->
 def fates(spec: SimulatedSpec, number: Ints) -> npt.NDArray[np.int8]:
     """Return STORED, FAILED, LOST or DUPLICATED for each message number (0 or more); shares count to 1e-9.
 
-    A number's decimal digits in reverse are a fraction below 1 (van der Corput, base 10); errors take the lowest fractions,
-    then lose, then duplicate. So any 10^k numbers in a row, from a multiple of 10^k, hold exactly their share.
+    A number's decimal digits in reverse are a fraction below 1 (van der Corput, base 10); errors take the lowest
+    fractions, then lose, then duplicate. So any 10^k numbers in a row,
+    from a multiple of 10^k, hold exactly their share.
     """
     fraction, rest = np.zeros(len(number), np.int64), number.copy()
     for _ in range(9):

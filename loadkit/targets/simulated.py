@@ -2,15 +2,17 @@
 
 The target name and its parameters: `simspec`.
 
-A message is due at `intended`, passes the generator and joins its producer's buffer at `sent`. It waits in the open batch of its
-(producer, partition) until that is full or its linger is over. The batch reaches the cluster's queue `network` later and is
-served for request_overhead + max(messages / service_rate, bytes on the wire / byte_rate). Its ack comes at departure
-(+ `replication` for acks=all) + `network`; consumers may see it at departure + `replication`, never before what stands earlier in its
-log, and receive it `network` + `fetch` later or when they have processed what came before. Offsets follow the order in which
-service begins, so a log keeps each producer's order even with several servers.
+A message is due at `intended`, passes the generator and joins its producer's buffer at `sent`. It waits in the open
+batch of its (producer, partition) until that is full or its linger is over. The batch reaches the cluster's queue
+`network` later and is served for request_overhead + max(messages / service_rate, bytes on the wire / byte_rate). Its
+ack comes at departure (+ `replication` for acks=all) + `network`. Consumers may see it at departure + `replication`,
+never before what stands earlier in its log, and receive it `network` + `fetch` later, or when they have processed
+what came before. Offsets follow the order in which service begins, so a log keeps each producer's order even with
+several servers.
 
-Not modelled: a limit of requests in flight (a client with linger 0 does not batch more under load), several partitions in one request,
-the cost of compression, consumers' effect on the servers, replicas that stand still in a pause (batches served just before it are replicated in it).
+Not modelled: a limit of requests in flight (a client with linger 0 does not batch more under load), several
+partitions in one request, the cost of compression, consumers' effect on the servers, and replicas that stand still in
+a pause (what was served just before it is replicated in it).
 """
 
 from __future__ import annotations
@@ -82,7 +84,7 @@ class SimProducer:
 
 @dataclass(frozen=True, slots=True)
 class SimGroup:
-    """A consumer group: it reads everything in the topics of these producers, from the earliest offset, from `start_s` on."""
+    """A consumer group: it reads all of these producers' topics, from the earliest offset, from `start_s` on."""
 
     producers: tuple[int, ...]
     consumers: int
@@ -170,7 +172,7 @@ class Completed:
 
 
 def capacity(spec: SimulatedSpec, producer: SimProducer, size: int) -> float:
-    """Return the true maximal rate (messages/s) for messages of `size` bytes in full batches; the generator's limit is left out."""
+    """Return the true maximal rate (messages/s) for `size` bytes each in full batches, whatever the generator."""
     return _rate_of(spec, producer, size, max(1, producer.batch_bytes // max(size, 1)))
 
 
@@ -190,7 +192,7 @@ def _rate_of(spec: SimulatedSpec, producer: SimProducer, size: int, messages: in
 
 @dataclass
 class Simulation:
-    """The model, advanced in windows of virtual time; however it is cut into windows, the results are the same to the last ns."""
+    """The model, advanced in windows of virtual time; however they are cut, results are the same to the last ns."""
 
     spec: SimulatedSpec
     producers: Sequence[SimProducer]

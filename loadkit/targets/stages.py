@@ -1,7 +1,8 @@
 """The stages a message passes in the simulated cluster, each carrying its state from one window to the next.
 
-Generator -> Sender -> OpenBatches -> Servers -> Log -> Readers. Messages travel as columns: arrays of int64, one row a message, times
-in integer nanoseconds. A stage is told a `horizon`: everything before it is known, nothing before it will come any more.
+Generator -> Sender -> OpenBatches -> Servers -> Log -> Readers. Messages travel as columns: arrays of int64, one row a
+message, times in integer nanoseconds. A `horizon` is an instant before which everything is known: nothing earlier will
+come any more.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ def pick(columns: Columns, index: Ints | slice) -> Columns:
 
 
 class Held:
-    """Rows kept until the instant in their column `when` has come, in blocks, so that a long backlog is not searched each time."""
+    """Rows kept until the instant in their column `when` has come, in blocks: taking some does not copy all."""
 
     def __init__(self, when: str, names: Sequence[str]) -> None:
         self._when, self._none = when, empty([*names, when])
@@ -197,7 +198,7 @@ class Log:
 
 
 class Readers:
-    """One consumer group: the logs it reads dealt in turn to its consumers, each a FIFO server of `process` ns a message."""
+    """One consumer group: logs dealt in turn to its consumers, each a FIFO server of `process` ns a message."""
 
     def __init__(self, logs: Ints, total: int, consumers: int, process: int, start: int) -> None:
         self._consumer = np.full(total, -1, np.int64)
