@@ -295,8 +295,8 @@ def test_a_target_name_sets_every_parameter() -> None:
     )
     assert SimulatedSpec.parse(text) == SimulatedSpec(
         service_rate=50e3, byte_rate=math.inf, request_overhead=1e-3, servers=4, service="exponential",
-        replication=2e-3, network=1e-6, pause=((10.0, 2.0), (60.0, 0.5)), noise=0.2, errors=0.01, lose=0.001, duplicate=0.0, seed=7,
-        fetch=3e-3, generator_rate=1e6, sink=True,
+        replication=2e-3, network=1e-6, pause=((10.0, 2.0), (60.0, 0.5)), noise=0.2, errors=0.01,
+        lose=0.001, duplicate=0.0, seed=7, fetch=3e-3, generator_rate=1e6, sink=True,
     )  # fmt: skip
 
 
