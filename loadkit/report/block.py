@@ -31,6 +31,8 @@ class Table:
     folded: bool = False
     texts: tuple[int, ...] = (0,)
     """Columns that hold text (set flush left); the others hold numbers."""
+    half: bool = False
+    """Whether two of its kind stand side by side where there is room."""
 
     @property
     def footnotes(self) -> tuple[str, ...]:
@@ -45,10 +47,11 @@ def table(
     *,
     folded: bool = False,
     texts: Sequence[int] = (0,),
+    half: bool = False,
 ) -> Table:
     """Return a table whose plain texts have become cells."""
     cells = tuple(tuple(cell if isinstance(cell, Cell) else Cell(cell) for cell in row) for row in rows)
-    return Table(caption, tuple(head), cells, folded, tuple(texts))
+    return Table(caption, tuple(head), cells, folded, tuple(texts), half)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +79,7 @@ class Tile:
 
     label: str
     value: str
+    unit: str = ""
     detail: str = ""
     why: str = ""
     """Why the number is withheld; shown in place of the detail, and the value is greyed."""
@@ -121,6 +125,8 @@ class Chart:
     figure: Mapping[str, Any]
     table: Table | None = None
     note: str = ""
+    half: bool = False
+    """Whether two of its kind stand side by side where there is room."""
 
 
 Part = Table | Prose | Note | Tiles | Verdict | Code | Chart

@@ -38,7 +38,7 @@ DARK = {
 """Each colour of the light page and what stands for it on the dark one."""
 _DASHES = ("solid", "dash", "dot", "dashdot")
 _PHASES = {"warmup": "warm-up", "measure": "measured"}
-_NINES = {0.0: "0 %", 0.5: "50 %", 0.9: "90 %", 0.99: "99 %", 0.999: "99.9 %", 0.9999: "99.99 %",
+_NINES = {0.1: "10 %", 0.5: "50 %", 0.9: "90 %", 0.99: "99 %", 0.999: "99.9 %", 0.9999: "99.99 %",
           0.99999: "99.999 %", 0.999999: "99.9999 %"}  # fmt: skip
 
 
@@ -62,6 +62,7 @@ class Curve:
     y: Floats
     carried: int
     color: int | None = None
+    dash: str = "solid"
 
 
 def plotly_js() -> str:
@@ -82,7 +83,7 @@ def over_time(
     scale, word = _time_unit(lines)
     traces = [_line(line, at, scale, word, unit) for at, line in enumerate(lines)]
     figure = go.Figure(traces, _layout(f"time since the schedule began ({word})", f"{title} ({unit})"))
-    figure.update_layout(hovermode="x unified", xaxis_hoverformat=",.3~f", xaxis_ticksuffix="")
+    figure.update_layout(hovermode="x unified", xaxis_hoverformat=",.3~f", showlegend=len(traces) > 1)
     values = np.concatenate([line.y for line in lines]) if lines else np.zeros(0)
     _scale_y(figure, values[np.isfinite(values)], log, top)
     _shade(figure, phases, lines, scale)
@@ -98,7 +99,10 @@ def percentiles(curves: Sequence[Curve], title: str) -> Figure:
     widest = max((float(curve.x[-1]) for curve in curves if len(curve.x)), default=10.0)
     marks = {1 / (1 - q): text for q, text in _NINES.items() if 1 / (1 - q) <= widest * 1.01}
     figure.update_xaxes(
-        type="log", tickvals=list(marks), ticktext=list(marks.values()), range=[0, np.log10(widest) + 0.02]
+        type="log",
+        tickvals=list(marks),
+        ticktext=list(marks.values()),
+        range=[np.log10(1 / 0.9), np.log10(widest) + 0.02],
     )
     values = np.concatenate([curve.y for curve in curves]) if curves else np.zeros(0)
     _scale_y(figure, values, True, None)
@@ -132,7 +136,7 @@ def _curve(curve: Curve, color: int) -> list[go.Scatter]:
     solid = slice(0, curve.carried)
     rest = slice(max(curve.carried - 1, 0), None)
     return [
-        go.Scatter(x=curve.x[solid], y=curve.y[solid], name=name, text=shown[solid], line={"color": color_of(color), "width": 2.2},
+        go.Scatter(x=curve.x[solid], y=curve.y[solid], name=name, text=shown[solid], line={"color": color_of(color), "width": 2.2, "dash": curve.dash},
                    hovertemplate="%{text}<br>%{y:,.4~g} ms", **common),
         go.Scatter(x=curve.x[rest], y=curve.y[rest], name=f"{name} (too few values)", showlegend=False, text=shown[rest],
                    line={"color": FAINT, "width": 1.6, "dash": "dot"},

@@ -39,13 +39,13 @@ def percentile_curve(whole: Histogram) -> tuple[Floats, Floats, int]:
     """Return x = 1/(1-q), the value (s) at each, and how many of the points the samples carry.
 
     A quantile is carried when at least `BEYOND` values lie beyond it, that is up to x = n / BEYOND; the
-    curve goes on to x = n, where only the largest value is left.
+    curve goes on to x = n, where only the largest value is left. It begins at the tenth percentile.
     """
     count = len(whole)
     if not count:
         return np.zeros(0), np.zeros(0), 0
     enough = max(count / BEYOND, 2.0)
-    carried = np.logspace(0, np.log10(enough), max(int(np.log10(enough) * PER_DECADE), 2))
+    carried = np.logspace(np.log10(1 / 0.9), np.log10(enough), max(int(np.log10(enough) * PER_DECADE), 2))
     beyond = np.logspace(np.log10(enough), np.log10(max(count, enough)), PER_DECADE)[1:]
     x = np.concatenate([carried, beyond])
     return x, whole.quantiles(1 - 1 / x) / 1e6, len(carried)

@@ -31,6 +31,7 @@ def line_chart(
     how: str = "mean",
     note: str = "",
     top: float | None = None,
+    half: bool = False,
     show: Callable[[float], str] = plain,
 ) -> Chart | None:
     """Return lines over time and their table by window (`how`: mean or max); None when no line has a value."""
@@ -42,8 +43,9 @@ def line_chart(
         highest = sorted(lines, key=lambda line: -float(line.y.max()))[:MOST]
         note = f"{note} The {MOST} highest of {len(lines)} are drawn.".strip()
         lines = [line for line in lines if any(line is one for one in highest)]
+    caption = f"{caption}: {lines[0].name}" if len(lines) == 1 else caption
     figure = charts.over_time(lines, title, unit, view.phases, top=top)
-    return Chart(key, caption, figure, _table(lines, unit, how, show), note)
+    return Chart(key, caption, figure, _table(lines, unit, how, show), note, half)
 
 
 def _table(lines: Sequence[charts.Line], unit: str, how: str, show: Callable[[float], str]) -> Table:
@@ -56,6 +58,4 @@ def _table(lines: Sequence[charts.Line], unit: str, how: str, show: Callable[[fl
     for start in sorted({start for column in columns for start in column}):
         rows.append([f"{start:,.0f}", *(show(column[start]) if start in column else "–" for column in columns)])
     word = "" if width == 1 else f", {how} of {width} s"
-    return table(
-        f"Table: by time ({unit}{word})", ("from (s)", *(line.name for line in lines)), rows, folded=True, texts=()
-    )
+    return table(f"by time ({unit}{word})", ("from (s)", *(line.name for line in lines)), rows, folded=True, texts=())

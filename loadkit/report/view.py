@@ -91,7 +91,10 @@ class View:
     def interval(self, name: str) -> str:
         """Return a metric's 95 % interval, or an empty text."""
         ends = self.summary.intervals.get(name)
-        return f"{format_duration(ends[0])} to {format_duration(ends[1])}" if ends else ""
+        if not ends:
+            return ""
+        (low, low_unit), (high, high_unit) = (parted(format_duration(end)) for end in ends)
+        return f"{low} to {high} {high_unit}" if low_unit == high_unit else f"{low} {low_unit} to {high} {high_unit}"
 
 
 def by_second(rows: list[Row], key: str, how: str) -> tuple[Floats, Floats]:
@@ -105,6 +108,12 @@ def by_second(rows: list[Row], key: str, how: str) -> tuple[Floats, Floats]:
     found = np.full(len(t), -np.inf)
     np.maximum.at(found, at, values)
     return t, found
+
+
+def parted(shown: str) -> tuple[str, str]:
+    """Return a formatted number and its unit; a compound like "2 m 05 s" stays whole."""
+    number, _, unit = shown.partition(" ")
+    return (shown, "") if " " in unit else (number, unit)
 
 
 def natural(text: str) -> list[tuple[int, str]]:

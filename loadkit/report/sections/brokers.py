@@ -47,7 +47,7 @@ def build(view: View) -> Block | None:
     names = view.names("broker")
     if not names:
         return None
-    parts = [_idle(view, names), _times(view, names), _traffic(view, names),
+    parts = [_idle(view, names), _times(view, names), _parts(view), _traffic(view, names),
              _means(view, names, "Brokers in the measured phase (means)", _COLUMNS),
              _means(view, names, "Where a produce request's time goes (means of each second's p99)", _PARTS)]  # fmt: skip
     return block(TITLE, parts, _LEAD)
@@ -59,15 +59,29 @@ def _idle(view: View, names: list[str]) -> Chart | None:
         for key, word, shift in (("request_idle", "request", 0), ("network_idle", "network", 8)):
             t, y = view.line("broker", name, key, "max")
             lines.append(charts.Line(f"{name}, {word} threads", t, y * 100, at % 8 + shift))
-    return line_chart(view, "idle", "Idle time of broker threads", "idle", "% of the time", lines, top=100)
+    return line_chart(view, "idle", "Idle time of broker threads", "idle", "% of the time", lines, top=100, half=True)
 
 
 def _times(view: View, names: list[str]) -> Chart | None:
     found = [(name, view.line("broker", name, "produce_p99", "max")) for name in names]
     lines = [charts.Line(name, t, y * 1e3) for name, (t, y) in found]
     return line_chart(
-        view, "produce-time", "Time a produce request took inside the broker, p99", "time", "ms", lines, how="max"
+        view,
+        "produce-time",
+        "Time a produce request took inside the broker, p99",
+        "time",
+        "ms",
+        lines,
+        how="max",
+        half=True,
     )
+
+
+def _parts(view: View) -> Chart | None:
+    found = [(word, view.all_of("broker", key, "max")) for key, word, _ in _PARTS[1:4]]
+    lines = [charts.Line(word, t, y * 1e3) for word, (t, y) in found]
+    caption = "Where a produce request's time goes, p99 of the slowest broker"
+    return line_chart(view, "produce-parts", caption, "time", "ms", lines, how="max", half=True)
 
 
 def _traffic(view: View, names: list[str]) -> Chart | None:
@@ -76,7 +90,7 @@ def _traffic(view: View, names: list[str]) -> Chart | None:
         for key, word, shift in (("bytes_in", "in", 0), ("bytes_out", "out", 8)):
             t, y = view.line("broker", name, key)
             lines.append(charts.Line(f"{name} {word}", t, y / 1e6, at % 8 + shift))
-    return line_chart(view, "traffic", "Bytes in and out of each broker", "traffic", "MB/s", lines)
+    return line_chart(view, "traffic", "Bytes in and out of each broker", "traffic", "MB/s", lines, half=True)
 
 
 def _means(

@@ -57,7 +57,14 @@ def _side_by_side(caption: str, configs: Mapping[str, Mapping[str, Any]]) -> Tab
         values = [text(config.get(name)) for config in configs.values()]
         tone = "warn" if len(set(values)) > 1 else ""
         rows.append([Cell(name), *(Cell(value, tone=tone) for value in values)])
-    return table(caption, ("setting", *configs), rows, folded=len(rows) > _LONG, texts=range(len(configs) + 1))
+    return table(
+        caption,
+        ("setting", *configs),
+        rows,
+        folded=len(rows) > _LONG,
+        texts=range(len(configs) + 1),
+        half=len(configs) < 3,
+    )
 
 
 def _topics(topics: Mapping[str, Mapping[str, Any]]) -> Table | None:
@@ -79,4 +86,6 @@ def _topics(topics: Mapping[str, Mapping[str, Any]]) -> Table | None:
 
 def _pairs(caption: str, values: Mapping[str, Any]) -> Table | None:
     rows = [[name, value] for name, value in flat(values)]
-    return table(caption, ("setting", "value"), rows, folded=len(rows) > _LONG, texts=(0, 1)) if rows else None
+    return (
+        table(caption, ("setting", "value"), rows, folded=len(rows) > _LONG, texts=(0, 1), half=True) if rows else None
+    )

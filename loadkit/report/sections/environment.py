@@ -27,5 +27,5 @@ def build(view: View) -> Block | None:
 
 
 def _table(caption: str, values: Mapping[str, Any]) -> Table | None:
-    rows = [[name.replace("_", " "), value] for name, value in flat(values)]
-    return table(caption, ("fact", "value"), rows, texts=(0, 1)) if rows else None
+    rows = [[name.replace("co_located", "co-located"), value] for name, value in flat(values)]
+    return table(caption, ("fact", "value"), rows, texts=(0, 1), half=True) if rows else None

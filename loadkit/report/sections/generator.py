@@ -25,14 +25,16 @@ _STATISTICS = (
 def build(view: View) -> Block | None:
     """Return CPU, gaps between polls, and librdkafka's statistics of each client."""
     return block(
-        TITLE, [_cpu(view), _busy(view), _gaps(view), _round_trips(view), _batches(view), _clients(view)], _LEAD
+        TITLE,
+        [_cpu(view), _busy(view), _gaps(view), _round_trips(view), _batches(view), _queue(view), _clients(view)],
+        _LEAD,
     )
 
 
 def _cpu(view: View) -> Chart | None:
     lines = [charts.Line(name, *view.line("host", name, "cpu")) for name in view.names("host")]
     note = "One process cannot use much more than one core for its own code."
-    return line_chart(view, "cpu", "CPU of each load process", "CPU used", "cores", lines, note=note)
+    return line_chart(view, "cpu", "CPU of each load process", "CPU used", "cores", lines, note=note, half=True)
 
 
 def _busy(view: View) -> Chart | None:
@@ -46,6 +48,7 @@ def _busy(view: View) -> Chart | None:
         "% of all cores",
         lines,
         top=100,
+        half=True,
     )
 
 
@@ -54,7 +57,15 @@ def _gaps(view: View) -> Chart | None:
     lines = [charts.Line(name, t, y * 1e3) for name, (t, y) in found]
     note = "An acknowledgement cannot be seen between two polls, so its time is uncertain by this much."
     return line_chart(
-        view, "poll-gap", "Longest gap between two polls in each second", "gap", "ms", lines, how="max", note=note
+        view,
+        "poll-gap",
+        "Longest gap between two polls in each second",
+        "gap",
+        "ms",
+        lines,
+        how="max",
+        note=note,
+        half=True,
     )
 
 
@@ -62,7 +73,14 @@ def _round_trips(view: View) -> Chart | None:
     found = [(name, view.line("client", name, "rtt_p99", "max")) for name in view.names("client")]
     lines = [charts.Line(name, t, y * 1e3) for name, (t, y) in found]
     return line_chart(
-        view, "rtt", "Round trip of requests to brokers, p99 of each second", "round trip", "ms", lines, how="max"
+        view,
+        "rtt",
+        "Round trip of requests to brokers, p99 of each second",
+        "round trip",
+        "ms",
+        lines,
+        how="max",
+        half=True,
     )
 
 
@@ -74,7 +92,14 @@ def _batches(view: View) -> Chart | None:
         if len(t) and len(t) == len(size_t) and batches.any():
             some = batches > 0
             lines.append(charts.Line(name, t[some], size[some] / batches[some] / 1024))
-    return line_chart(view, "batches", "Mean size of the batches sent", "batch size", "KiB", lines)
+    return line_chart(view, "batches", "Mean size of the batches sent", "batch size", "KiB", lines, half=True)
+
+
+def _queue(view: View) -> Chart | None:
+    lines = [charts.Line(name, *view.line("client", name, "queue")) for name in view.names("client")]
+    return line_chart(
+        view, "queue", "Messages in each client's queue", "queue", "messages", lines, how="max", half=True
+    )
 
 
 def _clients(view: View) -> Table | None:
@@ -96,7 +121,7 @@ def _clients(view: View) -> Table | None:
         )
     head = ("client", *(label for _, label, _ in _STATISTICS), "mean batch")
     return (
-        table("Table: clients in the measured phase (means; p99 of the worst second)", head, rows, folded=True)
+        table("clients in the measured phase (means; p99 of the worst second)", head, rows, folded=True)
         if rows
         else None
     )

@@ -61,7 +61,7 @@ def _partitions(checked: Mapping[str, Any]) -> Table | None:
         for p in found
     ]
     head = ("partition", "group", "acknowledged", "received", "lost", "duplicated", "reordered", "redelivered")
-    return table("Table: balance of each partition", head, rows, folded=len(rows) > 12, texts=(0, 1)) if rows else None
+    return table("Balance of each partition", head, rows, folded=len(rows) > 12, texts=(0, 1)) if rows else None
 
 
 def _ranges(checked: Mapping[str, Any]) -> Table | None:

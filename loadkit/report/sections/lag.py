@@ -20,8 +20,8 @@ def build(view: View) -> Block | None:
     late = [(name, view.line("consumer", name, "lag_time", "max")) for name in view.consumers]
     behind = [charts.Line(name, t, y * 1e3) for name, (t, y) in late]
     parts = [
-        line_chart(view, "lag", "Lag of each consumer class in messages", "lag", "messages", lag, how="max"),
-        line_chart(view, "lag-time", "Lag of each consumer class in time", "lag", "ms", behind, how="max"),
+        line_chart(view, "lag", "Lag of each consumer class in messages", "lag", "messages", lag, how="max", half=True),
+        line_chart(view, "lag-time", "Lag of each consumer class in time", "lag", "ms", behind, how="max", half=True),
         _partitions(view),
     ]
     return block(TITLE, parts, _lead(view))
@@ -54,4 +54,4 @@ def _partitions(view: View) -> Table | None:
         for most, name, at, last in found
     ]
     head = ("partition", "most lag (messages)", "at (s)", "lag at the end")
-    return table("Table: lag by partition, the worst first", head, rows_, folded=True) if rows_ else None
+    return table("lag by partition, the worst first", head, rows_, folded=True) if rows_ else None

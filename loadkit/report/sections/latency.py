@@ -33,7 +33,16 @@ def _whole(view: View) -> Chart | None:
         track = view.track(series)
         if track:
             x, y, carried = percentile_curve(track.total)
-            curves.append(charts.Curve(_WORDS[series], x, y * 1e3, carried, _COLORS[series]))
+            curves.append(
+                charts.Curve(
+                    _WORDS[series],
+                    x,
+                    y * 1e3,
+                    carried,
+                    _COLORS[series],
+                    "dash" if series == "service_time" else "solid",
+                )
+            )
             names.append((series, series))
     if not curves:
         return None
@@ -68,7 +77,7 @@ def _table(view: View, names: list[tuple[str, str]]) -> Table:
     for statistic in vocabulary.STATISTICS:
         rows.append([statistic, *(_cell(view, f"{metric}.{statistic}") for _, metric in names)])
     head = ["", *(label.replace("_", " ") for label, _ in names)]
-    return table("Table: statistics with 95 % intervals", head, rows, folded=True)
+    return table("statistics with 95 % intervals", head, rows, folded=True)
 
 
 def _cell(view: View, name: str) -> Cell:

@@ -102,4 +102,4 @@ def _table(track: Track) -> Table:
         ]
         rows.append([f"{t[at]:,.0f}", format_count(float(counts[at])), *cells, format_duration(float(maxima[at]))])
     head = (f"from (s, {width} s each)", "messages", "p50", "p90", "p99", "p99.9", "max")
-    return table("Table: by time", head, rows, folded=True, texts=())
+    return table("by time", head, rows, folded=True, texts=())

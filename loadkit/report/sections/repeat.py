@@ -38,6 +38,6 @@ def build(view: View) -> Block | None:
     files = [[name, about] for name, about in _FILES if (view.result.out / name).exists()]
     return block(TITLE, [
         *command,
-        table("This run", ("fact", "value"), known, texts=(0, 1)) if known else None,
-        table("Files beside this page", ("file", "holds"), files, texts=(0, 1)) if files else None,
+        table("This run", ("fact", "value"), known, texts=(0, 1), half=True) if known else None,
+        table("Files beside this page", ("file", "holds"), files, texts=(0, 1), half=True) if files else None,
     ])  # fmt: skip

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from loadkit.report import answer
 from loadkit.report.block import Block, Note, Part, Tile, Tiles, Verdict
-from loadkit.report.view import View
+from loadkit.report.view import View, parted
+from loadkit.units import format_count
 
 TITLE = "Answer"
 ORDER = 0
@@ -45,23 +46,24 @@ def _tiles(view: View) -> list[Tile]:
         tiles.append(_tile(view, "Send delay p99", "send_delay.p99", "how late the generator was"))
     if view.consumers:
         tiles.append(_tile(view, "Received", "consumed", "by all consumer classes"))
-        tiles.append(_tile(view, "End to end p99", "end_to_end.p99"))
-        tiles.append(_tile(view, "Lag, most", "lag.max", "messages"))
-    tiles += [
-        _counted(view, "Lost", "lost"),
-        _counted(view, "Duplicated", "duplicated"),
-        _counted(view, "Reordered", "reordered"),
-    ]
-    return tiles
+        tiles += [_tile(view, f"End to end {p}", f"end_to_end.{p}") for p in ("p99", "max")]
+        tiles.append(_tile(view, "Lag, most", "lag.max", "messages behind"))
+    return [*tiles, _counted(view)]
 
 
 def _tile(view: View, label: str, name: str, detail: str = "") -> Tile:
-    known = view.summary.metrics.get(name) is not None
+    if view.summary.metrics.get(name) is None:
+        return Tile(label, "–", why=view.why(name))
     interval = view.interval(name)
-    return Tile(label, view.shown(name), f"95 %: {interval}" if interval else detail, "" if known else view.why(name))
+    return Tile(label, *parted(view.shown(name)), f"95 %: {interval}" if interval else detail)
 
 
-def _counted(view: View, label: str, name: str) -> Tile:
-    value = view.summary.metrics.get(name)
-    tone = "" if value is None else "bad" if value else "good"
-    return Tile(label, view.shown(name), "messages", "" if value is not None else view.why(name), tone)
+def _counted(view: View) -> Tile:
+    """Return lost, duplicated and reordered messages as one figure."""
+    values = [view.summary.metrics.get(name) for name in ("lost", "duplicated", "reordered")]
+    label = "Lost / doubled / reordered"
+    if None in values:
+        return Tile(label, "–", why=view.why("lost"))
+    return Tile(
+        label, " / ".join(format_count(v) for v in values), detail="messages", tone="bad" if any(values) else "good"
+    )
