@@ -174,6 +174,14 @@ def test_the_cache_is_where_the_user_wants_it(monkeypatch: pytest.MonkeyPatch) -
     assert jars.cache_dir() == Path("/h/Library/Caches/loadkit")
 
 
+def test_a_cache_that_cannot_be_written_is_a_usage_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file in the place of the folder: the error names it and the variable to set."""
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("LOADKIT_CACHE", str(tmp_path / "file" / "cache"))
+    with pytest.raises(UsageError, match="LOADKIT_CACHE"):
+        jars.ensure([jar("a", b"true")], "a test")
+
+
 def test_an_extra_without_a_checksum_is_refused() -> None:
     """Only locked artifacts are fetched; the error lists them."""
     with pytest.raises(UsageError, match=r"HdrHistogram:2\.2\.2"):

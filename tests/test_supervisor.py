@@ -219,6 +219,13 @@ def test_a_child_is_pinned_to_its_cpus(link: Link) -> None:
     assert os.sched_getaffinity(link._pid) == os.sched_getaffinity(0)
 
 
+def test_a_place_that_cannot_take_the_data_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error says which folder, why, and what to set."""
+    monkeypatch.setattr("tempfile.tempdir", "/no/such/place")
+    with pytest.raises(TargetError, match=r"/no/such/place/\S+ could not be made: No such file.*TMPDIR"):
+        Link()
+
+
 def test_a_sweep_leaves_alone_what_others_use(temporary: Path) -> None:
     """Live folders, foreign names and drafts of a moment ago stay; a stale folder goes."""
     (temporary / "loadkit-kafka-1-stale").mkdir()

@@ -14,7 +14,7 @@ from typing import Self
 
 from loadkit.errors import TargetError
 from loadkit.targets import embedded_spec
-from loadkit.targets.embedded_host import keep_log, log_tail, new_nodes, write_files
+from loadkit.targets.embedded_host import keep_log, log_tail, log_text, new_nodes, write_files
 from loadkit.targets.embedded_ready import live_brokers
 from loadkit.targets.embedded_spec import EmbeddedSpec, Node
 from loadkit.targets.java import Java
@@ -172,7 +172,7 @@ class EmbeddedCluster:
         running = {self._nodes[index].id for index in self._pids}
         waiting, limit = [self._nodes[index] for index in indexes], time.monotonic() + _READY
         while waiting:
-            if any(word in log_tail(node) for node, _ in self._dead() for word in _TAKEN):
+            if any(word in log_text(node) for node, _ in self._dead() for word in _TAKEN):
                 raise PortTaken
             self.check()
             if time.monotonic() > limit:

@@ -66,7 +66,7 @@ def write_files(spec: EmbeddedSpec, node: Node, nodes: Sequence[Node]) -> None:
 
 def log_tail(node: Node) -> str:
     """Return the last lines of what a node and its JVM said."""
-    return "\n".join(_log_text(node).splitlines()[-_TAIL:])
+    return "\n".join(log_text(node).splitlines()[-_TAIL:])
 
 
 def keep_log(node: Node) -> Path:
@@ -76,9 +76,10 @@ def keep_log(node: Node) -> Path:
     for old in sorted(logs.glob("kafka-*.log"))[: -(_KEPT_LOGS - 1)]:
         old.unlink(missing_ok=True)
     kept = logs / f"kafka-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}-{node.id}.log"
-    kept.write_text(_log_text(node), "utf-8")
+    kept.write_text(log_text(node), "utf-8")
     return kept
 
 
-def _log_text(node: Node) -> str:
+def log_text(node: Node) -> str:
+    """Return all that a node and its JVM said."""
     return "".join(path.read_text("utf-8", "replace") for path in (node.output, node.log) if path.exists())

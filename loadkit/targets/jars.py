@@ -107,8 +107,12 @@ def _sha256(path: Path) -> str | None:
 @contextmanager
 def _locked(path: Path, progress: Progress) -> Iterator[None]:
     """Hold an exclusive lock on `path`; the kernel lets go of it however the holder ends."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as file:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("w")
+    except OSError as error:
+        raise UsageError(f"the cache {path.parent} cannot be written: {error}; set LOADKIT_CACHE to another") from error
+    with file:
         said = False
         while not _try_lock(file.fileno()):
             if not said:

@@ -53,8 +53,7 @@ class Supervisor:
         """Return when the owner is gone and nothing is left of the cluster."""
         self._listen_to_signals()
         try:
-            lock = _make_folder(self.folder)
-            self._say({"ready": os.getpid(), "locked": lock >= 0})
+            self._say(self._prepare())
             while True:
                 for request in self._requests(_LOOK):
                     self._serve(request)
@@ -63,6 +62,12 @@ class Supervisor:
         finally:
             self._kill()
             _remove(self.folder)
+
+    def _prepare(self) -> dict[str, Any]:
+        try:
+            return {"ready": os.getpid(), "locked": _make_folder(self.folder) >= 0}
+        except OSError as error:
+            return {"failed": f"{self.folder} could not be made: {error.strerror}"}
 
     def _listen_to_signals(self) -> None:
         signal.set_wakeup_fd(self.wake, warn_on_full_buffer=False)

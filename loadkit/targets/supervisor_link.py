@@ -56,6 +56,7 @@ class Link:
         self._answers: dict[int, dict[str, Any]] = {}
         self._ended: dict[int, int] = {}
         self._ready = False
+        self._failed = ""
         mine, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         self._fd = mine.detach()
         _open.add(self)
@@ -67,7 +68,10 @@ class Link:
             raise
         finally:
             theirs.close()
-        self._wait(lambda: self._ready, "its start")
+        self._wait(lambda: self._ready or bool(self._failed), "its start")
+        if self._failed:
+            self.close(0.0)
+            raise TargetError(f"the embedded cluster has no place for its data: {self._failed}; set TMPDIR to another")
 
     def spawn(self, name: str, argv: Sequence[str], log: Path, cpus: frozenset[int] | None = None) -> int:
         """Return the pid of a new child that runs `argv`, its output appended to `log`."""
@@ -176,6 +180,8 @@ class Link:
     def _take(self, message: dict[str, Any]) -> None:
         if "ready" in message:
             self._ready = True
+        elif "failed" in message:
+            self._failed = message["failed"]
         elif "exited" in message:
             self._ended[message["pid"]] = message["status"]
         else:

@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -19,7 +20,7 @@ from pathlib import Path
 import pytest
 
 from loadkit.errors import TargetError, TargetFileError
-from loadkit.targets import embedded, jars
+from loadkit.targets import embedded, embedded_host, jars
 from loadkit.targets.embedded import EmbeddedCluster, EmbeddedSpec
 from loadkit.targets.embedded_ready import live_brokers
 
@@ -234,6 +235,23 @@ def test_a_node_that_cannot_start_shows_its_log_and_keeps_it() -> None:
     assert kept is not None
     assert "ConfigException" in Path(kept[1]).read_text()
     Path(kept[1]).unlink()
+
+
+def test_ports_that_were_taken_meanwhile_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A start begins again when its page's port is in use, or its broker's, and gives up in the end."""
+    said: list[str] = []
+    with socket.create_server(("127.0.0.1", 0)) as busy:
+        taken = busy.getsockname()[1]
+
+        def ports(count: int, real: Callable[[int], list[int]] = embedded_host.free_ports) -> list[int]:
+            free = real(count)
+            return [*free[:2], taken] if not any("taken" in text for text in said) else [taken, *free[1:]]
+
+        monkeypatch.setattr(embedded_host, "free_ports", ports)
+        monkeypatch.setattr(embedded, "_TRIES", 2)
+        with pytest.raises(TargetError, match="2 times in a row"):
+            embedded.start(EmbeddedSpec.parse("embedded"), said.append)
+    assert sum("taken" in text for text in said) == 2
 
 
 def test_one_node_answers_and_says_what_it_is(kafka1: EmbeddedCluster) -> None:
