@@ -26,7 +26,8 @@ def status(view: View) -> str:
     word = view.facts.get("status")
     if word == "complete":
         return ""
-    ran = format_duration(max(view.span[1], 0.0))
+    start, end = view.result.measured
+    ran = f"{format_duration(max(view.span[1], 0.0))} ({format_duration(end - start)} of them measured)"
     if word == "failed":
         return f"Failed after {ran}, partial: {view.facts.get('error') or 'the run left no reason'}"
     return f"Interrupted after {ran}, partial: the numbers hold for the part that was measured."
@@ -55,6 +56,20 @@ def _of_consumers(view: View, lasted: str) -> str:
         "cluster": f"The cluster was the limit: consumers received {got} for {lasted} while lag grew.",
         "generator": f"The load generator was the limit: its consumers received {got} for {lasted} while lag grew.",
     }.get(view.summary.limit, f"It is not clear what limited this run: consumers received {got} for {lasted}.")
+
+
+def one_sentence(view: View) -> str:
+    """Return the whole answer in one sentence, for the terminal."""
+    said = [headline(view).rstrip(".")]
+    known = [p for p in ("p50", "p99", "p99.9", "max") if _known(view, f"latency.{p}")]
+    if known:
+        said.append("latency " + ", ".join(f"{p} {view.shown(f'latency.{p}')}" for p in known))
+    elif _known(view, "end_to_end.p50"):
+        known = [p for p in ("p50", "p99", "max") if _known(view, f"end_to_end.{p}")]
+        said.append("end to end " + ", ".join(f"{p} {view.shown(f'end_to_end.{p}')}" for p in known))
+    said.append(LIMITS.get(view.summary.limit, "limit: unknown").lower())
+    checked = integrity(view).rstrip(".")
+    return "; ".join([*said, checked[:1].lower() + checked[1:]]) + "."
 
 
 def sentences(view: View) -> tuple[str, ...]:
@@ -119,7 +134,7 @@ def stalls(view: View) -> str:
         return ""
     inside = (due_t >= start) & (due_t < end) & (due >= 20)
     slow = inside & (acked < FEW * due)
-    if not slow.any() or view.summary.limit in ("generator", "cluster") and slow.mean() > FEW:
+    if not slow.any() or (view.summary.limit in ("generator", "cluster") and slow.mean() > FEW):
         return ""
     first = due_t[slow][0]
     return (f"It was not steady: in {format_count(float(slow.sum()))} of {format_count(float(inside.sum()))} seconds fewer than half of the "

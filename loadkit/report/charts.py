@@ -162,7 +162,7 @@ def _scale_y(figure: go.Figure, values: Floats, log: bool, top: float | None) ->
         low, high = np.log10(positive.min()), np.log10(positive.max())
         low = max(low, high - 6)
         figure.update_yaxes(
-            type="log", range=[low - 0.08, high + 0.12], dtick="D2" if high - low < 2 else 1, tickformat=",.3~g"
+            type="log", range=[low - 0.08, high + 0.12], dtick="D2" if high - low < 2 else 1, tickformat=",~r"
         )
         return
     high = top if top is not None else float(values.max()) if len(values) else 0.0
@@ -205,6 +205,7 @@ def _layout(x: str, y: str) -> dict[str, Any]:
             "yanchor": "bottom",
             "bgcolor": "rgba(0,0,0,0)",
         },
+        "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": FAINT, "activecolor": INK},
         "hoverlabel": {"bgcolor": PAPER, "bordercolor": GRID, "font": {"color": INK}},
         "showlegend": True,
     }

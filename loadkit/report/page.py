@@ -80,7 +80,7 @@ def blocks(found: Iterable[Section], view: object) -> list[Block]:
     for section in found:
         try:
             built = section.build(view)
-        except Exception as error:  # noqa: BLE001 - a fault in one section, or a fact it did not expect
+        except Exception as error:
             note = Note(
                 f"This section could not be made: {type(error).__name__}: {error}",
                 "the figures are in the files of the run",

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from loadkit.report import answer
-from loadkit.report.block import Block, Note, Part, Tile, Tiles, Verdict
+from loadkit.report.block import Block, Cell, Note, Part, Table, Tile, Tiles, Verdict, table
+from loadkit.report.by_class import Rows, consumer_rows, producer_rows
 from loadkit.report.view import View, parted
 from loadkit.units import format_count
 
@@ -25,6 +26,7 @@ def build(view: View) -> Block | None:
     parts += [
         Note(warning["text"], warning.get("next", ""), warning.get("code", "")) for warning in view.summary.warnings
     ]
+    parts += [_by_class(caption, *found) for caption, found in _classes(view)]
     if view.result.torn:
         parts.append(
             Note(
@@ -32,6 +34,16 @@ def build(view: View) -> Block | None:
             )
         )
     return Block(TITLE, tuple(parts))
+
+
+def _classes(view: View) -> list[tuple[str, Rows]]:
+    """Return the tables by class that say more than the tiles do: those of two classes or more."""
+    found = [("Producers", producer_rows(view)), ("Consumers", consumer_rows(view))]
+    return [(caption, rows) for caption, rows in found if len(rows[1]) > 1]
+
+
+def _by_class(caption: str, head: tuple[str, ...], rows: list[list[Cell]]) -> Table:
+    return table(caption, [label.replace("/\n", "/").strip() for label in head], rows)
 
 
 def _tiles(view: View) -> list[Tile]:
@@ -45,7 +57,7 @@ def _tiles(view: View) -> list[Tile]:
         tiles += [_tile(view, f"Latency {p}", f"latency.{p}") for p in ("p50", "p99", "p99.9", "max")]
         tiles.append(_tile(view, "Send delay p99", "send_delay.p99", "how late the generator was"))
     if view.consumers:
-        tiles.append(_tile(view, "Received", "consumed", "by all consumer classes"))
+        tiles.append(_tile(view, "Received", "consumed", "by all consumers"))
         tiles += [_tile(view, f"End to end {p}", f"end_to_end.{p}") for p in ("p99", "max")]
         tiles.append(_tile(view, "Lag, most", "lag.max", "messages behind"))
     return [*tiles, _counted(view)]
@@ -61,7 +73,7 @@ def _tile(view: View, label: str, name: str, detail: str = "") -> Tile:
 def _counted(view: View) -> Tile:
     """Return lost, duplicated and reordered messages as one figure."""
     values = [view.summary.metrics.get(name) for name in ("lost", "duplicated", "reordered")]
-    label = "Lost / doubled / reordered"
+    label = "Lost/doubled/reordered"
     if None in values:
         return Tile(label, "–", why=view.why("lost"))
     return Tile(

@@ -23,7 +23,8 @@
     layout.dragmode = coarse ? false : "zoom";
     layout.height = narrow() ? 300 : 340;
     if (narrow()) {
-      layout.margin = { l: 44, r: 6, t: 20, b: 40 };
+      layout.margin = { l: 44, r: 6, t: coarse ? 40 : 20, b: 40 };
+      layout.legend = { ...layout.legend, y: -0.28, yanchor: "top" };
       layout.font.size = 11;
       layout.xaxis.nticks = 5;
     }
@@ -35,7 +36,8 @@
     for (const { box, spec } of figures) {
       const made = tinted(spec, isDark ? dark : {});
       const config = { responsive: true, displaylogo: false, doubleClick: "reset+autosize",
-        modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"], displayModeBar: coarse || "hover" };
+        modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d", ...(coarse ? ["toImage", "zoom2d"] : [])],
+        displayModeBar: coarse || "hover" };
       Plotly.react(box, made.data, fitted(made.layout), config);
     }
     document.documentElement.dataset.drawn = isDark ? "dark" : "light";
