@@ -227,6 +227,12 @@ def made(
     record(entry)
 
 
+def gone(target: Target, cluster: str, run: str, topics: Iterable[str] = (), groups: Iterable[str] = ()) -> None:
+    """Note what of a run is no longer there."""
+    if not target.built_in:
+        record(Entry("gone", cluster, target.name, target.topics.prefix, run, tuple(topics), tuple(groups)))
+
+
 def clean(target: Target, run: str | None = None, timeout: float = 10.0) -> Cleaned:
     """Delete what the ledger says loadkit made on this cluster, of one run or of all that have ended, and mark it gone.
 

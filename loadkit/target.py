@@ -1,7 +1,7 @@
 """The cluster under test: a built-in name, or a TOML file of connection, security, topics and limits.
 
 `embedded...` and `simulated...` are built in; their own modules read what follows the name. Anything else is the path
-of a file, checked whole before any load. Secrets stay references in here: `client_config` reads them at the last moment.
+of a file, checked whole before any load. Secrets stay references here: `client_config` reads them at the last moment.
 """
 
 from __future__ import annotations
@@ -105,6 +105,14 @@ class Target(Section):
         if not place.exists():
             raise TargetFileError(f"{self.path}: {name} names {place}, which does not exist")
         return str(place.resolve())
+
+    def metrics_urls(self) -> tuple[str, ...]:
+        """Return the brokers' metrics endpoints, secrets in them read now."""
+        where = f"{self.path or self.text}: [metrics]"
+        found = (
+            secrets.resolve(url, "jmx_exporter", where, None, TargetFileError) for url in self.metrics.jmx_exporter
+        )
+        return tuple(found)
 
     def public(self) -> dict[str, Any]:
         """Return what a result keeps of the target: no secret, no place on this machine."""
@@ -236,10 +244,8 @@ def check_limits(target: Target, offered_rate_bytes: float, total_bytes: float |
 
 
 def _enough(count: float) -> str:
-    """Return a size as a target file takes it, rounded up to three digits: never below `count`."""
-    if count < 1000:
-        return f"{math.ceil(count)}B"
-    scale, unit = next((s, u) for s, u in ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB")) if count >= s)
-    digits = max(0, 2 - math.floor(math.log10(count / scale)))
-    step = 10**digits
-    return f"{math.ceil(count / scale * step - 1e-9) / step:.{digits}f}{unit}"
+    """Return a size as a target file takes it: whole, never below `count`, and at most a tenth above."""
+    for scale, unit in ((10**12, "TB"), (10**9, "GB"), (10**6, "MB"), (10**3, "kB")):
+        if count >= 10 * scale:
+            return f"{math.ceil(count / scale)}{unit}"
+    return f"{math.ceil(count)}B"

@@ -80,7 +80,8 @@ def test_consumer_spellings(config: dict[str, Any], expected: dict[str, str]) ->
 
 @pytest.mark.parametrize(
     ("one", "other"),
-    [("linger.ms", "queue.buffering.max.ms"), ("acks", "request.required.acks"), ("retries", "message.send.max.retries"),
+    [("linger.ms", "queue.buffering.max.ms"), ("acks", "request.required.acks"),
+     ("retries", "message.send.max.retries"),
      ("bootstrap.servers", "metadata.broker.list"), ("compression.type", "compression.codec"),
      ("buffer.memory", "queue.buffering.max.kbytes"), ("delivery.timeout.ms", "message.timeout.ms")],
 )  # fmt: skip
@@ -183,7 +184,8 @@ def test_idempotence_by_default_gives_way_and_says_so(name: str, value: int) -> 
 
 @pytest.mark.parametrize(
     ("delivery", "linger", "answer", "fits"),
-    [(35000, 5000, 30000, True), (34999, 5000, 30000, False), (0, 5000, 30000, True), (20000, None, None, False), (20000, None, 10000, True)],
+    [(35000, 5000, 30000, True), (34999, 5000, 30000, False), (0, 5000, 30000, True),
+     (20000, None, None, False), (20000, None, 10000, True)],
 )  # fmt: skip
 def test_a_delivery_timeout_has_room_for_lingering_and_one_request(
     delivery: int, linger: int | None, answer: int | None, fits: bool
