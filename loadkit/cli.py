@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 import traceback
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -76,14 +77,14 @@ def doctor(
     as_json: Json = False,
 ) -> None:
     """Check that a target can be loaded, and say what to fix."""
-    from loadkit import doctor as examiner
+    from loadkit import commands
 
-    findings = examiner.examine_named(target, offline=offline)
+    findings = commands.doctor(target, offline, _say)
     if as_json:
-        print(json.dumps({"schema": 1, "command": "doctor", "findings": [examiner.as_row(f) for f in findings]}, indent=1))
+        _print({"schema": 1, "command": "doctor", "findings": [asdict(finding) for finding in findings]}, as_json)
     else:
-        print(examiner.as_text(findings))
-    raise typer.Exit(3 if any(f.status == "fail" for f in findings) else 0)
+        print(commands.findings_text(findings))
+    raise typer.Exit(3 if any(finding.status == "fail" for finding in findings) else 0)
 
 
 @app.command()
@@ -92,19 +93,17 @@ def init(
     path: Annotated[Path | None, typer.Argument(help="Where to write it; default: target.toml or scenario.py here.")] = None,
 ) -> None:
     """Write a commented target file or scenario to start from."""
-    from loadkit import init as templates
+    from loadkit import commands
 
-    print(f"wrote {templates.write(kind, path)}")
+    print(f"wrote {commands.init(kind, path)}")
 
 
 @app.command()
 def clean(target: Target = "embedded", run_id: Annotated[str | None, typer.Option(help="Only this run's.")] = None) -> None:
     """Delete what loadkit's ledger says earlier runs made on a target and left there."""
-    from loadkit import ledger
-    from loadkit.target import load_target
+    from loadkit import commands
 
-    for line in ledger.clean_named(load_target(target), run_id):
-        print(line)
+    print(commands.clean(target, run_id))
 
 
 @cluster_app.command("start")
@@ -113,25 +112,25 @@ def cluster_start(
     target_file: Annotated[Path | None, typer.Option(help="Also write a target file for --target.")] = None,
 ) -> None:
     """Start a Kafka and stay in the foreground until Ctrl-C or `loadkit cluster stop`; it ends with this command."""
-    from loadkit.targets import embedded_serve
+    from loadkit import commands
 
-    embedded_serve.run(name, target_file, _say)
+    commands.cluster_start(name, target_file, _say)
 
 
 @cluster_app.command("status")
 def cluster_status() -> None:
     """List the clusters that `loadkit cluster start` runs."""
-    from loadkit.targets import embedded_serve
+    from loadkit import commands
 
-    print(embedded_serve.status_text())
+    print(commands.cluster_status())
 
 
 @cluster_app.command("stop")
 def cluster_stop() -> None:
     """Stop every cluster that `loadkit cluster start` runs, and wait until it is gone."""
-    from loadkit.targets import embedded_serve
+    from loadkit import commands
 
-    print(embedded_serve.stop_all())
+    print(commands.cluster_stop())
 
 
 def default_out(scenario: Path) -> Path:

@@ -10,6 +10,7 @@ import secrets as random_source
 import socket
 import stat
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -19,7 +20,7 @@ from loadkit import ledger
 from loadkit.errors import LoadkitError
 from loadkit.health import Finding, Status, clock, durability, security, settings
 from loadkit.secrets import MASK
-from loadkit.target import Target
+from loadkit.target import Target, load_target
 from loadkit.targets import admin, probe
 from loadkit.targets.properties import Role, cautions, servers
 from loadkit.telemetry.broker import Brokers
@@ -56,6 +57,35 @@ def examine(target: Target, offline: bool = False, timeout: float = 10.0) -> lis
     if any(finding.status == "fail" for finding in findings):
         return [*findings, Finding("cluster", "skip", "not asked: the settings have to be right first")]
     return [*findings, *_online(target, timeout)]
+
+
+def examine_named(text: str, offline: bool = False) -> list[Finding]:
+    """Return the findings for a target as it is named; an embedded cluster is started for it and ended again."""
+    target = load_target(text)
+    if target.kind != "embedded" or offline:
+        return examine(target, offline)
+    from loadkit.targets import embedded
+
+    with embedded.start(embedded.EmbeddedSpec.parse(target.text)) as cluster:
+        return examine(target.at(cluster.bootstrap))
+
+
+def as_row(finding: Finding) -> dict[str, str]:
+    """Return a finding as JSON has it."""
+    return {"check": finding.check, "status": finding.status, "text": finding.text, "fix": finding.fix}
+
+
+def as_text(findings: Sequence[Finding]) -> str:
+    """Return the findings as lines, what to fix below each, and a last line that sums up."""
+    width = max((len(finding.check) for finding in findings), default=0)
+    lines = []
+    for finding in findings:
+        lines.append(f"{finding.status:<5} {finding.check:<{width}}  {finding.text}")
+        if finding.fix:
+            lines.append(f"{'':<5} {'':<{width}}  -> {finding.fix}")
+    counts = Counter(finding.status for finding in findings)
+    lines.append(", ".join(f"{counts[status]} {status}" for status in ("ok", "warn", "fail", "skip") if counts[status]))
+    return "\n".join(lines)
 
 
 def _file(target: Target) -> Iterator[Finding]:
@@ -184,7 +214,7 @@ def _probe(target: Target, connection: admin.Connection) -> Iterator[Finding]:
     config = {**target.topics.config(), "message.timestamp.type": "LogAppendTime"}
     plan = admin.TopicPlan(topic, partitions, target.topics.replication_factor, config)
     try:
-        ledger.made(target, connection.cluster.id, run, [topic], [group])
+        ledger.note(target, connection.cluster.id, run, [topic], [group])
         admin.create_topics(connection, [plan])
     except LoadkitError as refused:
         yield Finding(
@@ -227,13 +257,16 @@ def _messages(
 
 def _removal(target: Target, connection: admin.Connection, run: str, topic: str, group: str) -> Iterator[Finding]:
     try:
-        admin.delete_topics(connection, [topic])
-        admin.delete_groups(connection, [group])
+        if target.built_in:
+            admin.delete_topics(connection, [topic])
+            admin.delete_groups(connection, [group])
+        kept = ledger.clean(target, connection, run).kept
     except LoadkitError as refused:
+        kept = (str(refused),)
+    if kept:
         fix = f"grant Delete on topics and groups with the prefix {target.topics.prefix!r}, then run `loadkit clean`"
-        yield Finding("right to delete", "fail", str(refused), fix)
+        yield Finding("right to delete", "fail", kept[0], fix)
         return
-    ledger.gone(target, connection.cluster.id, run, [topic], [group])
     yield Finding("right to delete", "ok", "topic and group were removed")
 
 

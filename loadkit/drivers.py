@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from time import monotonic_ns
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,8 @@ from loadkit.targets.lane import Acks, Batch, ConsumerLane, Failure, ProducerLan
 
 CHUNK = 1000
 """Messages handed over in one step: more would keep confirmations waiting."""
+AHEAD_BYTES = 1 << 20
+"""Bytes of messages built ahead by one producer, at most `CHUNK` messages: building few at a time costs ten times as much."""
 GATHER = 4096
 """Confirmations that are turned into arrays at once; fewer wait for up to `GATHER_NS`."""
 GATHER_NS = 50_000_000
@@ -84,6 +86,17 @@ class Sent:
     bytes: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Ahead:
+    """Messages of a leg that are built and not all handed over."""
+
+    leg: Leg
+    first: int
+    intended_ns: NDArray[np.int64]
+    offsets: NDArray[np.int64]
+    prepared: Any
+
+
 @dataclass(slots=True)
 class _Open:
     """The transaction that is open."""
@@ -114,6 +127,8 @@ class ProducerDriver:
         self.commits: deque[tuple[int, int]] = deque()
         self.aborted = 0
         self.places: deque[tuple[NDArray[np.int32], NDArray[np.int64]]] = deque()
+        self._ahead: _Ahead | None = None
+        self._lookahead = int(np.clip(AHEAD_BYTES // max(1, mean_size(workload)), 1, CHUNK))
         self._open: _Open | None = None
         self._open_places: list[tuple[NDArray[np.int32], NDArray[np.int64]]] = []
         self._transactions = 0
@@ -161,33 +176,46 @@ class ProducerDriver:
         self.finished.append(self.legs.popleft())
 
     def _send(self, leg: Leg, n: int) -> bool:
-        """Hand over up to n messages; return whether all of them were taken."""
-        if self.workload.transactions and not self._open:
-            self.lane.begin()
-            self._open = _Open(monotonic_ns())
-        if self._open:
-            n = min(n, self.workload.transactions.messages - self._open.messages)  # type: ignore[union-attr]
-        batch, intended = self._batch(leg, n)
+        """Hand over up to n messages; return whether the client's queue had room for all of them."""
+        ahead = self._ahead
+        if ahead is None or ahead.leg is not leg or leg.sent >= ahead.first + len(ahead.intended_ns):
+            ahead = self._ahead = self._prepare(leg)
+        if self.workload.transactions:
+            n = self._in_transaction(n)
+        at = leg.sent - ahead.first
+        n = min(n, len(ahead.intended_ns) - at)
+        if n <= 0:
+            return True
         begun = monotonic_ns()
-        taken = self.lane.send(batch)
+        taken = self.lane.send(ahead.prepared, at, n)
         if taken:
-            size = int(batch.values.offsets[taken])
-            self.sent.append(Sent(self.seq, intended[:taken], begun, monotonic_ns(), size))
+            size = int(ahead.offsets[at + taken] - ahead.offsets[at])
+            self.sent.append(Sent(self.seq, ahead.intended_ns[at : at + taken], begun, monotonic_ns(), size))
         self.seq += taken
         leg.sent += taken
         if self._open:
             self._open.messages += taken
         return taken == n
 
-    def _batch(self, leg: Leg, n: int) -> tuple[Batch, NDArray[np.int64]]:
-        numbers = leg.number + leg.stride * np.arange(leg.sent, leg.sent + n)
-        intended = leg.pacer.intended(leg.sent, n) + leg.origin_ns
+    def _in_transaction(self, n: int) -> int:
+        """Open a transaction if none is; return how many messages it still takes."""
+        assert self.workload.transactions
+        if not self._open:
+            self.lane.begin()
+            self._open = _Open(monotonic_ns())
+        return min(n, self.workload.transactions.messages - self._open.messages)
+
+    def _prepare(self, leg: Leg) -> _Ahead:
+        """Build the leg's next messages: when they are due and what is in them is known long before."""
+        numbers = leg.number + leg.stride * np.arange(leg.sent, leg.sent + self._lookahead)
+        intended = leg.pacer.intended(leg.sent, self._lookahead) + leg.origin_ns
         stamps = stamp.stamps(self.run, self.number, self.seq, intended)
         nulls = None
         if self.workload.tombstones:
             nulls = hashing.uniform(self.number, numbers, 7) < self.workload.tombstones
         values = self._payload.values(numbers, None if self._header else stamps)
-        return Batch(values, self._keys.blobs(numbers), stamps, nulls), intended
+        batch = Batch(values, self._keys.blobs(numbers), stamps, nulls)
+        return _Ahead(leg, leg.sent, intended, values.offsets, self.lane.prepare(batch))
 
     def _gather(self, now_ns: int) -> None:
         if now_ns - self._gathered_ns >= GATHER_NS or self.lane.pending() >= GATHER:
@@ -254,6 +282,11 @@ class ProducerDriver:
         return bool(self._open) or self.lane.in_flight() > 0
 
 
+def mean_size(workload: ProducerWorkload) -> int:
+    """Return the expected bytes of a value; 1 KiB where only the payload's file could tell."""
+    return int(workload.payload.mean_size() or 1024)
+
+
 class ConsumerDriver:
     """One consuming user: takes what has arrived, is busy for as long as its messages take to process."""
 
@@ -261,7 +294,7 @@ class ConsumerDriver:
         """Take the deque that all users of a class in this process share: it keeps the order of what came."""
         self.workload, self.lane = workload, lane
         self.taken = taken
-        self.received = 0
+        self._gathered_ns = 0
         self.pause_at_ns = NEVER
         self.resume_at_ns = NEVER
         self._busy_until = 0
@@ -276,17 +309,26 @@ class ConsumerDriver:
         self._pause_or_resume(now_ns)
         if now_ns < self._busy_until:
             return False
-        got = self.lane.take(self.workload.poll_size)
-        if got is None:
+        n = self.lane.take(self.workload.poll_size)
+        self._gather(now_ns)
+        if not n:
             return False
-        self.taken.append(got)
-        n = len(got.offset) + got.foreign
-        self.received += len(got.offset)
         if self.workload.process_time:
             self._busy_until = max(now_ns, self._busy_until) + round(n * self.workload.process_time * 1e9)
         if self.workload.commit == "poll":
             self.lane.commit()
         return True
+
+    def _gather(self, now_ns: int) -> None:
+        if now_ns - self._gathered_ns >= GATHER_NS or self.lane.pending() >= GATHER:
+            self._gathered_ns = now_ns
+            self.collect()
+
+    def collect(self) -> None:
+        """Turn what was taken so far into arrays."""
+        got = self.lane.take_received()
+        if got is not None:
+            self.taken.append(got)
 
     def _pause_or_resume(self, now_ns: int) -> None:
         wanted = self.pause_at_ns <= now_ns < self.resume_at_ns

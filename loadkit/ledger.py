@@ -204,12 +204,13 @@ def running(entry: Entry) -> bool:
     return True
 
 
-def made(
+def note(
     target: Target,
     cluster: str,
     run: str,
     topics: Iterable[str] = (),
     groups: Iterable[str] = (),
+    *,
     transactional_ids: Iterable[str] = (),
 ) -> None:
     """Note what a run is about to make, before it does. Nothing for a built-in cluster, which ends with its process.
@@ -218,29 +219,23 @@ def made(
     """
     if target.built_in:
         return
-    entry = Entry(
-        "made", cluster, target.name, target.topics.prefix, run, tuple(topics), tuple(groups), tuple(transactional_ids)
-    )
-    foreign = [name for name in (*entry.topics, *entry.groups, *entry.transactional_ids) if not entry.owns(name)]
+    names = (tuple(topics), tuple(groups), tuple(transactional_ids))
+    entry = Entry("made", cluster, target.name, target.topics.prefix, run, *names)
+    foreign = [name for name in chain(*names) if not entry.owns(name)]
     if foreign:
         raise LoadkitError(f"{foreign[0]!r} does not carry {entry.prefix}{run}., so it would never be cleaned up")
     record(entry)
 
 
-def gone(target: Target, cluster: str, run: str, topics: Iterable[str] = (), groups: Iterable[str] = ()) -> None:
-    """Note what of a run is no longer there."""
-    if not target.built_in:
-        record(Entry("gone", cluster, target.name, target.topics.prefix, run, tuple(topics), tuple(groups)))
-
-
-def clean(target: Target, run: str | None = None, timeout: float = 10.0) -> Cleaned:
+def clean(target: Target, connection: admin.Connection, run_id: str | None = None) -> Cleaned:
     """Delete what the ledger says loadkit made on this cluster, of one run or of all that have ended, and mark it gone.
 
     A run whose process is still there is left alone unless it is named. Raises `TargetError` where the cluster refuses.
     """
-    connection = admin.connect(target.client_config("admin"), timeout)
-    found = left(entries(), connection.cluster.id, run)
-    busy = [item for item in found if run is None and running(item.entry)]
+    if target.built_in:
+        return Cleaned()
+    found = left(entries(), connection.cluster.id, run_id)
+    busy = [item for item in found if run_id is None and running(item.entry)]
     done = [_clean_one(connection, item) for item in found if item not in busy]
     return Cleaned(
         tuple(name for each in done for name in each.topics),
@@ -248,6 +243,18 @@ def clean(target: Target, run: str | None = None, timeout: float = 10.0) -> Clea
         tuple(item.entry.run for item in busy),
         tuple(text for each in done for text in each.kept),
     )
+
+
+def clean_named(target: Target, run_id: str | None = None) -> list[str]:
+    """Connect, clean, and return what was done as lines to print."""
+    if target.built_in:
+        return [f"nothing to clean: {target.text} leaves nothing behind"]
+    done = clean(target, admin.connect(target.client_config("admin")), run_id)
+    lines = [f"deleted topic {name}" for name in done.topics] + [f"deleted group {name}" for name in done.groups]
+    lines += [
+        f"left run {run}: its process is still there (--run-id {run} cleans it all the same)" for run in done.running
+    ]
+    return [*lines, *done.kept] or [f"nothing to clean on {target.name}"]
 
 
 def _clean_one(connection: admin.Connection, item: Left) -> Cleaned:

@@ -26,17 +26,21 @@ from loadkit.units import parse_duration
 from loadkit.users import _KafkaUser
 
 
+_FLAGS: dict[str, dict[str, Any]] = {
+    "--target": {"env_var": "LOADKIT_TARGET", "default": "embedded",
+                 "help": "loadkit: embedded, embedded:3, simulated or a target file (default: embedded)"},
+    "--out": {"env_var": "LOADKIT_OUT", "default": "", "help": "loadkit: folder for the result"},
+    "--warmup": {"default": "", "help": "loadkit: time before measuring (default: until flat, a quarter of -t at most)"},
+    "--drain-timeout": {"default": "30s", "help": "loadkit: longest wait for what is in flight at the end"},
+    "--set": {"action": "append", "default": [], "metavar": "PATH=VALUE", "help": "loadkit: change one setting"},
+}  # fmt: skip
+
+
 @events.init_command_line_parser.add_listener
 def add_arguments(parser: Any, **_: Any) -> None:
     """Add loadkit's flags to Locust's."""
-    group = parser.add_argument_group("loadkit", "Kafka scenarios of loadkit")
-    say = {"include_in_web_ui": False}
-    group.add_argument("--target", env_var="LOADKIT_TARGET", default="embedded", **say,
-                       help="embedded, embedded:3, simulated or a target file (default: embedded)")  # fmt: skip
-    group.add_argument("--out", env_var="LOADKIT_OUT", default="", help="folder for the result", **say)
-    group.add_argument("--warmup", default="", help="seconds before measuring (default: until flat)", **say)
-    group.add_argument("--drain-timeout", default="30s", help="longest wait for what is in flight", **say)
-    group.add_argument("--set", action="append", default=[], metavar="PATH=VALUE", help="change one setting", **say)
+    for flag, words in _FLAGS.items():
+        parser.add_argument(flag, include_in_web_ui=False, **words)
 
 
 @events.init.add_listener

@@ -128,10 +128,12 @@ class SendLog:
         return len(self._first)
 
 
-def sent_instants(chunk: Sent) -> Ints:
-    """Return when each message of a chunk was handed over."""
-    n = len(chunk.intended_ns)
-    return chunk.begun_ns + np.arange(n) * (chunk.done_ns - chunk.begun_ns) // n
+def handed_over(chunks: list[Sent]) -> tuple[Ints, NDArray[np.float64]]:
+    """Return when each message of some chunks was handed over, and its share of its chunk's bytes."""
+    n = np.array([len(c.intended_ns) for c in chunks])
+    begun, took, size = np.array([(c.begun_ns, c.done_ns - c.begun_ns, c.bytes) for c in chunks], np.int64).T
+    place = np.arange(n.sum()) - np.repeat(np.cumsum(n) - n, n)
+    return np.repeat(begun, n) + place * np.repeat(took, n) // np.repeat(n, n), np.repeat(size / n, n)
 
 
 class Recorder:
@@ -154,8 +156,7 @@ class Recorder:
         """Record what was handed over; yields between slices so that others may run."""
         for group in _grouped(list(chunks)):
             intended = np.concatenate([c.intended_ns for c in group])
-            instants = np.concatenate([sent_instants(c) for c in group])
-            sizes = np.repeat([c.bytes / len(c.intended_ns) for c in group], [len(c.intended_ns) for c in group])
+            instants, sizes = handed_over(group)
             for at, phase, second in self._parts(intended, instants):
                 interval = self.interval(second, phase)
                 _record(interval, phase, f"{name}.send_delay", instants[at] - intended[at])
@@ -164,7 +165,7 @@ class Recorder:
 
     def acked(self, name: str, topic: str, batches: Iterable[Acks], log: SendLog) -> Iterator[None]:
         """Record confirmations; yields between slices."""
-        for acks in batches:
+        for acks in batches:  # each at most a few thousand
             intended = acks.stamps["intended"]
             sent = log.sent_at(acks.stamps["seq"].astype(np.int64))
             for at, phase, second in self._parts(intended, acks.acked_ns):
@@ -181,7 +182,7 @@ class Recorder:
         """Record what consumers got; yields between slices."""
         for group in _grouped_takes(list(takes)):
             stamps = np.concatenate([r.stamps["intended"] for r in group])
-            clocks = np.repeat([r.received_ns for r in group], [len(r.offset) for r in group])
+            clocks = np.concatenate([r.received_ns for r in group])
             partition = np.concatenate([r.partition for r in group])
             size = np.concatenate([r.size for r in group])
             for at, phase, second in self._parts(stamps, clocks):
@@ -197,10 +198,21 @@ class Recorder:
     def _oddities(self, name: str, group: list[Received]) -> None:
         for take in group:
             if take.errors or take.foreign:
-                interval = self.interval(self.window.second(take.received_ns), self.phase(take.received_ns))
+                at = int(take.received_ns[-1]) if len(take.received_ns) else self.window.zero_ns
+                interval = self.interval(self.window.second(at), self.phase(at))
                 interval.count("consumer", name, foreign=take.foreign, errors=sum(take.errors.values()))
                 for code, n in take.errors.items():
                     interval.count("errors", code, count=n)
+
+    def values(self, name: str, series: str, intended_ns: Ints, clocks_ns: Ints, values_ns: Ints) -> None:
+        """Record values of one series, each in the second of its clock and the phase of its message."""
+        for at, phase, second in self._parts(intended_ns, clocks_ns):
+            _record(self.interval(second, phase), phase, f"{name}.{series}", values_ns[at])
+
+    def counted(self, kind: str, name: str, intended_ns: Ints, clocks_ns: Ints, field: str, each: int) -> None:
+        """Count messages, `each` at a time."""
+        for at, phase, second in self._parts(intended_ns, clocks_ns):
+            self.interval(second, phase).count(kind, name, **{field: each * _n(at, clocks_ns)})
 
     def spent(self, name: str, series: str, pairs: Iterable[tuple[int, int]]) -> None:
         """Record durations that are known as (begun, done) clocks, such as commits."""

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import Any
 
+from loadkit import ledger
 from loadkit.clusters import Names
 from loadkit.errors import LoadkitError, RunError, TargetError, TopicError
 from loadkit.lag import History
@@ -160,15 +161,17 @@ class KafkaSite:
             if topic.existing:
                 self._adopt(topic)
         plans = [self._plan(topic) for topic in scenario.topics.values() if not topic.existing]
-        if not self.target.built_in:
-            from loadkit import ledger
-
-            ledger.note(self.target, self._connection.cluster.id, self.names.run_id, [p.name for p in plans], list(self.names.groups.values()))
-        self._made = [plan.name for plan in plans]
+        ledger.made(
+            self.target, self._connection.cluster.id, self.names.run_id, [plan.name for plan in plans],
+            self.names.groups.values(), self._transactional_ids(scenario),
+        )  # fmt: skip
         admin.create_topics(self._connection, plans)
         for workload in scenario.consumers:
             if workload.protocol == "share":
                 admin.set_group_config(self._connection, self.names.groups[workload.name], {"share.auto.offset.reset": "earliest"})
+
+    def _transactional_ids(self, scenario: Scenario) -> list[str]:
+        return [self.target.named(self.names.run_id, w.name) for w in scenario.producers if w.transactions]
 
     def _adopt(self, topic: Topic) -> None:
         found = admin.describe_topics(self._connection, [topic.name])[topic.name]
@@ -250,6 +253,4 @@ class KafkaSite:
         """Delete the run's topics and groups, unless they are to be kept or the cluster goes away with them."""
         if self._keep or self.target.built_in:
             return
-        from loadkit import ledger
-
-        ledger.clean(self.target, self._connection, run_id=self.names.run_id)
+        ledger.clean(self.target, self.names.run_id)

@@ -19,6 +19,7 @@ from loadkit.clusters import Names
 from loadkit.collector import Collector
 from loadkit.delta import Delta
 from loadkit.errors import Interrupted, LoadkitError, RunError
+from loadkit.integrity import Verdict
 from loadkit.limit import Warn
 from loadkit.pacer import NEVER, Pacer, pacer, quotas, time_of
 from loadkit.result import Writer, load
@@ -373,14 +374,10 @@ class Trial:
             withheld = "the run was stopped before it had drained"
         if withheld:
             return {"withheld": withheld}
-        verdicts = self.collector.accounts.verdicts(groups, self._call(self._site.ends))
-        shown = [{name: getattr(v, name) for name in v.__slots__ if name != "lost_runs"} for v in verdicts]
-        sums = {name: sum(row[name] for row in shown) for name in
-                ("lost", "duplicated", "reordered", "redelivered", "unconfirmed", "unread")}  # fmt: skip
-        if sums["unread"]:
-            self.notes.append(Warn.UNREAD.say(f"{format_count(sums['unread'])} messages were not read when draining ended"))
-        ranges = [[v.topic, v.partition, start, end - 1] for v in verdicts for start, end in v.lost_runs]
-        return {**sums, "partitions": shown, "lost_ranges": ranges[:1000]}
+        facts = verdicts(self.collector.accounts.verdicts(groups, self._call(self._site.ends)))
+        if facts["unread"]:
+            self.notes.append(Warn.UNREAD.say(f"{format_count(facts['unread'])} messages were not read when draining ended"))
+        return facts
 
     def _totals(self) -> dict[str, dict[str, int]]:
         """Return by class what was due, sent, confirmed, failed, never sent, and neither confirmed nor failed."""
@@ -418,6 +415,14 @@ class Trial:
 
     def _t(self, clock_ns: int) -> float:
         return round((clock_ns - self._zero_ns) / 1e9, 6)
+
+
+def verdicts(found: list[Verdict]) -> dict[str, Any]:
+    """Return the verdicts of all partitions as they stand in a result: sums, rows, and the first lost offsets."""
+    rows = [{name: getattr(v, name) for name in v.__slots__ if name != "lost_runs"} for v in found]
+    names = ("lost", "duplicated", "reordered", "redelivered", "unconfirmed", "unread")
+    ranges = [[v.topic, v.partition, start, end - 1] for v in found for start, end in v.lost_runs]
+    return {**{name: sum(row[name] for row in rows) for name in names}, "partitions": rows, "lost_ranges": ranges[:1000]}
 
 
 def first_rate(workload: ProducerWorkload) -> float:

@@ -249,13 +249,20 @@ class Worker:
     def _fold_consumer(self, recorder: Recorder, workload: ConsumerWorkload) -> None:
         name, topic = workload.name, workload.topic.name
         taken = _drain(self._taken.get(name, deque()))
-        for take in taken:
-            producer, seq = take.stamps["producer"].astype(np.int64), take.stamps["seq"].astype(np.int64)
-            self._consumed[name].add(take.partition, take.offset, producer, seq)
+        if taken:
+            self._account(self._consumed[name], taken)
         self._give_way(recorder.received(name, topic, taken))
         for driver in list(self._consumers.values()):
             if driver.workload.name == name:
                 recorder.spent(name, "commit", driver.lane.take_commits())
+
+    def _account(self, consumed: Consumed, taken: list[Received]) -> None:
+        """Account for messages in the order in which they came, whichever user of the class took them."""
+        order = np.argsort(np.concatenate([take.received_ns for take in taken]), kind="stable")
+        stamps = np.concatenate([take.stamps for take in taken])[order]
+        partition = np.concatenate([take.partition for take in taken])[order]
+        offset = np.concatenate([take.offset for take in taken])[order]
+        consumed.add(partition, offset, stamps["producer"].astype(np.int64), stamps["seq"].astype(np.int64))
 
     def _give_way(self, slices: Any) -> None:
         for _ in slices:
@@ -321,6 +328,8 @@ class Worker:
             self._runtime.sleep(0.005)
         for held in self._producers.values():
             held.driver.collect()
+        for consumer in self._consumers.values():
+            consumer.collect()
 
         def let_go() -> None:
             for consumer in self._consumers.values():

@@ -15,6 +15,7 @@ from __future__ import annotations
 import json
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from itertools import repeat
 from operator import methodcaller
@@ -97,6 +98,13 @@ class _Client:
 
 def _explain(error: Any, doing: str, subject: str) -> TargetError:
     return explain(error.name(), error.str(), doing, subject)
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    values: list[bytes | None]
+    keys: list[bytes] | None
+    batch: Batch
 
 
 class KafkaProducer(_Client):
@@ -186,34 +194,38 @@ class KafkaProducer(_Client):
         name = batch.stamps[i].tobytes()
         return {"headers": [*self._static, (HEADER, name)], "on_delivery": partial(self._delivered_named, name)}
 
-    def send(self, batch: Batch) -> int:
-        """Hand messages over in order; return how many were taken (fewer when the queue is full)."""
-        values = iter(batch.values.tolist())
-        keys = batch.keys.tolist() if batch.keys is not None else None
-        n = len(batch.stamps)
+    def prepare(self, batch: Batch) -> _Prepared:
+        """Return the batch as lists of bytes, which is what the client takes."""
+        values: list[bytes | None] = list(batch.values.tolist())
+        if batch.nulls is not None:
+            values = [None if absent else value for value, absent in zip(values, batch.nulls, strict=True)]
+        return _Prepared(values, batch.keys.tolist() if batch.keys is not None else None, batch)
+
+    def send(self, prepared: _Prepared, first: int, n: int) -> int:
+        """Hand over n messages from `first` on; return how many were taken (fewer when the queue is full)."""
+        values = iter(prepared.values[first : first + n])
         try:
             if self.form == "header" or self._static:
-                self._send_named(batch, values, keys)
-            elif keys is None:
+                self._send_named(prepared, first, values)
+            elif prepared.keys is None:
                 deque(map(self._produce, repeat(self.topic), values), maxlen=0)
             else:
-                deque(map(self._produce, repeat(self.topic), values, keys), maxlen=0)
+                deque(map(self._produce, repeat(self.topic), values, prepared.keys[first : first + n]), maxlen=0)
         except BufferError:
             self.queue_full += 1
             return n - values.__length_hint__() - 1
         except ck.KafkaException as error:
-            return self._unsendable(error.args[0], n - values.__length_hint__() - 1, batch)
+            return self._unsendable(error.args[0], n - values.__length_hint__() - 1, prepared.batch.stamps[first:])
         return n
 
-    def _send_named(self, batch: Batch, values: Any, keys: Sequence[bytes] | None) -> None:
-        for i, value in enumerate(values):
-            absent = batch.nulls is not None and batch.nulls[i]
-            key = keys[i] if keys is not None else None
-            self._produce(self.topic, None if absent else value, key, **self._name(batch, i))
+    def _send_named(self, prepared: _Prepared, first: int, values: Any) -> None:
+        for i, value in enumerate(values, first):
+            key = prepared.keys[i] if prepared.keys is not None else None
+            self._produce(self.topic, value, key, **self._name(prepared.batch, i))
 
-    def _unsendable(self, error: Any, at: int, batch: Batch) -> int:
+    def _unsendable(self, error: Any, at: int, stamps: stamp.Stamps) -> int:
         """Account for a message that the client itself refused (too large, fenced): it failed, the next goes on."""
-        self._failures.append(Failure(monotonic_ns(), error.name(), int(batch.stamps["intended"][at])))
+        self._failures.append(Failure(monotonic_ns(), error.name(), int(stamps["intended"][at])))
         return at + 1
 
     def poll(self) -> None:
@@ -284,7 +296,7 @@ class KafkaConsumer(_Client):
         self._assigned = 0
         strategy = config.get("partition.assignment.strategy", "")
         self._cooperative = "cooperative" in strategy or config.get("group.protocol") == "consumer"
-        self._early: list[Any] = []
+        self._taken = _Taken()
         self._commits: deque[tuple[int, int]] = deque()
         self._committing = 0
         try:
@@ -299,7 +311,7 @@ class KafkaConsumer(_Client):
         while not self._assigned:
             for message in self._consumer.consume(1, 0.05):
                 self._raise_error(message.error())
-                self._early.append(message)
+                self._taken.add([message])
             self._raise_denied(f"consumer of {self.topic}")
             if monotonic() > deadline:
                 raise self._refused(f"consumer of {self.topic}")
@@ -316,12 +328,17 @@ class KafkaConsumer(_Client):
             (self._consumer.incremental_assign if self._cooperative else self._consumer.assign)(partitions)
         self._assigned += 1
 
-    def take(self, most: int) -> Received | None:
-        """Return up to `most` messages that have arrived; never blocks."""
-        messages = self._consumer.consume(most, 0)
-        if self._early:
-            messages, self._early = self._early + messages, []
-        return received(messages, monotonic_ns(), self.form, self._run) if messages else None
+    def take(self, most: int) -> int:
+        """Take up to `most` messages that have arrived and return how many; never blocks."""
+        return self._taken.add(self._consumer.consume(most, 0))
+
+    def pending(self) -> int:
+        """Return how many messages taken wait for `take_received`."""
+        return len(self._taken.messages)
+
+    def take_received(self) -> Received | None:
+        """Return the messages taken since the last call."""
+        return self._taken.cut(self.form, self._run)
 
     def pause(self, paused: bool) -> None:
         """Stop or resume fetching from the partitions held."""
@@ -357,6 +374,7 @@ class KafkaShareConsumer(_Client):
     def __init__(self, config: Mapping[str, str], topic: str, form: str, run: int) -> None:
         super().__init__(topic)
         self.form, self._run = form, run
+        self._taken = _Taken()
         try:
             self._consumer = ck.ShareConsumer(self._config(config))
         except (AttributeError, ck.KafkaException) as error:
@@ -367,10 +385,17 @@ class KafkaShareConsumer(_Client):
         """Subscribe; a share group tells nobody when it is ready, so this only waits for an error."""
         self._consumer.subscribe([self.topic])
 
-    def take(self, most: int) -> Received | None:
-        """Return the messages of one poll; never blocks."""
-        messages = list(self._consumer.poll(0))
-        return received(messages, monotonic_ns(), self.form, self._run) if messages else None
+    def take(self, most: int) -> int:
+        """Take the messages of one poll and return how many; never blocks."""
+        return self._taken.add(list(self._consumer.poll(0)))
+
+    def pending(self) -> int:
+        """Return how many messages taken wait for `take_received`."""
+        return len(self._taken.messages)
+
+    def take_received(self) -> Received | None:
+        """Return the messages taken since the last call."""
+        return self._taken.cut(self.form, self._run)
 
     def pause(self, paused: bool) -> None:
         """Do nothing: a share consumer that is not polled fetches nothing."""
@@ -391,24 +416,53 @@ class KafkaShareConsumer(_Client):
         self._consumer.close()
 
 
-def received(messages: Sequence[Any], clock: int, form: str, run: int) -> Received:
-    """Return the messages of one take, those of this run as arrays and the others counted."""
+class _Taken:
+    """Messages as the client gave them, with the clock of each take; made into arrays many at a time."""
+
+    def __init__(self) -> None:
+        self.messages: list[Any] = []
+        self._counts: list[int] = []
+        self._clocks: list[int] = []
+
+    def add(self, messages: list[Any]) -> int:
+        """Keep the messages of one take; return how many."""
+        n = len(messages)
+        if n:
+            self.messages += messages
+            self._counts.append(n)
+            self._clocks.append(monotonic_ns())
+        return n
+
+    def cut(self, form: str, run: int) -> Received | None:
+        """Return and forget what was kept."""
+        if not self.messages:
+            return None
+        made = received(self.messages, np.repeat(self._clocks, self._counts), form, run)
+        self.messages, self._counts, self._clocks = [], [], []
+        return made
+
+
+def received(messages: list[Any], clocks: NDArray[np.int64], form: str, run: int) -> Received:
+    """Return those messages that are of this run as arrays, the others counted."""
     errors: dict[str, int] = {}
-    failed = [error.name() for error in map(_ERROR, messages) if error is not None]
-    if failed:
-        messages = [message for message in messages if message.error() is None]
-        errors = {name: failed.count(name) for name in set(failed)}
+    failed = [error is not None for error in map(_ERROR, messages)]
+    if any(failed):
+        names = [message.error().name() for message, bad in zip(messages, failed, strict=True) if bad]
+        errors = {name: names.count(name) for name in set(names) - {"_PARTITION_EOF"}}
+        clocks = clocks[~np.array(failed)]
+        messages = [message for message, bad in zip(messages, failed, strict=True) if not bad]
     stamps, valid = _stamps(messages, form)
     own = valid & (stamps["run"] == run)
     n = len(messages)
     arrays = (
+        clocks,
         np.fromiter(map(_PARTITION, messages), np.int32, n),
         np.fromiter(map(_OFFSET, messages), np.int64, n),
         np.fromiter(map(len, messages), np.int64, n),
     )
     if own.all():
-        return Received(stamps, clock, *arrays, foreign=0, errors=errors)
-    return Received(stamps[own], clock, *(a[own] for a in arrays), foreign=int(n - own.sum()), errors=errors)
+        return Received(stamps, *arrays, foreign=0, errors=errors)
+    return Received(stamps[own], *(a[own] for a in arrays), foreign=int(n - own.sum()), errors=errors)
 
 
 def _stamps(messages: Sequence[Any], form: str) -> tuple[stamp.Stamps, NDArray[np.bool_]]:

@@ -46,11 +46,11 @@ class Acks:
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """Messages one take returned; they share one clock reading."""
+    """Messages of this run, in the order in which they came."""
 
     stamps: Stamps
-    """Of the messages of this run."""
-    received_ns: int
+    received_ns: Ints
+    """The messages of one take share a clock reading."""
     partition: NDArray[np.int32]
     offset: Ints
     size: Ints
@@ -80,8 +80,11 @@ class ProducerLane(Protocol):
     def prime(self, first: Batch, partitions: int, timeout: float) -> None:
         """Send one message to each partition and wait for all: opens every connection and the producer id."""
 
-    def send(self, batch: Batch) -> int:
-        """Hand messages over in order; return how many were taken (fewer when the queue is full)."""
+    def prepare(self, batch: Batch) -> Any:
+        """Return the batch in whatever form `send` takes fastest; done ahead of time."""
+
+    def send(self, prepared: Any, first: int, n: int) -> int:
+        """Hand over n messages from `first` on; return how many were taken (fewer when the queue is full)."""
 
     def poll(self) -> None:
         """Serve confirmations that have arrived; never blocks."""
@@ -117,8 +120,14 @@ class ConsumerLane(Protocol):
     def connect(self, timeout: float) -> None:
         """Join the group, get partitions and a first position; blocks; raises TargetError."""
 
-    def take(self, most: int) -> Received | None:
-        """Return up to `most` messages that have arrived; never blocks."""
+    def take(self, most: int) -> int:
+        """Take up to `most` messages that have arrived and return how many; never blocks."""
+
+    def pending(self) -> int:
+        """Return how many messages taken wait for `take_received`."""
+
+    def take_received(self) -> Received | None:
+        """Return the messages taken since the last call."""
 
     def pause(self, paused: bool) -> None:
         """Stop or resume fetching from the partitions held."""

@@ -67,17 +67,21 @@ class SinkProducer:
     def prime(self, first: Batch, partitions: int, timeout: float) -> None:
         """Do nothing: there are no connections."""
 
-    def send(self, batch: Batch) -> int:
+    def prepare(self, batch: Batch) -> Batch:
+        """Return the batch."""
+        return batch
+
+    def send(self, prepared: Batch, first: int, n: int) -> int:
         """Take messages until the queue is full."""
-        n = min(len(batch.stamps), CAPACITY - self._waiting)
-        if n < len(batch.stamps):
+        if n > CAPACITY - self._waiting:
             self.queue_full += 1
+            n = CAPACITY - self._waiting
         if n:
-            stamps = batch.stamps[:n]
+            stamps = prepared.stamps[first : first + n]
             seq, producer = stamps["seq"].astype(np.int64), int(stamps["producer"][0])
             partition = (seq % self.topic.partitions).astype(np.int32)
             at = monotonic_ns() + np.sort(self.topic.delays_ns(producer, seq))
-            self._pending.append((stamps, at, partition, self.topic.place(partition), batch.values.sizes[:n]))
+            self._pending.append((stamps, at, partition, self.topic.place(partition), prepared.values.sizes[first : first + n]))
             self._waiting += n
         return n
 
@@ -137,23 +141,31 @@ class SinkConsumer:
         self._queue = topic.groups.setdefault(group, deque())
         self._run = run
         self._paused = False
+        self._taken: list[tuple[Any, ...]] = []
 
     def connect(self, timeout: float) -> None:
         """Do nothing."""
 
-    def take(self, most: int) -> Received | None:
-        """Return up to `most` messages that were confirmed."""
-        parts: list[tuple[Any, ...]] = []
-        while most > 0 and self._queue and not self._paused:
+    def take(self, most: int) -> int:
+        """Take up to `most` messages that were confirmed."""
+        taken = 0
+        while taken < most and self._queue and not self._paused:
             part = self._queue.popleft()
-            if len(part[2]) > most:
-                self._queue.appendleft(tuple(column[most:] for column in part))
-            parts.append(tuple(column[:most] for column in part))
-            most -= len(parts[-1][2])
-        if not parts:
-            return None
-        stamps, partition, offset, size = (np.concatenate(column) for column in zip(*parts, strict=True))
-        return Received(stamps, monotonic_ns(), partition, offset, size)
+            if len(part[2]) > most - taken:
+                self._queue.appendleft(tuple(column[most - taken :] for column in part))
+            stamps, partition, offset, size = (column[: most - taken] for column in part)
+            self._taken.append((stamps, np.full(len(offset), monotonic_ns()), partition, offset, size))
+            taken += len(offset)
+        return taken
+
+    def pending(self) -> int:
+        """Return how many messages taken wait for `take_received`."""
+        return sum(len(part[2]) for part in self._taken)
+
+    def take_received(self) -> Received | None:
+        """Return the messages taken since the last call."""
+        parts, self._taken = self._taken, []
+        return Received(*(np.concatenate(column) for column in zip(*parts, strict=True))) if parts else None
 
     def pause(self, paused: bool) -> None:
         """Stop or resume taking."""

@@ -1,0 +1,51 @@
+# loadkit: `make help` lists the targets. Only Python >= 3.11 and make are needed; the rest is installed into .venv.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+DEV_STAMP := $(VENV)/.installed-dev
+
+.DEFAULT_GOAL := help
+.PHONY: help quickstart test check bench bench-long build clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+quickstart: $(STAMP) ## install, start a real Kafka, run scenarios/orders.py for 30 s, print the results and the report's path
+	$(BIN)/loadkit run scenarios/orders.py --target embedded --duration 30s
+
+test: $(DEV_STAMP) ## run all tests, real Kafka included
+	$(BIN)/python -m pytest
+
+check: $(DEV_STAMP) ## ruff and mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(DEV_STAMP) ## ratios against peers on the embedded Kafka, interleaved; takes about half an hour
+	$(BIN)/python -m bench --pairs 5
+
+bench-long: $(DEV_STAMP) ## ten minutes at 100k msg/s: memory; and the page of an hour's run
+	$(BIN)/python -m bench.long
+
+build: $(DEV_STAMP) ## build sdist and wheel into dist/
+	$(BIN)/python -m build
+
+clean: ## remove what make made
+	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache
+
+$(BIN)/python:
+	@echo "creating $(VENV)"
+	@$(PYTHON) -c 'import sys; sys.exit("loadkit needs Python 3.11 or newer; set PYTHON=python3.12, say") if sys.version_info < (3, 11) else None'
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
+
+$(STAMP): pyproject.toml | $(BIN)/python
+	@echo "installing loadkit into $(VENV) (about a minute the first time)"
+	@$(BIN)/python -m pip install --quiet --editable '.[all]'
+	@touch $@
+
+$(DEV_STAMP): $(STAMP)
+	@echo "installing the tools of development"
+	@$(BIN)/python -m pip install --quiet --group dev
+	@touch $@

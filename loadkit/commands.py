@@ -1,0 +1,97 @@
+"""What the smaller commands do: doctor, init, clean, cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from importlib import resources
+from pathlib import Path
+
+from loadkit import doctor as examiner
+from loadkit import ledger
+from loadkit.errors import UsageError, nearest
+from loadkit.health import Finding
+from loadkit.target import load_target
+from loadkit.targets import embedded, embedded_state
+
+Say = Callable[[str], None]
+_MARKS = {"ok": "ok  ", "warn": "warn", "fail": "FAIL", "skip": "--  "}
+_TEMPLATES = {"target": "target.toml", "scenario": "scenario.py"}
+
+
+def doctor(name: str, offline: bool, say: Say) -> list[Finding]:
+    """Return what is right and wrong with a target; an embedded one is started to be examined."""
+    target = load_target(name)
+    if target.kind != "embedded" or offline:
+        return examiner.examine(target, offline)
+    with embedded.start(embedded.EmbeddedSpec.parse(target.text), say) as cluster:
+        return examiner.examine(target.at(cluster.bootstrap))
+
+
+def findings_text(findings: Sequence[Finding]) -> str:
+    """Return the findings as lines, each that needs it with its mend."""
+    lines = []
+    for found in findings:
+        lines.append(f"{_MARKS[found.status]}  {found.check}: {found.text}")
+        if found.fix:
+            lines.append(f"      -> {found.fix}")
+    return "\n".join(lines)
+
+
+def init(kind: str, path: Path | None) -> Path:
+    """Write a commented file to start from and return where; UsageError when it is there already."""
+    if kind not in _TEMPLATES:
+        raise UsageError(f"init {kind!r}{nearest(kind, _TEMPLATES)}: use one of {', '.join(_TEMPLATES)}")
+    made = path or Path(_TEMPLATES[kind])
+    if made.exists():
+        raise UsageError(f"{made} exists; name another file: loadkit init {kind} PATH")
+    text = resources.files("loadkit").joinpath("templates", _TEMPLATES[kind]).read_text(encoding="utf-8")
+    try:
+        made.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{made}: {error.strerror}") from None
+    return made
+
+
+def clean(name: str, run: str | None) -> str:
+    """Delete what earlier runs left on a target, by the ledger alone; return what was done as text."""
+    target = load_target(name)
+    if target.built_in:
+        return "a built-in cluster ends with its process: there is nothing to clean"
+    done = ledger.clean(target, run)
+    lines = [f"deleted {len(done.topics)} topics and {len(done.groups)} groups"]
+    lines += [f"left alone, its process is still there: run {busy}" for busy in done.running]
+    return "\n".join([*lines, *done.kept])
+
+
+def cluster_start(name: str, target_file: Path | None, say: Say) -> None:
+    """Run a Kafka in the foreground until it is told to stop."""
+    target = load_target(name)
+    if target.kind != "embedded":
+        raise UsageError(f"{name!r} is not an embedded target: use embedded, embedded:3 or embedded@3.6.2")
+
+    def ready(state: embedded_state.State) -> None:
+        print(f"bootstrap.servers={state.bootstrap}", flush=True)
+        if target_file:
+            target_file.write_text(embedded_state.target_toml(state), encoding="utf-8")
+            say(f"wrote {target_file}: use it as --target {target_file}")
+        say("running; Ctrl-C or `loadkit cluster stop` ends it")
+
+    embedded.serve(embedded.EmbeddedSpec.parse(target.text), say, ready)
+
+
+def cluster_status() -> str:
+    """Return the clusters that are served now, a line each."""
+    found = embedded_state.running()
+    return "\n".join(map(_line, found)) or "no cluster is running"
+
+
+def _line(state: embedded_state.State) -> str:
+    return f"{state.target}  Kafka {state.kafka_version}  bootstrap.servers={state.bootstrap}  pid {state.pid}  since {state.started}"
+
+
+def cluster_stop() -> str:
+    """Stop the clusters that are served now and return how many there were."""
+    found = embedded_state.running()
+    for state in found:
+        embedded_state.stop(state)
+    return f"stopped {len(found)}" if found else "no cluster is running"

@@ -1,0 +1,28 @@
+"""The end of every run: the page is written and the table printed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TextIO
+
+from rich.console import Console
+
+from loadkit.errors import UsageError
+from loadkit.report import page
+from loadkit.result import load
+from loadkit.summary import summarise
+
+
+def finish(out: Path, stream: TextIO) -> Path | None:
+    """Return the page of the result in `out`, written, after printing the same facts as a table; None without a result."""
+    try:
+        result = load(out)
+    except UsageError:
+        return None
+    from loadkit.report import text
+
+    console = Console(file=stream, width=None if stream.isatty() else 100)
+    console.print(text.table(result, summarise(result)))
+    written = page.write(out)
+    console.print(f"report: {written}", highlight=False, soft_wrap=True)
+    return written
