@@ -233,7 +233,7 @@ def _histogram(shape: Shape, t: int, series: str, rng: np.random.Generator) -> H
         centre, warm = 1.0, max(t - shape.warmup, 1) * (1 - shape.capacity / shape.rate)
     values = shape.latency * centre * warm * swing * np.exp(rng.normal(0, shape.spread, count))
     values[: count // 400] *= 2.4
-    if t == shape.stall[1]:  # what was due in the stall is acknowledged now, late
+    if t == shape.stall[1] and series != "send_delay":  # what was due in the stall is acknowledged now, late
         values[: count // 2] += rng.uniform(0, shape.stall[1] - shape.stall[0], count // 2)
     made = _Encoded()
     made.record((values * 1e6).astype(np.int64))

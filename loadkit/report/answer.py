@@ -41,11 +41,13 @@ def headline(view: View) -> str:
         return "Nothing was measured: the run ended before its measured phase began."
     if metrics.get("offered") is None:
         return _of_consumers(view, format_duration(end - start))
-    met = f"{format_rate(metrics['throughput'])} of {format_rate(metrics['offered'])} offered for {format_duration(end - start)}"
+    share = f"{format_rate(metrics['throughput'])} of {format_rate(metrics['offered'])}"
+    met = f"{share} offered for {format_duration(end - start)}"
     return {
         "none": f"The load was met: {met} were acknowledged.",
         "cluster": f"The cluster was the limit: it acknowledged {met}.",
-        "generator": f"The load generator was the limit, so this says nothing of the cluster's capacity: {met} were acknowledged.",
+        "generator": "The load generator was the limit, so this says nothing of the cluster's capacity: "
+        f"{met} were acknowledged.",
     }.get(view.summary.limit, f"It is not clear what limited this run: {met} were acknowledged.")
 
 
@@ -98,7 +100,8 @@ def _end_to_end(view: View) -> str:
     if not _known(view, name):
         return ""
     share = "99 %" if name.endswith("p99") else "Half"
-    return f"{share} reached their consumer within {view.shown(name)} of being due; the slowest took {view.shown('end_to_end.max')}."
+    slowest = view.shown("end_to_end.max")
+    return f"{share} reached their consumer within {view.shown(name)} of being due; the slowest took {slowest}."
 
 
 def _known(view: View, name: str) -> bool:
@@ -136,9 +139,12 @@ def stalls(view: View) -> str:
     slow = inside & (acked < FEW * due)
     if not slow.any() or (view.summary.limit in ("generator", "cluster") and slow.mean() > FEW):
         return ""
-    first = due_t[slow][0]
-    return (f"It was not steady: in {format_count(float(slow.sum()))} of {format_count(float(inside.sum()))} seconds fewer than half of the "
-            f"messages due were acknowledged, first {format_duration(float(first))} after the start.")  # fmt: skip
+    shares = f"{format_count(float(slow.sum()))} of {format_count(float(inside.sum()))} seconds"
+    first = format_duration(float(due_t[slow][0]))
+    return (
+        f"It was not steady: in {shares} fewer than half of the messages due were acknowledged, "
+        f"first {first} after the schedule began."
+    )
 
 
 def labels(view: View) -> tuple[str, ...]:

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import plotly.graph_objects as go  # type: ignore[import-untyped]
+import plotly.graph_objects as go
 from numpy.typing import NDArray
-from plotly.offline import get_plotlyjs  # type: ignore[import-untyped]
+from plotly.offline import get_plotlyjs
 
 from loadkit.report.curves import envelope
 from loadkit.report.view import Phase
@@ -106,7 +106,7 @@ def percentiles(curves: Sequence[Curve], title: str) -> Figure:
     )
     values = np.concatenate([curve.y for curve in curves]) if curves else np.zeros(0)
     _scale_y(figure, values, True, None)
-    figure.update_layout(hovermode="closest")
+    figure.update_layout(hovermode="closest", height=400)
     return _spec(figure)
 
 
@@ -135,12 +135,14 @@ def _curve(curve: Curve, color: int) -> list[go.Scatter]:
     common: dict[str, Any] = {"mode": "lines", "legendgroup": name}
     solid = slice(0, curve.carried)
     rest = slice(max(curve.carried - 1, 0), None)
+    carried = {"color": color_of(color), "width": 2.2, "dash": curve.dash}
+    noise = {"color": FAINT, "width": 1.6, "dash": "dot"}
+    hover = "%{text}<br>%{y:,.4~g} ms"
+    common["name"] = name
     return [
-        go.Scatter(x=curve.x[solid], y=curve.y[solid], name=name, text=shown[solid], line={"color": color_of(color), "width": 2.2, "dash": curve.dash},
-                   hovertemplate="%{text}<br>%{y:,.4~g} ms", **common),
-        go.Scatter(x=curve.x[rest], y=curve.y[rest], name=f"{name} (too few values)", showlegend=False, text=shown[rest],
-                   line={"color": FAINT, "width": 1.6, "dash": "dot"},
-                   hovertemplate="%{text}<br>%{y:,.4~g} ms<br>fewer than 10 values lie beyond", **common),
+        go.Scatter(x=curve.x[solid], y=curve.y[solid], text=shown[solid], line=carried, hovertemplate=hover, **common),
+        go.Scatter(x=curve.x[rest], y=curve.y[rest], text=shown[rest], line=noise, showlegend=False,
+                   hovertemplate=f"{hover}<br>too few values: fewer than 10 lie beyond", **common),
     ]  # fmt: skip
 
 
@@ -178,11 +180,12 @@ def _shade(figure: go.Figure, phases: Sequence[Phase], lines: Sequence[Line], sc
         if end <= start:
             continue
         if phase.name != "measure":
-            shapes.append({"type": "rect", "xref": "x", "yref": "paper", "x0": start / scale, "x1": end / scale, "y0": 0, "y1": 1,
-                           "fillcolor": SHADE, "line": {"width": 0}, "layer": "below"})  # fmt: skip
+            place = {"xref": "x", "yref": "paper", "x0": start / scale, "x1": end / scale, "y0": 0, "y1": 1}
+            shapes.append({"type": "rect", "fillcolor": SHADE, "line": {"width": 0}, "layer": "below", **place})
         if (end - start) > 0.07 * (last - first):
-            labels.append({"x": (start + end) / 2 / scale, "y": 1, "yref": "paper", "yanchor": "bottom", "showarrow": False,
-                           "text": html.escape(_PHASES.get(phase.name, phase.name)), "font": {"size": 11, "color": FAINT}})  # fmt: skip
+            text = html.escape(_PHASES.get(phase.name, phase.name))
+            place = {"x": (start + end) / 2 / scale, "y": 1, "yref": "paper", "yanchor": "bottom"}
+            labels.append({"text": text, "showarrow": False, "font": {"size": 11, "color": FAINT}, **place})
     figure.update_layout(shapes=shapes, annotations=labels)
 
 

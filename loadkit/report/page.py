@@ -32,7 +32,7 @@ POLICY = (
     "default-src 'none'; script-src {scripts}; style-src 'unsafe-inline'; img-src data: blob:; font-src data:; "
     "base-uri 'none'; form-action 'none'"
 )
-"""Only the scripts whose hashes are named run; nothing is fetched (plotly writes style elements, hence unsafe-inline)."""
+"""Only the scripts whose hashes are named run, and nothing is fetched; plotly writes style elements (unsafe-inline)."""
 
 
 class Section(Protocol):
@@ -62,8 +62,9 @@ def trial_page(view: View) -> str:
     facts = view.facts
     target = facts.get("target") or {}
     about = [facts.get("started_at"), target.get("name"), f"run {facts['run_id']}" if facts.get("run_id") else None]
-    return render(answer.title(view), blocks(sections(own_sections), view), " · ".join(str(part) for part in about if part),
-                  str((facts.get("scenario") or {}).get("description") or ""))  # fmt: skip
+    subtitle = " · ".join(str(part) for part in about if part)
+    description = str((facts.get("scenario") or {}).get("description") or "")
+    return render(answer.title(view), blocks(sections(own_sections), view), subtitle, description)
 
 
 def sections(package: ModuleType, group: str = "loadkit.sections") -> list[Section]:

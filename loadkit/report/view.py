@@ -56,7 +56,7 @@ class View:
         return sorted(self.rows.get(kind, {}), key=natural)
 
     def line(self, kind: str, name: str, key: str, how: str = "sum") -> tuple[Floats, Floats]:
-        """Return the seconds and the values of one number; rows of the same second are added (or their maximum taken)."""
+        """Return the seconds and the values of one number; rows of one second are added, or their maximum taken."""
         rows = [row for row in self.rows.get(kind, {}).get(name, ()) if isinstance(row.get(key), (int, float))]
         return by_second(rows, key, how)
 

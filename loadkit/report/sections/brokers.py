@@ -49,7 +49,7 @@ def build(view: View) -> Block | None:
         return None
     parts = [_idle(view, names), _times(view, names), _parts(view), _traffic(view, names),
              _means(view, names, "Brokers in the measured phase (means)", _COLUMNS),
-             _means(view, names, "Where a produce request's time goes (means of each second's p99)", _PARTS)]  # fmt: skip
+             _means(view, names, "Time of a produce request (means of each second's p99)", _PARTS)]  # fmt: skip
     return block(TITLE, parts, _LEAD)
 
 

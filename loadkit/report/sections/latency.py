@@ -11,14 +11,12 @@ from loadkit.report.view import View
 TITLE = "Latency"
 ORDER = 10
 _LEAD = (
-    "Latency counts from the instant a message was due, so it includes the time a slow cluster or generator kept it waiting. "
-    "Service time counts from handing the message to the client; send delay is the difference."
+    "Latency counts from the instant a message was due to its acknowledgement, so it includes the time a slow cluster "
+    "or generator kept it waiting. Service time counts from handing the message to the client; send delay is the "
+    "difference. End to end counts from the instant a message was due to its receipt."
 )
 _COLORS = {"latency": charts.BLUE, "service_time": charts.GREEN, "send_delay": charts.AMBER, "end_to_end": charts.PINK,
            "commit": charts.GREY}  # fmt: skip
-_WORDS = {"latency": "latency (due to acknowledged)", "service_time": "service time (handed over to acknowledged)",
-          "send_delay": "send delay (due to handed over)", "end_to_end": "end to end (due to received)",
-          "commit": "commit"}  # fmt: skip
 _NOTE = "Dotted grey: fewer than ten values lie beyond, so the curve is noise there."
 
 
@@ -35,7 +33,7 @@ def _whole(view: View) -> Chart | None:
             x, y, carried = percentile_curve(track.total)
             curves.append(
                 charts.Curve(
-                    _WORDS[series],
+                    series.replace("_", " "),
                     x,
                     y * 1e3,
                     carried,

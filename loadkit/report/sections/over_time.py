@@ -14,7 +14,7 @@ from loadkit.units import format_count, format_duration
 
 TITLE = "Over time"
 ORDER = 20
-_LEAD = "Nothing that was measured is cut: a stall or a slow start stays in every figure. Shaded: phases that are not measured."
+_LEAD = "Nothing measured is cut: a stall or a slow start stays in every figure. Shaded: phases that are not measured."
 _QS = (0.5, 0.99)
 _ROWS = 60
 

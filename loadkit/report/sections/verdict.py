@@ -73,7 +73,7 @@ def _tile(view: View, label: str, name: str, detail: str = "") -> Tile:
 def _counted(view: View) -> Tile:
     """Return lost, duplicated and reordered messages as one figure."""
     values = [view.summary.metrics.get(name) for name in ("lost", "duplicated", "reordered")]
-    label = "Lost/doubled/reordered"
+    label = "Lost / doubled / reordered"
     if None in values:
         return Tile(label, "–", why=view.why("lost"))
     return Tile(

@@ -21,12 +21,16 @@
 
   const fitted = (layout) => {
     layout.dragmode = coarse ? false : "zoom";
-    layout.height = narrow() ? 300 : 340;
     if (narrow()) {
       layout.margin = { l: 44, r: 6, t: coarse ? 40 : 20, b: 40 };
       layout.legend = { ...layout.legend, y: -0.28, yanchor: "top" };
       layout.font.size = 11;
+      layout.height = Math.min(layout.height, 320);
       layout.xaxis.nticks = 5;
+      if (layout.xaxis.tickvals) {  // an axis of nines: every other mark has room
+        layout.xaxis.tickvals = layout.xaxis.tickvals.filter((_, at) => at % 2 === 1);
+        layout.xaxis.ticktext = layout.xaxis.ticktext.filter((_, at) => at % 2 === 1);
+      }
     }
     return layout;
   };
@@ -35,8 +39,9 @@
     if (!window.Plotly) return;
     for (const { box, spec } of figures) {
       const made = tinted(spec, isDark ? dark : {});
-      const config = { responsive: true, displaylogo: false, doubleClick: "reset+autosize",
-        modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d", ...(coarse ? ["toImage", "zoom2d"] : [])],
+      const zoom = ["zoomIn2d", "zoomOut2d", "resetScale2d"];
+      const buttons = coarse ? [["pan2d", ...zoom]] : [["toImage"], ["zoom2d", "pan2d", ...zoom]];
+      const config = { responsive: true, displaylogo: false, doubleClick: "reset+autosize", modeBarButtons: buttons,
         displayModeBar: coarse || "hover" };
       Plotly.react(box, made.data, fitted(made.layout), config);
     }
