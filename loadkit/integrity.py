@@ -18,6 +18,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -136,11 +137,16 @@ class Consumed:
 
     def add(self, partition: NDArray[np.int32], offset: Ints, producer: Ints, seq: Ints) -> None:
         """Take received messages of this run, in the order in which they came."""
+        late: list[tuple[Delta, NDArray[np.uint64], NDArray[np.bool_]]] = []
+        names: list[NDArray[np.uint64]] = []
         for p in np.unique(partition).tolist():
             mine = partition == p
-            self._one(p, offset[mine], producer[mine], seq[mine])
+            self._one(p, offset[mine], producer[mine], seq[mine], late, names)
+        self._judge(late)
+        for some in names:
+            self._remember(some)
 
-    def _one(self, p: int, offset: Ints, producer: Ints, seq: Ints) -> None:
+    def _one(self, p: int, offset: Ints, producer: Ints, seq: Ints, late: list[Any], names: list[Any]) -> None:
         delta, seen = self._new.setdefault(p, Delta()), self._seen.setdefault(p, Ranges())
         fresh = ~seen.contains(offset)
         if len(offset) > 1 and not (np.diff(offset) > 0).all():
@@ -148,25 +154,37 @@ class Consumed:
         delta.count("received", len(offset))
         delta.count("redelivered", int(len(offset) - fresh.sum()))
         offset, producer, seq = offset[fresh], producer[fresh], seq[fresh]
+        order = np.argsort(offset, kind="stable")  # order is a fact of the log, whoever of the group came first
         if self._ordered:
-            self._order(delta, self._last.setdefault(p, {}), producer, seq)
-        for start, end in runs_of(np.sort(offset)):
+            self._order(delta, self._last.setdefault(p, {}), producer[order], seq[order], late, names)
+        for start, end in runs_of(offset[order]):
             seen.add(start, end)
             delta.runs.append((start, end))
 
-    def _order(self, delta: Delta, last: dict[int, int], producer: Ints, seq: Ints) -> None:
+    def _order(
+        self, delta: Delta, last: dict[int, int], producer: Ints, seq: Ints, late: list[Any], names: list[Any]
+    ) -> None:
         for one in np.unique(producer).tolist():
             mine = seq[producer == one]
             before = last.get(one, -1)
             highest = np.maximum.accumulate(np.concatenate([[before], mine]))
-            late = mine <= highest[:-1]
-            names = (np.uint64(one) << np.uint64(40)) | mine.astype(np.uint64)
-            if late.any():
-                again = np.isin(names[late], self._ring) | (mine[late] == before) | ~_first_of_each(mine)[late]
-                delta.count("duplicated", int(again.sum()))
-                delta.count("reordered", int((~again).sum()))
+            named = (np.uint64(one) << np.uint64(40)) | mine.astype(np.uint64)
+            names.append(named)
+            behind = mine <= highest[:-1]
+            if behind.any():
+                again = (mine[behind] == before) | ~_first_of_each(mine)[behind]
+                late.append((delta, named[behind], again))
             last[one] = int(highest[-1])
-            self._remember(names)
+
+    def _judge(self, late: list[tuple[Delta, NDArray[np.uint64], NDArray[np.bool_]]]) -> None:
+        """Count late messages as duplicated if their stamp was seen before, else as reordered; one search for all."""
+        if not late:
+            return
+        held = self._ring[np.isin(self._ring, np.concatenate([names for _, names, _ in late]))]
+        for delta, names, again in late:
+            known = again | np.isin(names, held)
+            delta.count("duplicated", int(known.sum()))
+            delta.count("reordered", int((~known).sum()))
 
     def _remember(self, names: NDArray[np.uint64]) -> None:
         names = names[-REMEMBERED:]
