@@ -96,11 +96,15 @@ def test_a_broken_lock_is_refused_with_its_line(line: str) -> None:
 
 
 def test_the_logging_library_decides_its_binding() -> None:
-    """log4j 2 is bound by its own version; reload4j by slf4j's, in place of the pointer that has no jar."""
-    two = with_logging([Jar("l", "log4j-core", "2.25.4"), Jar("s", "slf4j-api", "1.7.36")])
-    assert Jar("org.apache.logging.log4j", "log4j-slf4j-impl", "2.25.4") in two
-    one = with_logging([Jar("s", "slf4j-api", "1.7.36"), Jar("s", "slf4j-log4j12", "1.7.36")])
-    assert [str(each) for each in one] == ["org.slf4j:slf4j-reload4j:1.7.36", "s:slf4j-api:1.7.36"]
+    """log4j 2 is bound by its own version, reload4j by slf4j's in place of a pointer without a jar; none gets log4j 2."""
+    api = Jar("org.slf4j", "slf4j-api", "1.7.36")
+    two = with_logging([Jar("org.apache.logging.log4j", "log4j-core", "2.25.4"), api])
+    assert {f"{one.name}:{one.version}" for one in two} == {
+        "log4j-api:2.25.4", "log4j-core:2.25.4", "log4j-slf4j-impl:2.25.4", "slf4j-api:1.7.36",
+    }  # fmt: skip
+    old = with_logging([api, Jar("c", "reload4j", "1.2.25"), Jar("s", "slf4j-log4j12", "1.7.36")])
+    assert [one.name for one in old] == ["reload4j", "slf4j-api", "slf4j-reload4j"]
+    assert [one.name for one in with_logging([api])] == ["log4j-api", "log4j-core", "log4j-slf4j-impl", "slf4j-api"]
 
 
 def test_only_what_is_missing_or_damaged_is_fetched(offered: dict[str, bytes]) -> None:

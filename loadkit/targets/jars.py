@@ -181,7 +181,8 @@ def _download(context: MavenContext, jar: Jar) -> Path:
             return wanted.resolve()
         except Exception as error:
             if left == 0:
-                raise TargetError(f"could not fetch {jar}, which only a first start needs to: {error}") from error
+                hint = "; set REQUESTS_CA_BUNDLE to your proxy's certificate" if "CERTIFICATE" in str(error) else ""
+                raise TargetError(f"could not fetch {jar}, which only a first start has to: {error}{hint}") from error
         if wanted.cached_path is not None:
             wanted.cached_path.unlink(missing_ok=True)  # jgo refuses to write over what it left half done.
         time.sleep(_RETRY)
@@ -224,7 +225,7 @@ def resolve(version: str, path: Path, progress: Progress = silent) -> None:
 
     The hashes are those of this first fetch: from then on nothing else is accepted.
     """
-    progress(f"Kafka {version} has no lock in this release of loadkit: resolving its jars")
+    progress(f"Kafka {version} has no lock in this release of loadkit: resolving its jars, about a minute")
     with _locked(cache_dir() / "jars.lock", progress), _staging(cache_dir() / "jars") as staging:
         wanted = _resolved(_context(staging), version)
         found = [replace(jar, sha256=_intact(jar, file)) for jar, file in _downloaded(wanted, staging)]

@@ -13,6 +13,8 @@ from loadkit.errors import UsageError
 
 _LINE = re.compile(r"^([0-9a-f]{64})  ([\w.\-]+):([\w.\-]+):([\w.\-+]+)(?::([\w.\-]+))?$")
 
+_LOG4J = "2.24.3"  # What the download of Kafka 4.0 has.
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Jar:
@@ -57,15 +59,17 @@ def render(jars: Sequence[Jar], title: str) -> str:
 
 
 def with_logging(jars: Iterable[Jar]) -> list[Jar]:
-    """Return `jars`, sorted, with the one that binds Kafka's slf4j to its logging library.
+    """Return `jars`, sorted, with what binds Kafka's slf4j to its logging library; without it a broker logs nothing.
 
-    Kafka's own download adds it and its POMs do not; without it a broker logs nothing at all. Before 4.0 the POMs
-    name slf4j-log4j12, which is published as a mere pointer to slf4j-reload4j.
+    Kafka's own download adds the binding; its POMs do not. Before 4.0 they name slf4j-log4j12, which is published as a
+    mere pointer to slf4j-reload4j; those of 4.0 name no library at all, so they get the one its download has.
     """
     kept = [jar for jar in jars if jar.name != "slf4j-log4j12"]
     versions = {jar.name: jar.version for jar in kept}
-    if "log4j-core" in versions:
-        binding = Jar("org.apache.logging.log4j", "log4j-slf4j-impl", versions["log4j-core"])
+    if "reload4j" in versions:
+        binding = [Jar("org.slf4j", "slf4j-reload4j", versions.get("slf4j-api", "1.7.36"))]
     else:
-        binding = Jar("org.slf4j", "slf4j-reload4j", versions.get("slf4j-api", "1.7.36"))
-    return sorted({*kept, binding})
+        version = versions.get("log4j-core", _LOG4J)
+        names = ("log4j-api", "log4j-core", "log4j-slf4j-impl")
+        binding = [Jar("org.apache.logging.log4j", name, version) for name in names if name not in versions]
+    return sorted({*kept, *binding})
