@@ -10,7 +10,6 @@ import secrets as random_source
 import socket
 import stat
 import time
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -18,13 +17,15 @@ from typing import Any
 
 from loadkit import ledger
 from loadkit.errors import LoadkitError
-from loadkit.health import Finding, Status, clock, durability, security, settings
+from loadkit.health import Finding, Status, as_row, as_text, clock, durability, security, settings
 from loadkit.secrets import MASK
 from loadkit.target import Target, load_target
 from loadkit.targets import admin, probe
 from loadkit.targets.properties import Role, cautions, servers
 from loadkit.telemetry.broker import Brokers
 from loadkit.units import format_duration
+
+__all__ = ["Finding", "as_row", "as_text", "examine", "examine_named"]
 
 _ROLES: tuple[Role, ...] = ("producer", "consumer", "admin")
 _ROUNDS = 5
@@ -68,24 +69,6 @@ def examine_named(text: str, offline: bool = False) -> list[Finding]:
 
     with embedded.start(embedded.EmbeddedSpec.parse(target.text)) as cluster:
         return examine(target.at(cluster.bootstrap))
-
-
-def as_row(finding: Finding) -> dict[str, str]:
-    """Return a finding as JSON has it."""
-    return {"check": finding.check, "status": finding.status, "text": finding.text, "fix": finding.fix}
-
-
-def as_text(findings: Sequence[Finding]) -> str:
-    """Return the findings as lines, what to fix below each, and a last line that sums up."""
-    width = max((len(finding.check) for finding in findings), default=0)
-    lines = []
-    for finding in findings:
-        lines.append(f"{finding.status:<5} {finding.check:<{width}}  {finding.text}")
-        if finding.fix:
-            lines.append(f"{'':<5} {'':<{width}}  -> {finding.fix}")
-    counts = Counter(finding.status for finding in findings)
-    lines.append(", ".join(f"{counts[status]} {status}" for status in ("ok", "warn", "fail", "skip") if counts[status]))
-    return "\n".join(lines)
 
 
 def _file(target: Target) -> Iterator[Finding]:

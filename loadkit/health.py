@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -29,6 +30,24 @@ class Finding:
     text: str
     fix: str = ""
     """What to do; never empty where it failed."""
+
+
+def as_row(finding: Finding) -> dict[str, str]:
+    """Return a finding as JSON has it."""
+    return {"check": finding.check, "status": finding.status, "text": finding.text, "fix": finding.fix}
+
+
+def as_text(findings: Sequence[Finding]) -> str:
+    """Return the findings as lines, what to fix below each, and a last line that sums up."""
+    width = max((len(finding.check) for finding in findings), default=0)
+    lines = []
+    for finding in findings:
+        lines.append(f"{finding.status:<5} {finding.check:<{width}}  {finding.text}")
+        if finding.fix:
+            lines.append(f"{'':<5} {'':<{width}}  -> {finding.fix}")
+    counts = Counter(finding.status for finding in findings)
+    lines.append(", ".join(f"{counts[status]} {status}" for status in ("ok", "warn", "fail", "skip") if counts[status]))
+    return "\n".join(lines)
 
 
 def security(config: Mapping[str, str]) -> Iterator[Finding]:

@@ -48,7 +48,8 @@ def test_a_good_file_is_good_offline(tmp_path: Path) -> None:
     """Nothing is reached, and that is said."""
     (tmp_path / "t.toml").write_text(GOOD)
     findings = doctor.examine(load_target(str(tmp_path / "t.toml")), offline=True)
-    assert {finding.status for finding in findings[:-1]} == {"ok"} and findings[-1].status == "skip"
+    assert {finding.status for finding in findings[:-1]} == {"ok"}
+    assert findings[-1].status == "skip"
 
 
 def test_a_missing_secret_fails_offline_and_nothing_is_asked_online(
@@ -72,7 +73,8 @@ def test_what_librdkafka_refuses_is_found_before_the_run(tmp_path: Path) -> None
         if finding.status == "fail"
     ]
     assert [finding.check for finding in failed] == ["settings of the consumer"]
-    assert "max.poll.interval.ms" in failed[0].text and "[consumer]" in failed[0].fix
+    assert "max.poll.interval.ms" in failed[0].text
+    assert "[consumer]" in failed[0].fix
 
 
 def test_a_secret_file_that_others_can_read_is_told(tmp_path: Path) -> None:
@@ -97,7 +99,9 @@ def test_an_address_that_does_not_answer_fails_with_what_to_check(tmp_path: Path
         (tmp_path / "t.toml").write_text(content)
         findings = doctor.examine(load_target(str(tmp_path / "t.toml")), timeout=2)
     failed = [finding for finding in findings if finding.status == "fail"]
-    assert len(failed) == 2 and "refused" in failed[0].text and "DNS" in failed[1].fix
+    assert len(failed) == 2
+    assert "refused" in failed[0].text
+    assert "DNS" in failed[1].fix
     assert not any(finding.check == "login" for finding in findings)
 
 
@@ -120,7 +124,9 @@ def test_the_simulated_target_needs_no_cluster() -> None:
 def test_encryption(config: dict[str, str], status: str, part: str) -> None:
     """Only what leaves this machine in the clear, or trusts anybody, is worth a warning."""
     (finding,) = health.security(config)
-    assert finding.status == status and part in finding.text and bool(finding.fix) == (status != "ok")
+    assert finding.status == status
+    assert part in finding.text
+    assert bool(finding.fix) == (status != "ok")
 
 
 @pytest.mark.parametrize(
@@ -130,7 +136,8 @@ def test_encryption(config: dict[str, str], status: str, part: str) -> None:
 def test_durability_of_the_topics_asked_for(copies: int | None, needed: int | None, told: int) -> None:
     """Fewer than three copies, one in-sync copy, or no room for a restart."""
     findings = list(health.durability(target(copies, needed)))
-    assert len(findings) == told and all(finding.status == "warn" and finding.fix for finding in findings)
+    assert len(findings) == told
+    assert all(finding.status == "warn" and finding.fix for finding in findings)
 
 
 @pytest.mark.parametrize(
@@ -178,5 +185,16 @@ def test_a_clock_far_off_is_told_with_its_side() -> None:
     near = [Stored(100.0, 100.0, 100.002)]
     assert health.clock([near]).status == "ok"
     behind = health.clock([near, [Stored(100.0, 90.0, 100.002)]])
-    assert behind.status == "warn" and "behind" in behind.text and "10.0 s" in behind.text
+    assert behind.status == "warn"
+    assert "behind" in behind.text
+    assert "10.0 s" in behind.text
     assert "ahead" in health.clock([[Stored(100.0, 105.0, 100.002)], near]).text
+
+
+def test_findings_read_as_lines_and_as_rows() -> None:
+    """What to do stands below what was found, and the last line counts."""
+    findings = [health.Finding("login", "ok", "cluster C1"), health.Finding("clock", "warn", "10 s behind", "run NTP")]
+    lines = doctor.as_text(findings).splitlines()
+    assert lines == ["ok    login  cluster C1", "warn  clock  10 s behind", "             -> run NTP", "1 ok, 1 warn"]
+    assert doctor.as_row(findings[1]) == {"check": "clock", "status": "warn", "text": "10 s behind", "fix": "run NTP"}
+    assert doctor.as_text([]) == ""

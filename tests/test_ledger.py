@@ -50,7 +50,9 @@ def test_an_entry_comes_back_with_time_host_and_pid() -> None:
     ledger.record(MADE)
     (found,) = ledger.entries()
     assert replace(found, time="", host="", pid=0) == MADE
-    assert found.pid == os.getpid() and found.host and found.time.endswith("+00:00")
+    assert found.pid == os.getpid()
+    assert found.host
+    assert found.time.endswith("+00:00")
 
 
 def test_a_torn_last_line_costs_that_line_only(state: Path) -> None:
@@ -72,7 +74,8 @@ def test_no_line_whatever_makes_reading_fail(junk: bytes) -> None:
         stream.write(junk)
     ledger.record(replace(MADE, run="r9"))
     runs = [entry.run for entry in ledger.entries()]
-    assert runs[0] == "r1" and runs[-1] == "r9"
+    assert runs[0] == "r1"
+    assert runs[-1] == "r9"
 
 
 FIELDS = '"cluster":"C1","target":"t","prefix":"p","run":"r"'
@@ -134,16 +137,16 @@ def test_owning_means_beginning_with_prefix_run_and_a_dot(prefix: str, run: str,
 
 def test_making_something_that_could_not_be_cleaned_up_is_a_bug() -> None:
     """It fails before anything is made."""
-    with pytest.raises(LoadkitError, match="does not carry loadkit.r1."):
-        ledger.made(file_target(), "C1", "r1", topics=["orders"])
+    with pytest.raises(LoadkitError, match="does not carry loadkit"):
+        ledger.note(file_target(), "C1", "r1", topics=["orders"])
     assert ledger.entries() == []
 
 
-def test_made_notes_a_file_target_and_passes_over_built_in_ones() -> None:
+def test_note_keeps_a_file_target_and_passes_over_built_in_ones() -> None:
     """A built-in cluster is gone with its process."""
-    ledger.made(load_target("embedded"), "C1", "r1", topics=["loadkit.r1.a"])
+    ledger.note(load_target("embedded"), "C1", "r1", topics=["loadkit.r1.a"])
     assert ledger.entries() == []
-    ledger.made(file_target(), "C1", "r1", ["loadkit.r1.a"], ["loadkit.r1.g"], ["loadkit.r1.t"])
+    ledger.note(file_target(), "C1", "r1", ["loadkit.r1.a"], ["loadkit.r1.g"], transactional_ids=["loadkit.r1.t"])
     (found,) = ledger.entries()
     assert (found.topics, found.groups, found.transactional_ids) == (
         ("loadkit.r1.a",),
@@ -156,7 +159,7 @@ def test_a_ledger_that_cannot_be_written_stops_the_run(monkeypatch: pytest.Monke
     """Nothing is made without a record; the way out is named."""
     (tmp_path / "file").touch()
     monkeypatch.setenv("LOADKIT_STATE", str(tmp_path / "file" / "below"))
-    with pytest.raises(TargetError, match="set LOADKIT_STATE"):
+    with pytest.raises(TargetError, match=r"set LOADKIT_STATE"):
         ledger.record(MADE)
 
 

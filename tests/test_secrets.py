@@ -45,8 +45,12 @@ def test_a_literal_secret_is_refused_and_not_repeated(value: object) -> None:
     with pytest.raises(UsageError) as caught:
         secrets.refuse_literal("sasl.password", value, "t.toml: [client]")
     text = str(caught.value)
-    assert "t.toml: [client]" in text and "sasl.password" in text and "${SASL_PASSWORD}" in text and "{ file =" in text
-    assert "hunter22" not in text and "12345" not in text
+    assert "t.toml: [client]" in text
+    assert "sasl.password" in text
+    assert "${SASL_PASSWORD}" in text
+    assert "{ file =" in text
+    assert "hunter22" not in text
+    assert "12345" not in text
 
 
 @pytest.mark.parametrize("value", ["${PW}", {"file": "pw.txt"}])
@@ -64,7 +68,7 @@ def test_only_properties_of_several_fields_may_mix_text_and_references() -> None
 
 def test_a_secret_on_the_command_line_is_refused() -> None:
     """Everyone on the machine reads command lines; a reference is harmless there."""
-    with pytest.raises(UsageError, match="Checkout.config.sasl.password.*command line"):
+    with pytest.raises(UsageError, match=r"Checkout.config.sasl.password.*command line"):
         secrets.refuse_on_command_line("Checkout.config.sasl.password", "hunter22")
     with pytest.raises(UsageError):
         secrets.refuse_on_command_line("sasl.password")
@@ -85,7 +89,7 @@ def test_a_missing_variable_is_named(monkeypatch: pytest.MonkeyPatch, state: str
     monkeypatch.delenv("LK_NONE", raising=False)
     if state == "empty":
         monkeypatch.setenv("LK_NONE", "")
-    with pytest.raises(UsageError, match="sasl.password needs the environment variable LK_NONE"):
+    with pytest.raises(UsageError, match=r"sasl.password needs the environment variable LK_NONE"):
         secrets.resolve("${LK_NONE}", "sasl.password", "t.toml")
 
 
@@ -115,7 +119,7 @@ AWKWARD = 'p@ss "w/ö\\rd"&<x>'
     [
         lambda s: s,
         lambda s: urllib.parse.quote(s, safe=""),
-        lambda s: urllib.parse.quote_plus(s),
+        urllib.parse.quote_plus,
         lambda s: json.dumps({"a": s}),
         lambda s: json.dumps({"a": s}, ensure_ascii=False),
         lambda s: base64.b64encode(s.encode()).decode(),

@@ -69,7 +69,8 @@ def refusal(folder: Path, content: str) -> str:
     """Return what `load_target` says against a file."""
     with pytest.raises(TargetFileError) as caught:
         load_target(written(folder, content))
-    assert str(folder / "t.toml") in str(caught.value) and caught.value.exit_code == 2
+    assert str(folder / "t.toml") in str(caught.value)
+    assert caught.value.exit_code == 2
     return str(caught.value)
 
 
@@ -79,9 +80,11 @@ def test_the_whole_file_of_the_contract_is_read(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setenv("STAGING_PASSWORD", "hunter2-whole")
     target = load_target(written(tmp_path, WHOLE))
     assert (target.kind, target.name, target.built_in) == ("file", "staging", False)
-    assert target.topics.retention == 21600 and target.topics.allow_existing == ("orders",)
+    assert target.topics.retention == 21600
+    assert target.topics.allow_existing == ("orders",)
     assert target.limits == Limits(max_rate=50e6, max_bytes=100 * 10**9, max_partitions=200)
-    assert target.metrics.jmx_exporter == ("http://b1:7071/metrics",) and target.cluster.shape == "m7g.large"
+    assert target.metrics.jmx_exporter == ("http://b1:7071/metrics",)
+    assert target.cluster.shape == "m7g.large"
     assert target.topics.config() == {
         "retention.ms": "21600000",
         "retention.bytes": "10737418240",
@@ -89,7 +92,8 @@ def test_the_whole_file_of_the_contract_is_read(tmp_path: Path, monkeypatch: pyt
     }
     producer, consumer = target.client_config("producer"), target.client_config("consumer")
     assert (producer["linger.ms"], producer["sasl.password"], producer["acks"]) == ("10", "hunter2-whole", "all")
-    assert "linger.ms" not in consumer and consumer["sasl.username"] == "me"
+    assert "linger.ms" not in consumer
+    assert consumer["sasl.username"] == "me"
 
 
 def test_a_short_file_gets_the_defaults(tmp_path: Path) -> None:
@@ -103,14 +107,16 @@ def test_a_short_file_gets_the_defaults(tmp_path: Path) -> None:
 def test_built_in_names_are_kept_as_they_are(text: str) -> None:
     """Their own modules read the parameters; they have no limits."""
     target = load_target(text)
-    assert target.kind == text[: len(target.kind)] and target.text == text and target.built_in
+    assert target.kind == text[: len(target.kind)]
+    assert target.text == text
+    assert target.built_in
     check_limits(target, math.inf, math.inf, 10**9)
 
 
 @pytest.mark.parametrize("text", ["embeded", "embedded3", "nope.toml", "simulatedx"])
 def test_a_name_that_is_nothing_lists_the_built_in_ones(text: str) -> None:
     """And says how a file is made."""
-    with pytest.raises(TargetFileError, match="no target file.*loadkit init target.*embedded, embedded:3, simulated"):
+    with pytest.raises(TargetFileError, match=r"no target file.*loadkit init target.*embedded, embedded:3, simulated"):
         load_target(text)
 
 
@@ -175,7 +181,8 @@ def test_every_mistake_names_the_file_the_key_and_the_way_out(
     """One sentence, exit code 2, and never a secret."""
     assert old in SHORT
     text = refusal(tmp_path, SHORT.replace(old, new, 1))
-    assert [part for part in parts if part not in text] == [] and "hunter2" not in text, text
+    assert [part for part in parts if part not in text] == [], text
+    assert "hunter2" not in text
 
 
 def test_an_unquoted_property_name_is_understood(tmp_path: Path) -> None:
@@ -195,7 +202,7 @@ def test_secrets_are_read_when_a_client_is_made_not_before(tmp_path: Path, monke
     monkeypatch.delenv("STAGING_PASSWORD", raising=False)
     monkeypatch.setenv("STAGING_USER", "me")
     target = load_target(written(tmp_path, WHOLE))
-    with pytest.raises(TargetFileError, match="sasl.password needs the environment variable STAGING_PASSWORD"):
+    with pytest.raises(TargetFileError, match=r"sasl.password needs the environment variable STAGING_PASSWORD"):
         target.client_config("admin")
 
 
@@ -206,8 +213,11 @@ def test_no_form_of_the_target_holds_the_secret(tmp_path: Path, monkeypatch: pyt
     target = load_target(written(tmp_path, WHOLE))
     target.client_config("producer")
     public = json.dumps(target.public())
-    assert "hunter2-nowhere" not in repr(target) + public and b"hunter2-nowhere" not in pickle.dumps(target)
-    assert str(tmp_path) not in public and "staging" in public and "STAGING_PASSWORD" not in public
+    assert "hunter2-nowhere" not in repr(target) + public
+    assert b"hunter2-nowhere" not in pickle.dumps(target)
+    assert str(tmp_path) not in public
+    assert "staging" in public
+    assert "STAGING_PASSWORD" not in public
 
 
 def test_a_value_from_the_environment_is_checked_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

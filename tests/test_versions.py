@@ -40,7 +40,8 @@ def answer(fetch: int, level: int | None) -> bytes:
 def test_the_highest_feature_level_tells_the_release(level: int, release: str) -> None:
     """Levels as in Kafka's MetadataVersion."""
     found = versions.parse(answer(17, level))
-    assert found.release == release and found.finalized == {"metadata.version": level - 1}
+    assert found.release == release
+    assert found.finalized == {"metadata.version": level - 1}
 
 
 @pytest.mark.parametrize(
@@ -80,6 +81,8 @@ def test_tls_is_off_without_a_tls_protocol() -> None:
     """And verification follows librdkafka's two switches."""
     assert versions.tls({"security.protocol": "sasl_plaintext"}) is None
     strict = versions.tls({"security.protocol": "ssl"})
-    assert strict is not None and strict.check_hostname
+    assert strict is not None
+    assert strict.check_hostname
     lax = versions.tls({"security.protocol": "sasl_ssl", "enable.ssl.certificate.verification": "false"})
-    assert lax is not None and not lax.check_hostname
+    assert lax is not None
+    assert not lax.check_hostname

@@ -27,7 +27,7 @@ _LOG = logging.getLogger("loadkit.librdkafka")
 _LOG.addHandler(logging.NullHandler())
 _PAUSE = 0.1
 _NO_COORDINATOR = ("NOT_COORDINATOR", "COORDINATOR_NOT_AVAILABLE", "COORDINATOR_LOAD_IN_PROGRESS", "_WAIT_COORD")
-_SLICE = 0.02
+_SLICE = 0.005
 ck_admin: Any = confluent_kafka.admin
 """Any: the package re-exports its names without telling type checkers."""
 _Answer = TypeVar("_Answer")
@@ -70,6 +70,10 @@ class Connection:
     errors: deque[Any] = field(repr=False)
     config: Mapping[str, Any] = field(repr=False)
     """Holds secrets."""
+    partitions: dict[str, tuple[int, ...]] = field(default_factory=dict, repr=False)
+    """The partitions of topics whose offsets were asked for: their number does not change while we look."""
+    readers: dict[str, Any] = field(default_factory=dict, repr=False)
+    """A consumer that never joins for each group whose offsets were asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +108,9 @@ def connect(config: Mapping[str, str], timeout: float = 10.0) -> Connection:
         client = ck_admin.AdminClient({**config, "error_cb": errors.append}, logger=_LOG)
     except ck.KafkaException as refused:
         raise _explain(refused.args[0], doing, address) from None
-    answer = _await(client, client.describe_cluster(request_timeout=timeout), errors, timeout, doing, address)
+    answer = _await(
+        client, client.describe_cluster(request_timeout=timeout), errors, timeout, doing=doing, subject=address
+    )
     brokers = tuple(Broker(node.id, node.host, node.port, node.rack) for node in answer.nodes)
     errors.clear()
     controller = answer.controller.id if answer.controller is not None else None
@@ -244,8 +250,12 @@ def delete_topics(connection: Connection, names: Iterable[str]) -> list[str]:
 
 def delete_groups(connection: Connection, groups: Iterable[str]) -> list[str]:
     """Delete groups without members; return those that were there."""
+    groups = list(groups)
+    for group in groups:
+        if reader := connection.readers.pop(group, None):
+            reader.close()
     absent = ("GROUP_ID_NOT_FOUND", *_NO_COORDINATOR)
-    return _deleted(connection, list(groups), connection.client.delete_consumer_groups, "group", absent)
+    return _deleted(connection, groups, connection.client.delete_consumer_groups, "group", absent)
 
 
 def _deleted(
@@ -256,6 +266,8 @@ def _deleted(
     absent: tuple[str, ...],
 ) -> list[str]:
     gone = []
+    for name in names:
+        connection.partitions.pop(name, None)
     futures = delete(names, request_timeout=connection.timeout) if names else {}
     for name, future in futures.items():
         try:
@@ -280,13 +292,18 @@ def end_offsets(connection: Connection, topic: str) -> dict[int, int]:
 
 
 def _offsets(connection: Connection, topic: str, spec: Any) -> dict[int, int]:
-    parts = describe_topics(connection, [topic])[topic]
-    asked = {ck.TopicPartition(topic, part.id): spec for part in parts}
+    asked = {ck.TopicPartition(topic, number): spec for number in _numbers(connection, topic)}
     futures = connection.client.list_offsets(asked, request_timeout=connection.timeout)
     return {
         place.partition: _result(connection, future, f"asking for offsets of {topic}", topic).offset
         for place, future in futures.items()
     }
+
+
+def _numbers(connection: Connection, topic: str) -> tuple[int, ...]:
+    if topic not in connection.partitions:
+        connection.partitions[topic] = tuple(part.id for part in describe_topics(connection, [topic])[topic])
+    return connection.partitions[topic]
 
 
 def committed(connection: Connection, group: str, topic: str) -> dict[int, int]:
@@ -296,20 +313,23 @@ def committed(connection: Connection, group: str, topic: str) -> dict[int, int]:
     rd_kafka_handle_OffsetFetch) where the group's coordinator is still being found, as on a new cluster.
     """
     doing = f"asking for offsets of group {group}"
-    parts = [ck.TopicPartition(topic, part.id) for part in describe_topics(connection, [topic])[topic]]
-    consumer = ck.Consumer(
-        {**connection.config, "group.id": group, "error_cb": connection.errors.append, "logger": _LOG}
-    )
+    parts = [ck.TopicPartition(topic, number) for number in _numbers(connection, topic)]
+    consumer = _reader(connection, group)
     try:
         found = _once_coordinated(lambda: consumer.committed(parts, timeout=connection.timeout), connection.timeout)
     except ck.KafkaException as refused:
         raise _explain(refused.args[0], doing, group) from None
-    finally:
-        consumer.close()
     for place in found:
         if place.error is not None:
             raise _explain(place.error, doing, group)
     return {place.partition: place.offset for place in found if place.offset >= 0}
+
+
+def _reader(connection: Connection, group: str) -> Any:
+    if group not in connection.readers:
+        settings = {**connection.config, "group.id": group, "error_cb": connection.errors.append, "logger": _LOG}
+        connection.readers[group] = ck.Consumer(settings)
+    return connection.readers[group]
 
 
 def _once_coordinated(ask: Callable[[], _Answer], timeout: float) -> _Answer:
@@ -325,11 +345,20 @@ def _once_coordinated(ask: Callable[[], _Answer], timeout: float) -> _Answer:
 
 
 def _result(connection: Connection, future: Future[_Answer], doing: str, subject: str, **facts: object) -> _Answer:
-    return _await(connection.client, future, connection.errors, connection.timeout, doing, subject, **facts)
+    return _await(
+        connection.client, future, connection.errors, connection.timeout, doing=doing, subject=subject, **facts
+    )
 
 
 def _await(
-    client: Any, future: Future[_Answer], errors: deque[Any], timeout: float, doing: str, subject: str, **facts: object
+    client: Any,
+    future: Future[_Answer],
+    errors: deque[Any],
+    timeout: float,
+    *,
+    doing: str,
+    subject: str,
+    **facts: object,
 ) -> _Answer:
     """Return the future's value; serve callbacks meanwhile, so that a failed login ends the wait at once."""
     limit = time.monotonic() + timeout + 1.0

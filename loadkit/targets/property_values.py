@@ -67,7 +67,7 @@ def _acks(value: Any) -> str:
 
 def _boolean(value: Any) -> str:
     text = str(value).lower()
-    if text not in ("true", "false") or isinstance(value, int) and not isinstance(value, bool):
+    if text not in ("true", "false") or (isinstance(value, int) and not isinstance(value, bool)):
         raise ValueError("must be true or false")
     return text
 

@@ -64,9 +64,12 @@ def fill(connection: Connection, topic: str, counts: dict[int, int]) -> None:
 def test_a_cluster_tells_who_it_is(connection: Connection, kafka1: EmbeddedCluster) -> None:
     """Id, brokers, controller, release."""
     cluster = connection.cluster
-    assert cluster.id and [f"{broker.host}:{broker.port}" for broker in cluster.brokers] == [kafka1.bootstrap]
-    assert cluster.controller == cluster.brokers[0].id and cluster.racks == ()
-    assert kafka1.kafka_version.startswith(cluster.version) and cluster.version
+    assert cluster.id
+    assert [f"{broker.host}:{broker.port}" for broker in cluster.brokers] == [kafka1.bootstrap]
+    assert cluster.controller == cluster.brokers[0].id
+    assert cluster.racks == ()
+    assert kafka1.kafka_version.startswith(cluster.version)
+    assert cluster.version
 
 
 def test_a_topic_is_ready_when_it_was_created(connection: Connection, topic: str) -> None:
@@ -147,7 +150,8 @@ def test_a_cluster_out_of_reach_says_what_to_check(target: Target, change: dict[
     began = time.monotonic()
     with pytest.raises(TargetError) as caught:
         admin.connect({**target.client_config("admin"), **change}, timeout=2)
-    assert [part for part in parts if part not in str(caught.value)] == [] and caught.value.exit_code == 3
+    assert [part for part in parts if part not in str(caught.value)] == []
+    assert caught.value.exit_code == 3
     assert time.monotonic() - began < 20
 
 
@@ -155,16 +159,17 @@ def test_clean_deletes_what_the_ledger_says_and_nothing_else(target: Target, con
     """A stranger's topic stays, even where the ledger was edited to name it; a second clean finds nothing."""
     run = uuid.uuid4().hex[:8]
     ours, stranger = target.named(run, "orders"), f"orders-{run}"
-    ledger.made(
+    ledger.note(
         target, connection.cluster.id, run, [ours, target.named(run, "never-made")], [target.named(run, "group")]
     )
     forged = ledger.Entry("made", connection.cluster.id, "t", "loadkit.", run, (stranger,))
     ledger.record(forged)
     admin.create_topics(connection, [TopicPlan(name, 1, 1) for name in (ours, stranger)])
     try:
-        assert ours in ledger.clean(target).topics
+        assert ours in ledger.clean(target, connection).topics
         assert set(admin.describe_topics(connection, [ours, stranger], absent_is_error=False)) == {stranger}
-        assert ledger.clean(target) == ledger.Cleaned()
+        assert ledger.clean(target, connection) == ledger.Cleaned()
+        assert ledger.clean_named(target) == ["nothing to clean on t"]
     finally:
         admin.delete_topics(connection, [stranger])
 
