@@ -149,7 +149,8 @@ def test_broker_and_generator_never_share_a_cpu(available: set[int], threads: in
 
     cores = [frozenset(cpu for cpu in range(256) if group(cpu) == core) for core in range(256 // threads)]
     broker, generator = split_cpus(available, cores) or (frozenset(), frozenset())
-    assert broker and generator
+    assert broker
+    assert generator
     assert not broker & generator
     assert broker | generator == available
     used = {group(cpu) for cpu in available}

@@ -178,7 +178,7 @@ def _download(context: MavenContext, jar: Jar) -> Path:
     wanted = context.project(jar.group, jar.name).at_version(jar.version).artifact(jar.classifier)
     for left in reversed(range(_TRIES)):
         try:
-            return wanted.resolve()
+            return Path(wanted.resolve())
         except Exception as error:
             if left == 0:
                 hint = "; set REQUESTS_CA_BUNDLE to your proxy's certificate" if "CERTIFICATE" in str(error) else ""

@@ -151,7 +151,7 @@ class Supervisor:
                 os.sched_setaffinity(0, request["cpus"])
             os.chdir(self.folder)
             os.execve(request["argv"][0], request["argv"], request["env"])
-        except Exception as error:  # noqa: BLE001 (whatever it is, it belongs in the log)
+        except Exception as error:
             os.write(2, f"could not start {request['argv'][0]}: {error}\n".encode())
         finally:
             os._exit(127)

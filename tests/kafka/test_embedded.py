@@ -229,7 +229,7 @@ def test_a_version_that_does_not_exist_is_a_clear_error() -> None:
 
 def test_a_node_that_cannot_start_shows_its_log_and_keeps_it() -> None:
     """A broker property of the wrong type: the reason is in the message, and in a file that stays."""
-    with pytest.raises(TargetError, match="Invalid value abc for configuration log.segment.bytes") as caught:
+    with pytest.raises(TargetError, match=r"Invalid value abc for configuration log\.segment\.bytes") as caught:
         embedded.start(EmbeddedSpec.parse("embedded?log.segment.bytes=abc"))
     kept = re.search(r"Its log is (\S+);", str(caught.value))
     assert kept is not None
