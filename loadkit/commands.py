@@ -54,13 +54,7 @@ def init(kind: str, path: Path | None) -> Path:
 
 def clean(name: str, run: str | None) -> str:
     """Delete what earlier runs left on a target, by the ledger alone; return what was done as text."""
-    target = load_target(name)
-    if target.built_in:
-        return "a built-in cluster ends with its process: there is nothing to clean"
-    done = ledger.clean(target, run)
-    lines = [f"deleted {len(done.topics)} topics and {len(done.groups)} groups"]
-    lines += [f"left alone, its process is still there: run {busy}" for busy in done.running]
-    return "\n".join([*lines, *done.kept])
+    return "\n".join(ledger.clean_named(load_target(name), run))
 
 
 def cluster_start(name: str, target_file: Path | None, say: Say) -> None:

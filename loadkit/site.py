@@ -161,9 +161,9 @@ class KafkaSite:
             if topic.existing:
                 self._adopt(topic)
         plans = [self._plan(topic) for topic in scenario.topics.values() if not topic.existing]
-        ledger.made(
+        ledger.note(
             self.target, self._connection.cluster.id, self.names.run_id, [plan.name for plan in plans],
-            self.names.groups.values(), self._transactional_ids(scenario),
+            self.names.groups.values(), transactional_ids=self._transactional_ids(scenario),
         )  # fmt: skip
         admin.create_topics(self._connection, plans)
         for workload in scenario.consumers:
@@ -253,4 +253,4 @@ class KafkaSite:
         """Delete the run's topics and groups, unless they are to be kept or the cluster goes away with them."""
         if self._keep or self.target.built_in:
             return
-        ledger.clean(self.target, self.names.run_id)
+        ledger.clean(self.target, self._connection, self.names.run_id)

@@ -164,7 +164,7 @@ class Swarm:
             options = self.settings.options(self.scenario)
             site = self.runtime.call(lambda: self._open.begin(self.scenario, self.settings.keep_topics))  # type: ignore[union-attr]
             self.trial = Trial(self.scenario, site, self, options, gevent.sleep, self.runtime.call, self.settings.progress)
-        except LoadkitError as error:
+        except Exception as error:  # Locust would log what a listener raises, and go on
             self._end_with(error)
             return
         self._send_plan(None)
@@ -196,10 +196,10 @@ class Swarm:
         if self.settings.quit_when_done or self.settings.failed:
             gevent.spawn(self.runner.quit)
 
-    def _end_with(self, error: LoadkitError) -> None:
+    def _end_with(self, error: Exception) -> None:
         self.settings.failed.append(error)
         self.settings.say(f"error: {error}")
-        self.environment.process_exit_code = error.exit_code
+        self.environment.process_exit_code = getattr(error, "exit_code", 70)
         gevent.spawn(self.runner.quit)
 
     def _plan(self) -> dict[str, Any]:
