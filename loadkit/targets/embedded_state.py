@@ -11,7 +11,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -91,10 +91,8 @@ def stop(state: State) -> None:
     """
     folder = Path(state.data_dir)
     if is_live(folder):
-        try:
+        with suppress(ProcessLookupError):  # If the owner is gone already, its supervisor is about to be.
             os.kill(state.pid, signal.SIGTERM)
-        except ProcessLookupError:
-            pass  # The owner is gone already, and its supervisor is about to be.
     limit = time.monotonic() + _STOP
     while is_live(folder):
         if time.monotonic() > limit:
