@@ -184,18 +184,20 @@ def decode_rows(payloads: Sequence[bytes]) -> tuple[Counts, Counts, Counts]:
     joined = np.frombuffer(b"".join(payloads), np.uint8)
     last = np.flatnonzero(joined < 128)
     first = np.concatenate([[0], last + 1])[:-1]
-    numbers = (joined[first] & 127).astype(np.int64)
-    for place in range(1, int((last - first).max(initial=0)) + 1):
+    longest = int((last - first).max(initial=0))
+    wide = np.int64 if longest > 3 else np.int32  # four bytes of seven bits fit the narrower, and nearly always do
+    numbers = (joined[first] & 127).astype(wide)
+    for place in range(1, longest + 1):
         longer = np.flatnonzero(last - first >= place)
-        numbers[longer] |= (joined[first[longer] + place] & 127).astype(np.int64) << (7 * place)
+        numbers[longer] |= (joined[first[longer] + place] & 127).astype(wide) << (7 * place)
     numbers = (numbers >> 1) ^ -(numbers & 1)
+    filled = np.flatnonzero(numbers > 0)
     after = np.concatenate([[0], np.cumsum(np.where(numbers < 0, -numbers, 1))])
     ends = np.searchsorted(last, np.cumsum([len(payload) for payload in payloads]))
-    starts = np.concatenate([[0], ends])[:-1]
-    places = after[1:] - np.repeat(after[starts], ends - starts) - 1
-    filled = numbers > 0
-    before = np.concatenate([[0], np.cumsum(filled)])
-    return before[ends] - before[starts], places[filled], numbers[filled]
+    edges = np.searchsorted(filled, np.concatenate([[0], ends]))
+    per_row = np.diff(edges)
+    start = after[np.concatenate([[0], ends])[:-1]]
+    return per_row, after[filled] - np.repeat(start, per_row), numbers[filled].astype(np.int64)
 
 
 def quantiles_of(counts: Counts, maximum: float, qs: NDArray[np.float64]) -> NDArray[np.float64]:

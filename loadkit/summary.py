@@ -36,19 +36,22 @@ def summarise(result: Result) -> Summary:
     """Return every metric of the vocabulary for the whole trial, and those that exist by class and by topic."""
     found = _Numbers()
     tracks = by_series(result)
+    whole = {series: [owner for owner, name in tracks if name == series] for series in vocabulary.LATENCIES}
     _rates(found, result)
     _integrity(found, result)
-    for series in vocabulary.LATENCIES:
-        parts = [track for (_, name), track in tracks.items() if name == series]
+    for series, owners in whole.items():
+        parts = [tracks[owner, series] for owner in owners]
         found.latency(series, merged(series, parts) if parts else None, _why_none(series, result))
     found.withhold("max_rate", "one trial cannot tell; `loadkit max` searches for it")
     for (owner, series), track in tracks.items():
         found.latency(f"{owner}.{series}", track, "")
     for topic, members in _topics(result).items():
         for series in vocabulary.LATENCIES:
-            parts = [tracks[m, series] for m in members if (m, series) in tracks]
-            if parts:
-                found.latency(f"{topic}.{series}", merged(series, parts), "")
+            there = [member for member in members if (member, series) in tracks]
+            if set(there) == set(whole[series]):  # the only topic: the whole's numbers are its own
+                found.copy(series, f"{topic}.{series}")
+            elif there:
+                found.latency(f"{topic}.{series}", merged(series, [tracks[member, series] for member in there]), "")
     for name in vocabulary.names():
         if name not in found.metrics:
             found.withhold(name, "nothing of the kind was recorded in the measured phase")
@@ -90,6 +93,18 @@ class _Numbers:
     def withhold(self, name: str, why: str) -> None:
         self.metrics[name] = None
         self.withheld[name] = why
+
+    def copy(self, series: str, to: str) -> None:
+        """Put the statistics of one series under another name too; nothing when nothing was recorded."""
+        if self.metrics.get(f"{series}.max") is None:
+            return
+        for statistic in vocabulary.STATISTICS:
+            name, other = f"{series}.{statistic}", f"{to}.{statistic}"
+            self.metrics[other] = self.metrics[name]
+            if name in self.withheld:
+                self.withheld[other] = self.withheld[name]
+            if name in self.intervals:
+                self.intervals[other] = self.intervals[name]
 
     def latency(self, series: str, track: Track | None, why: str) -> None:
         """Put the statistics of one recorded series, in seconds."""
