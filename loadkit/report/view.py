@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -116,19 +117,9 @@ def parted(shown: str) -> tuple[str, str]:
     return (shown, "") if " " in unit else (number, unit)
 
 
-def natural(text: str) -> list[tuple[int, str]]:
-    """Return a sort key that puts `orders/2` before `orders/10`."""
-    parts: list[tuple[int, str]] = []
-    digits, word = "", ""
-    for char in text + "\0":
-        if char.isdecimal():
-            digits += char
-            continue
-        if digits:
-            parts.append((int(digits), word))
-            digits, word = "", ""
-        word += char
-    return [*parts, (-1, word)]
+def natural(text: str) -> list[str | int]:
+    """Return a sort key that puts `orders/2` before `orders/10`: words and numbers in turn."""
+    return [int(part) if at % 2 else part for at, part in enumerate(re.split(r"([0-9]+)", text))]
 
 
 def view_of(result: Result, summary: Summary) -> View:
