@@ -1,0 +1,43 @@
+"""Files to start from, for `loadkit init`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
+
+from loadkit.errors import UsageError, nearest
+
+_KINDS: Mapping[str, tuple[str, str]] = {
+    "target": ("target.toml", "target.toml"),
+    "scenario": ("scenario.txt", "scenario.py"),
+}
+"""The template of each kind, and what its file is called by default."""
+
+
+def text(kind: str, name: str = "") -> str:
+    """Return the commented file of a kind; `name` is what it will be called. Raises `UsageError` for an unknown kind."""
+    if kind not in _KINDS:
+        raise UsageError(f"there is no template {kind!r}{nearest(kind, _KINDS)}: use one of {', '.join(_KINDS)}")
+    template, usual = _KINDS[kind]
+    content = resources.files("loadkit").joinpath("templates", template).read_text(encoding="utf-8")
+    return content.replace("{file}", name or usual)
+
+
+def write(kind: str, path: Path | None = None) -> Path:
+    """Return the path of the file that was written: `path`, else the usual name here, or the usual name in a folder.
+
+    Raises `UsageError` where something is there already, or where it cannot be written.
+    """
+    text(kind)
+    usual = _KINDS[kind][1]
+    place = path or Path(usual)
+    place = place / usual if place.is_dir() else place
+    try:
+        with place.open("x", encoding="utf-8") as stream:
+            stream.write(text(kind, str(place)))
+    except FileExistsError:
+        raise UsageError(f"{place} is there already and is left as it is: give another name") from None
+    except OSError as problem:
+        raise UsageError(f"{place} cannot be written: {problem.strerror}") from None
+    return place
