@@ -16,7 +16,7 @@ _KINDS: Mapping[str, tuple[str, str]] = {
 
 
 def text(kind: str, name: str = "") -> str:
-    """Return the commented file of a kind; `name` is what it will be called. Raises `UsageError` for an unknown kind."""
+    """Return the commented file of a kind; `name` is what it will be called. `UsageError` for an unknown kind."""
     if kind not in _KINDS:
         raise UsageError(f"there is no template {kind!r}{nearest(kind, _KINDS)}: use one of {', '.join(_KINDS)}")
     template, usual = _KINDS[kind]
