@@ -93,9 +93,9 @@ def init(
     path: Annotated[Path | None, typer.Argument(help="Where to write it; default: target.toml or scenario.py here.")] = None,
 ) -> None:
     """Write a commented target file or scenario to start from."""
-    from loadkit import commands
+    from loadkit import init as templates
 
-    print(f"wrote {commands.init(kind, path)}")
+    print(f"wrote {templates.write(kind, path)}")
 
 
 @app.command()
@@ -150,9 +150,7 @@ def _print(document: dict[str, Any], as_json: bool) -> None:
 def main() -> None:
     """Run the command and exit with the code that `errors` gives each failure."""
     try:
-        app(standalone_mode=False)
-    except typer.Exit as done:
-        sys.exit(done.exit_code)
+        sys.exit(app(standalone_mode=False) or 0)
     except LoadkitError as error:
         _say(f"error: {error}")
         sys.exit(error.exit_code)

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from importlib import resources
 from pathlib import Path
 
 from loadkit import doctor as examiner
 from loadkit import ledger
-from loadkit.errors import UsageError, nearest
+from loadkit.errors import UsageError
 from loadkit.health import Finding
 from loadkit.target import load_target
 from loadkit.targets import embedded, embedded_state
 
 Say = Callable[[str], None]
 _MARKS = {"ok": "ok  ", "warn": "warn", "fail": "FAIL", "skip": "--  "}
-_TEMPLATES = {"target": "target.toml", "scenario": "scenario.py"}
 
 
 def doctor(name: str, offline: bool, say: Say) -> list[Finding]:
@@ -35,21 +33,6 @@ def findings_text(findings: Sequence[Finding]) -> str:
         if found.fix:
             lines.append(f"      -> {found.fix}")
     return "\n".join(lines)
-
-
-def init(kind: str, path: Path | None) -> Path:
-    """Write a commented file to start from and return where; UsageError when it is there already."""
-    if kind not in _TEMPLATES:
-        raise UsageError(f"init {kind!r}{nearest(kind, _TEMPLATES)}: use one of {', '.join(_TEMPLATES)}")
-    made = path or Path(_TEMPLATES[kind])
-    if made.exists():
-        raise UsageError(f"{made} exists; name another file: loadkit init {kind} PATH")
-    text = resources.files("loadkit").joinpath("templates", _TEMPLATES[kind]).read_text(encoding="utf-8")
-    try:
-        made.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"{made}: {error.strerror}") from None
-    return made
 
 
 def clean(name: str, run: str | None) -> str:
