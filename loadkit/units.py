@@ -7,6 +7,8 @@ Parsing and printing both live here and nowhere else. Decimal prefixes are power
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from fractions import Fraction
 from typing import Annotated
 
 from pydantic import BeforeValidator
@@ -16,27 +18,32 @@ _SCALE = {"": 1, "k": 10**3, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12,
           "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}  # fmt: skip
 _SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "min": 60.0,
             "h": 3600.0, "d": 86400.0}  # fmt: skip
+_MOST = 1e30
 _PER = {"s": 1.0, "sec": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
 
 
-def _split(text: str, what: str, example: str) -> tuple[float, str]:
+def _split(text: str, what: str, example: str) -> tuple[Fraction, str]:
+    """Return number and unit; the number exactly, since 1.005 times 1000 is not 1005 in floats."""
     match = _NUMBER.match(text)
     if not match:
         raise ValueError(f"{text!r} is not {what}: write it like {example!r}")
-    return float(match[1].replace("_", "")), (match[2] or "").strip()
+    number = match[1].replace("_", "")
+    if not abs(float(number)) < _MOST:
+        raise ValueError(f"{text!r} is not {what}: it must be a finite number, 0 or more")
+    return Fraction(number), (match[2] or "").strip()
 
 
 def parse_duration(value: str | int | float) -> float:
     """Return seconds from `"5ms"`, `"1.5h"`, `"1m30s"` or a bare number of seconds."""
     if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return _positive(float(value), value, "duration")
+        return _positive(float(value), value, "a duration")
     parts = re.findall(r"([\d._]+(?:e[+-]?\d+)?)\s*([a-zµ]+)", str(value), re.I)
     if len(parts) > 1 and "".join("".join(p) for p in parts) == re.sub(r"\s", "", str(value)):
         return sum(parse_duration(number + unit) for number, unit in parts)
     number, unit = _split(str(value), "a duration", "30s")
     if unit not in _SECONDS:
         raise ValueError(f"{value!r} has no unit of time: use one of {', '.join(_SECONDS)}, like '30s'")
-    return _positive(number * _SECONDS[unit], value, "duration")
+    return _positive(float(number) * _SECONDS[unit], value, "a duration")
 
 
 def parse_size(value: str | int | float) -> int:
@@ -44,26 +51,24 @@ def parse_size(value: str | int | float) -> int:
     if isinstance(value, bool):
         raise ValueError(f"{value!r} is not a size: write it like '1KiB'")
     number, unit = _split(str(value), "a size", "1KiB")
-    prefix = unit[:-1] if unit.endswith("B") else unit
-    if prefix not in _SCALE:
-        raise ValueError(f"{value!r} has no unit of size: use B, kB, KiB, MB, MiB, GB, GiB, TB or TiB, like '1KiB'")
-    total = _positive(number, value, "size") * _SCALE[prefix]
-    if total != int(total):
+    total = number * _size(unit, value)
+    _positive(float(total), value, "a size")
+    if total.denominator != 1:
         raise ValueError(f"{value!r} is not a whole number of bytes")
     return int(total)
 
 
 def parse_rate(value: str | int | float) -> float:
     """Return messages a second from `"20k/s"`, `"1.2M/min"` or a bare number per second."""
-    return _per_time(value, "a rate", "20k/s", lambda number, unit: number * _scale(unit, value, "20k/s"))
+    return _per_time(value, "a rate", "20k/s", lambda unit: _scale(unit, value, "20k/s"))
 
 
 def parse_byte_rate(value: str | int | float) -> float:
     """Return bytes a second from `"50MB/s"` or a bare number of bytes per second."""
-    return _per_time(value, "a byte rate", "50MB/s", lambda number, unit: float(parse_size(f"{number}{unit}")))
+    return _per_time(value, "a byte rate", "50MB/s", lambda unit: _size(unit, value))
 
 
-def _per_time(value, what, example, convert):  # type: ignore[no-untyped-def]
+def _per_time(value: str | int | float, what: str, example: str, scale: Callable[[str], int]) -> float:
     if isinstance(value, bool):
         raise ValueError(f"{value!r} is not {what}: write it like {example!r}")
     if isinstance(value, (int, float)):
@@ -73,7 +78,14 @@ def _per_time(value, what, example, convert):  # type: ignore[no-untyped-def]
     if slash and per not in _PER:
         raise ValueError(f"{value!r} is not {what}: after the slash use s, min or h, like {example!r}")
     number, unit = _split(amount, what, example)
-    return convert(_positive(number, value, what), unit) / _PER[per if slash else "s"]
+    return _positive(float(number * scale(unit)), value, what) / _PER[per if slash else "s"]
+
+
+def _size(unit: str, value: object) -> int:
+    prefix = unit[:-1] if unit.endswith("B") else unit
+    if prefix not in _SCALE:
+        raise ValueError(f"{value!r} has no unit of size: use B, kB, KiB, MB, MiB, GB, GiB, TB or TiB, like '1KiB'")
+    return _SCALE[prefix]
 
 
 def _scale(unit: str, value: object, example: str) -> int:
@@ -103,12 +115,16 @@ def format_duration(seconds: float | None) -> str:
     if seconds is None:
         return "–"
     size = abs(seconds)
-    for limit, scale, unit in ((1e-6, 1e9, "ns"), (1e-3, 1e6, "µs"), (1.0, 1e3, "ms"), (59.95, 1.0, "s")):
-        if size < limit:
+    for scale, unit in ((1e9, "ns"), (1e6, "µs"), (1e3, "ms")):
+        if size * scale < 999.5:
             return f"{_three(seconds * scale)} {unit}" if size else "0 s"
-    if size < 3600:
-        return f"{int(seconds // 60)} m {int(seconds % 60):02d} s"
-    return f"{int(seconds // 3600)} h {int(seconds % 3600 // 60):02d} m"
+    if size < 59.95:
+        return f"{_three(seconds)} s"
+    sign, whole = "-" if seconds < 0 else "", round(size)
+    if whole < 3600:
+        return f"{sign}{whole // 60} m {whole % 60:02d} s"
+    minutes = round(size / 60)
+    return f"{sign}{minutes // 60} h {minutes % 60:02d} m"
 
 
 def format_size(count: float | None) -> str:
