@@ -124,7 +124,7 @@ class Histogram:
 
     def encode(self) -> str:
         """Return HdrHistogram's compressed V2 encoding as base64 text."""
-        return self._library().encode().decode()
+        return str(self._library().encode(), "ascii")
 
     def _library(self) -> HdrHistogram:
         wrapped = _blank()
