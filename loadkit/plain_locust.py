@@ -25,7 +25,6 @@ from loadkit.trial import LONGEST_WARMUP, Options
 from loadkit.units import parse_duration
 from loadkit.users import _KafkaUser
 
-
 _FLAGS: dict[str, dict[str, Any]] = {
     "--target": {"env_var": "LOADKIT_TARGET", "default": "embedded",
                  "help": "loadkit: embedded, embedded:3, simulated or a target file (default: embedded)"},
@@ -70,8 +69,12 @@ def _settings(environment: Environment) -> Settings:
         say=lambda text: print(text, file=sys.stderr, flush=True),
         scenario=scenario,
         quit_when_done=False,
-        finished=lambda out: finish(out, sys.stderr),
+        finished=_finish,
     )
+
+
+def _finish(out: Path) -> None:
+    finish(out, sys.stderr)
 
 
 def _fix_users(environment: Environment) -> None:

@@ -26,7 +26,16 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from loadkit.errors import RunError, UsageError
-from loadkit.histogram import Histogram, LogLine, RawLine, bounds, decode_rows, read_log, write_log_header, write_log_line
+from loadkit.histogram import (
+    Histogram,
+    LogLine,
+    RawLine,
+    bounds,
+    decode_rows,
+    read_log,
+    write_log_header,
+    write_log_line,
+)
 
 SCHEMA = 1
 RESULT, HLOG, SERIES, PARQUET, PAGE = "result.json", "histograms.hlog", "series.jsonl", "series.parquet", "report.html"

@@ -191,9 +191,9 @@ class _Run:
                 self._acks(workload, done.acks, mine[done.acks.producer])
             row = self._recorder.interval(second, "measure")
             row.count("producer", workload.name, queue_full=done.queue_full)
-        for i, (workload, got) in enumerate(zip(self._scenario.consumers, done.deliveries, strict=True)):
-            self._deliveries(workload, self._consumed[i], got)
-            self._lag(i, workload, done, got, second)
+        for i, (group, got) in enumerate(zip(self._scenario.consumers, done.deliveries, strict=True)):
+            self._deliveries(group, self._consumed[i], got)
+            self._lag(i, group, done, got, second)
 
     def _acks(self, workload: ProducerWorkload, acks: simulated.Acks, mine: Ints) -> None:
         name, recorder = workload.name, self._recorder

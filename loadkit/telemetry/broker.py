@@ -38,7 +38,7 @@ class Brokers:
         rates = {key: max(0.0, (totals[key] - before[key]) / (now - then)) for key in totals if key in before and now > then}
         gauges = {key: value * scale for key, (metric, labels, scale) in _GAUGES.items()
                   if (value := _sum(samples, metric, labels)) is not None}  # fmt: skip
-        row = {"kind": "broker", "name": name, **gauges, **rates}
+        row: dict[str, Any] = {"kind": "broker", "name": name, **gauges, **rates}
         if "request_idle" in row:
             row["request_idle"] = min(1.0, row["request_idle"] / 1e9)
         return row
