@@ -115,7 +115,7 @@ class Histogram:
         self.negative += other.negative
 
     def quantile(self, q: float) -> float:
-        """Return the value in µs that a share `q` of all values does not exceed (as HdrHistogram, capped at the true maximum)."""
+        """Return the value in µs that a share `q` of all values does not exceed; never above the true maximum."""
         return float(self.quantiles([q])[0])
 
     def quantiles(self, qs: Iterable[float]) -> NDArray[np.float64]:
@@ -144,7 +144,7 @@ class Histogram:
         if len(filled):
             made.min = int(low[filled[0]])
             made.max = int(high[filled[-1]]) if exact_max is None else exact_max
-            made.sum = float(((low + high) / 2 @ made.counts))
+            made.sum = float((low + high) / 2 @ made.counts)
         return made
 
     def pack(self) -> dict[str, object]:

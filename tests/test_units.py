@@ -49,7 +49,8 @@ def test_rates_are_read_as_messages_a_second(text: Any, rate: float) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "rate"), [("50MB/s", 50e6), ("1GiB/s", 2.0**30), ("1.5B/s", 1.5), ("90kB/min", 1500.0), (7, 7.0), ("1KiB/h", 1024 / 3600)]
+    ("text", "rate"),
+    [("50MB/s", 50e6), ("1GiB/s", 2.0**30), ("1.5B/s", 1.5), ("90kB/min", 1500.0), (7, 7.0), ("1KiB/h", 1024 / 3600)],
 )
 def test_byte_rates_are_read_as_bytes_a_second(text: Any, rate: float) -> None:
     """A byte rate need not be whole bytes a second."""
@@ -81,7 +82,9 @@ def test_byte_rates_are_read_as_bytes_a_second(text: Any, rate: float) -> None:
         (units.parse_byte_rate, float("inf"), "finite"),
     ],
 )
-def test_text_that_is_no_such_value_is_refused_with_an_example(parse: Callable[[Any], float], text: Any, says: str) -> None:
+def test_text_that_is_no_such_value_is_refused_with_an_example(
+    parse: Callable[[Any], float], text: Any, says: str
+) -> None:
     """What cannot be read is a ValueError that says what was expected."""
     with pytest.raises(ValueError, match=re.escape(says)):
         parse(text)
@@ -130,6 +133,8 @@ def test_a_shown_duration_is_within_half_a_percent_of_the_true_one(seconds: floa
         (units.format_count, 1234567, "1,234,567"), (units.format_count, None, "–"),
     ],
 )  # fmt: skip
-def test_sizes_rates_and_counts_are_shown_with_their_unit(show: Callable[[Any], str], value: float | None, text: str) -> None:
+def test_sizes_rates_and_counts_are_shown_with_their_unit(
+    show: Callable[[Any], str], value: float | None, text: str
+) -> None:
     """A missing number is a dash, never 0."""
     assert show(value) == text
