@@ -12,6 +12,7 @@ import stat
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -200,6 +201,8 @@ def _probe(target: Target, connection: admin.Connection) -> Iterator[Finding]:
         ledger.note(target, connection.cluster.id, run, [topic], [group])
         admin.create_topics(connection, [plan])
     except LoadkitError as refused:
+        with suppress(LoadkitError):
+            _remove(target, connection, run, topic, group)
         yield Finding(
             "right to create topics",
             "fail",
@@ -240,17 +243,22 @@ def _messages(
 
 def _removal(target: Target, connection: admin.Connection, run: str, topic: str, group: str) -> Iterator[Finding]:
     try:
-        if target.built_in:
-            admin.delete_topics(connection, [topic])
-            admin.delete_groups(connection, [group])
-        kept = ledger.clean(target, connection, run).kept
+        kept = _remove(target, connection, run, topic, group)
     except LoadkitError as refused:
-        kept = (str(refused),)
+        kept = str(refused)
     if kept:
         fix = f"grant Delete on topics and groups with the prefix {target.topics.prefix!r}, then run `loadkit clean`"
-        yield Finding("right to delete", "fail", kept[0], fix)
+        yield Finding("right to delete", "fail", kept, fix)
         return
     yield Finding("right to delete", "ok", "topic and group were removed")
+
+
+def _remove(target: Target, connection: admin.Connection, run: str, topic: str, group: str) -> str:
+    """Take away what the probe made; return what would not go."""
+    if target.built_in:
+        admin.delete_topics(connection, [topic])
+        admin.delete_groups(connection, [group])
+    return "; ".join(ledger.clean(target, connection, run).kept)
 
 
 def _metrics(target: Target) -> Iterator[Finding]:

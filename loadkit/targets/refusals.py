@@ -18,8 +18,10 @@ DENIED_ENTRY = frozenset(
 
 _LOGIN = "authentication failed: check sasl.mechanism, sasl.username and sasl.password of [client] ({text})"
 _TLS = "TLS failed: check security.protocol, ssl.ca.location and that the certificate names this host ({text})"
-_TOPIC = "not authorised: grant {operation} on topics with the prefix {subject!r} to this user"
-_GROUP = "not authorised: grant Read, Describe and Delete on groups with the prefix {subject!r} to this user"
+_TOPIC = "not authorised for topic {subject!r}: grant {operation} on it, best by a prefix ACL on topics.prefix"
+_GROUP = (
+    "not authorised for group {subject!r}: grant Read, Describe and Delete on it, best by a prefix ACL on topics.prefix"
+)
 
 _TEXTS: Mapping[str, str] = {
     "_AUTHENTICATION": _LOGIN,
@@ -29,10 +31,10 @@ _TEXTS: Mapping[str, str] = {
     "_SSL": _TLS,
     "TOPIC_AUTHORIZATION_FAILED": _TOPIC,
     "GROUP_AUTHORIZATION_FAILED": _GROUP,
-    "CLUSTER_AUTHORIZATION_FAILED": "not authorised for the cluster: grant Describe (and, before Kafka 2.8, "
-    "IdempotentWrite) on it, and {operation} on topics with loadkit's prefix",
-    "TRANSACTIONAL_ID_AUTHORIZATION_FAILED": "not authorised: grant Write and Describe on "
-    "transactional ids with the prefix {subject!r}",
+    "CLUSTER_AUTHORIZATION_FAILED": "not authorised for the cluster: grant Describe and DescribeConfigs "
+    "(and, before Kafka 2.8, IdempotentWrite) on it, and {operation} on topics with loadkit's prefix",
+    "TRANSACTIONAL_ID_AUTHORIZATION_FAILED": "not authorised for transactional id {subject!r}: grant Write and "
+    "Describe on it, best by a prefix ACL on topics.prefix",
     "TOPIC_ALREADY_EXISTS": "topic {subject!r} exists and was not made by this run, so it is left alone: to use it "
     "as it is, say Topic(..., existing=True) and list it in topics.allow_existing",
     "UNKNOWN_TOPIC_OR_PART": "topic {subject!r} does not exist, or this user may not see it: "

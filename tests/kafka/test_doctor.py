@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import confluent_kafka.admin
 import pytest
 
 from loadkit import ledger
 from loadkit.doctor import examine
 from loadkit.target import load_target
-from loadkit.targets import admin
-from loadkit.targets.embedded import EmbeddedCluster
+from loadkit.targets import admin, embedded
+from loadkit.targets.embedded import EmbeddedCluster, EmbeddedSpec
 
 pytestmark = pytest.mark.kafka
 
@@ -76,3 +79,56 @@ def test_a_login_that_is_refused_ends_the_examination(
     assert (findings[-1].check, findings[-1].status) == ("login", "fail")
     assert findings[-1].fix
     assert not any("wrong-password-1" in finding.text + finding.fix for finding in findings)
+
+
+AUTHORIZER = "org.apache.kafka.metadata.authorizer.StandardAuthorizer"
+acls: Any = confluent_kafka.admin
+
+
+@pytest.fixture(scope="module")
+def guarded() -> Iterator[EmbeddedCluster]:
+    """Return a node that looks at ACLs, and allows whatever none is about."""
+    name = f"embedded?authorizer.class.name={AUTHORIZER}&allow.everyone.if.no.acl.found=true"
+    with embedded.start(EmbeddedSpec.parse(name)) as cluster:
+        yield cluster
+
+
+@pytest.mark.parametrize(
+    ("denied", "right", "needed"),
+    [
+        ("TOPIC WRITE", "right to produce", "grant Write and Describe"),
+        ("TOPIC READ", "right to consume", "grant Read and Describe"),
+        ("GROUP READ", "right to consume", "grant Read, Describe and Delete"),
+        ("TOPIC DESCRIBE", "right to create topics", "grant Create, Describe"),
+    ],
+)
+def test_a_missing_right_is_named(
+    guarded: EmbeddedCluster, tmp_path: Path, denied: str, right: str, needed: str
+) -> None:
+    """Denied one operation on the prefix, the doctor names right, topic or group, and the ACL; nothing is left behind."""
+    kind, operation = denied.split()
+    target = load_target(written(tmp_path, guarded, 1))
+    connection = admin.connect(target.client_config("admin"))
+    resource, prefixed = getattr(acls.ResourceType, kind), acls.ResourcePatternType.PREFIXED
+    rules = [
+        acls.AclBinding(
+            resource, "loadkit.", prefixed, "User:ANONYMOUS", "*", getattr(acls.AclOperation, each), permission
+        )
+        for each, permission in ((operation, acls.AclPermissionType.DENY), ("ALL", acls.AclPermissionType.ALLOW))
+    ]
+    for future in connection.client.create_acls(rules).values():
+        future.result(10)
+    every = acls.AclBindingFilter(
+        resource, "loadkit.", prefixed, None, None, acls.AclOperation.ANY, acls.AclPermissionType.ANY
+    )
+    try:
+        (failed,) = [finding for finding in examine(target) if finding.status == "fail"]
+    finally:
+        for future in connection.client.delete_acls([every]).values():
+            future.result(10)
+    assert failed.check == right
+    assert needed in failed.text
+    assert f"{kind.lower()} 'loadkit.doctor-" in failed.text
+    assert "prefix 'loadkit.'" in failed.fix
+    ledger.clean(target, connection)
+    assert not [name for name in connection.client.list_topics(timeout=10).topics if "doctor-" in name]
