@@ -96,7 +96,9 @@ class _Words(HTMLParser):
 
 def figures(source: str) -> dict[str, dict[str, Any]]:
     """Return the charts of a page by key."""
-    found = re.findall(r'<script type="application/json" class="figure" data-for="chart-([\w-]+)">(.*?)</script>', source, re.S)
+    found = re.findall(
+        r'<script type="application/json" class="figure" data-for="chart-([\w-]+)">(.*?)</script>', source, re.S
+    )
     return {key: json.loads(spec) for key, spec in found}
 
 
@@ -134,11 +136,18 @@ def test_the_page_embeds_plotly_once_and_names_nothing_to_fetch(pages: Callable[
     source = pages("healthy")
     assert source.count("* plotly.js v") == 1
     parsed = _Words(source)
-    addresses = [value for _, attrs in parsed.tags for name, value in attrs.items() if name in ("src", "href", "action", "srcset")]
+    addresses = [
+        value
+        for _, attrs in parsed.tags
+        for name, value in attrs.items()
+        if name in ("src", "href", "action", "srcset")
+    ]
     assert addresses
     assert all(value and value.startswith("#") for value in addresses)
     assert not any(tag in ("link", "iframe", "img", "base") for tag, _ in parsed.tags)
-    policy = next(attrs["content"] for tag, attrs in parsed.tags if attrs.get("http-equiv") == "Content-Security-Policy")
+    policy = next(
+        attrs["content"] for tag, attrs in parsed.tags if attrs.get("http-equiv") == "Content-Security-Policy"
+    )
     assert policy
     assert "default-src 'none'" in policy
     assert "connect-src" not in policy
@@ -164,7 +173,10 @@ def test_a_generator_limited_run_says_it_tells_nothing_of_the_cluster(pages: Cal
 
 def test_a_stall_is_named_though_the_load_was_met(pages: Callable[[str], str]) -> None:
     """Two silent seconds of sixty are said in words."""
-    assert "in 2 of 60 seconds fewer than half of the messages due were acknowledged, first 38.0 s" in _Words(pages("stalled")).text
+    assert (
+        "in 2 of 60 seconds fewer than half of the messages due were acknowledged, first 38.0 s"
+        in _Words(pages("stalled")).text
+    )
 
 
 def test_a_partial_run_says_so_before_its_numbers(pages: Callable[[str], str]) -> None:
@@ -181,7 +193,9 @@ def test_a_failed_run_says_why(tmp_path: Path) -> None:
     facts = json.loads((out / "result.json").read_text())
     (out / "result.json").write_text(json.dumps({**facts, "status": "failed", "error": "broker 2 went away"}))
     said = _Words(page.write(out).read_text(encoding="utf-8")).text
-    assert said.index("Failed after 28.0 s (20.0 s of them measured), partial: broker 2 went away") < said.index("The load was met")
+    assert said.index("Failed after 28.0 s (20.0 s of them measured), partial: broker 2 went away") < said.index(
+        "The load was met"
+    )
 
 
 def test_lost_messages_are_counted_by_partition_and_number(pages: Callable[[str], str]) -> None:
@@ -256,7 +270,9 @@ def test_sections_stand_in_their_order() -> None:
 
 def test_the_frame_renders_blocks_that_are_no_trial() -> None:
     """Another page (a sweep, a gate) uses the same frame; without charts it carries no plotly."""
-    source = page.render("Any <page>", [Block("One", (Prose("a & b"), table("T", ("a", "b"), [["x", Cell("1", "why")]])))], "sub")
+    source = page.render(
+        "Any <page>", [Block("One", (Prose("a & b"), table("T", ("a", "b"), [["x", Cell("1", "why")]])))], "sub"
+    )
     said = _Words(source).text
     assert "Any <page>" in said
     assert "a & b" in said
@@ -312,7 +328,9 @@ def test_the_percentile_curve_greys_what_the_samples_do_not_carry(pages: Callabl
     solid, dotted = spec["data"][0], spec["data"][1]
     assert solid["text"][-1] == "88 %"
     assert dotted["line"]["dash"] == "dot"
-    assert dotted["line"]["color"] not in {trace["line"]["color"] for trace in spec["data"] if trace.get("showlegend") is not False}
+    assert dotted["line"]["color"] not in {
+        trace["line"]["color"] for trace in spec["data"] if trace.get("showlegend") is not False
+    }
 
 
 def test_an_hour_of_seven_series_is_cut_to_what_a_screen_shows(tmp_path: Path) -> None:
@@ -320,9 +338,13 @@ def test_an_hour_of_seven_series_is_cut_to_what_a_screen_shows(tmp_path: Path) -
     out = made.hour(tmp_path / "run")
     began = time.perf_counter()
     path = page.write(out)
-    print(f"rendered an hour of seven series in {time.perf_counter() - began:.1f} s, {path.stat().st_size / 1e6:.1f} MB")
+    print(
+        f"rendered an hour of seven series in {time.perf_counter() - began:.1f} s, {path.stat().st_size / 1e6:.1f} MB"
+    )
     source = path.read_text(encoding="utf-8")
-    sizes = {f"{key} {trace['name']}": size(trace["x"]) for key, spec in figures(source).items() for trace in spec["data"]}
+    sizes = {
+        f"{key} {trace['name']}": size(trace["x"]) for key, spec in figures(source).items() for trace in spec["data"]
+    }
     assert sizes["throughput acknowledged"] > 500
     assert max(sizes.values()) <= curves.POINTS
     assert max(body.count("<tr>") for body in re.findall(r"<tbody>.*?</tbody>", source, re.S)) <= 80
@@ -331,7 +353,9 @@ def test_an_hour_of_seven_series_is_cut_to_what_a_screen_shows(tmp_path: Path) -
 
 def test_a_stall_leaves_a_gap_in_the_latency_line(views: Callable[[str], View]) -> None:
     """Seconds in which nothing came back are not bridged by a line."""
-    built = next(section for section in page.sections(own_sections) if section.TITLE == "Over time").build(views("stalled"))
+    built = next(section for section in page.sections(own_sections) if section.TITLE == "Over time").build(
+        views("stalled")
+    )
     assert built
     chart = next(part for part in built.parts if getattr(part, "key", "") == "latency-over-time")
     line = next(trace for trace in chart.figure["data"] if trace["name"] == "p50")  # type: ignore[union-attr]
@@ -400,7 +424,9 @@ def test_a_window_with_too_few_values_has_no_p99(views: Callable[[str], View]) -
     assert curves.window_of(track, 0.99) == 60
 
 
-@pytest.mark.parametrize(("span", "rows", "width"), [(60, 60, 1), (61, 60, 2), (3600, 60, 60), (3601, 60, 120), (1e6, 60, 16667)])
+@pytest.mark.parametrize(
+    ("span", "rows", "width"), [(60, 60, 1), (61, 60, 2), (3600, 60, 60), (3601, 60, 120), (1e6, 60, 16667)]
+)
 def test_a_window_is_the_shortest_that_fits_the_rows(span: float, rows: int, width: int) -> None:
     """Round lengths as long as there are any."""
     assert curves.window_for(span, rows) == width
@@ -427,7 +453,12 @@ def test_a_number_parts_from_its_unit_unless_it_is_compound() -> None:
 
 def test_nested_facts_become_dotted_rows() -> None:
     """Leaves in their order, empty mappings and nothing as a dash."""
-    assert flat({"a": {"b": 1, "c": [True, 2.0]}, "d": None, "e": {}}) == [("a.b", "1"), ("a.c", "true, 2"), ("d", "–"), ("e", "{}")]
+    assert flat({"a": {"b": 1, "c": [True, 2.0]}, "d": None, "e": {}}) == [
+        ("a.b", "1"),
+        ("a.c", "true, 2"),
+        ("d", "–"),
+        ("e", "{}"),
+    ]
 
 
 # The terminal
@@ -448,7 +479,15 @@ def test_the_terminal_says_the_answer_first(views: Callable[[str], View]) -> Non
     view = views("healthy")
     first = " ".join(text.plain(view.result, view.summary).split("\n\n")[0].split())
     assert first.startswith("✓ The load was met: 19,9")
-    for part in ("20,000 msg/s offered for", "p50 3.8", "p99 8.", "p99.9 1", "max 2", "limit: none reached", "no message was lost"):
+    for part in (
+        "20,000 msg/s offered for",
+        "p50 3.8",
+        "p99 8.",
+        "p99.9 1",
+        "max 2",
+        "limit: none reached",
+        "no message was lost",
+    ):
         assert part in first
 
 
@@ -497,4 +536,10 @@ def test_names_cannot_steer_the_terminal(tmp_path: Path) -> None:
 def test_the_tone_is_good_only_for_a_whole_clean_run(views: Callable[[str], View]) -> None:
     """Loss is bad; a stall, a partial run and a generator's limit are warnings."""
     tones = {kind: answer.tone(views(kind)) for kind in ("healthy", "lossy", "stalled", "partial", "generator_limited")}
-    assert tones == {"healthy": "good", "lossy": "bad", "stalled": "warn", "partial": "warn", "generator_limited": "warn"}
+    assert tones == {
+        "healthy": "good",
+        "lossy": "bad",
+        "stalled": "warn",
+        "partial": "warn",
+        "generator_limited": "warn",
+    }

@@ -26,11 +26,11 @@ Figure = Mapping[str, Any]
 _LIGHT = ("#0072b2", "#c2410c", "#00795a", "#9a4c8b", "#8a6100", "#4b5563", "#0f766e", "#7c2d12")
 _DARK = ("#56b4e9", "#ff8f57", "#2fc79a", "#e29bc4", "#f0b429", "#b6bfca", "#5eead4", "#fdba74")
 BLUE, RED, GREEN, PINK, AMBER, GREY = range(6)
-INK, FAINT, GRID, SHADE, PAPER = "#3a4350", "#8b949e", "#e4e8ee", "rgba(90,105,125,0.10)", "rgba(255,255,255,0.92)"
+INK, FAINT, GRID, SHADE, PAPER = "#3a4350", "#717c89", "#e4e8ee", "rgba(90,105,125,0.10)", "rgba(255,255,255,0.92)"
 DARK = {
     **dict(zip(_LIGHT, _DARK, strict=True)),
     INK: "#c4ccd6",
-    FAINT: "#7d8793",
+    FAINT: "#8a95a2",
     GRID: "#2b333e",
     SHADE: "rgba(160,175,195,0.13)",
     PAPER: "rgba(22,27,34,0.94)",

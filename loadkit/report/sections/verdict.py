@@ -28,7 +28,8 @@ def build(view: View) -> Block | None:
     ]
     parts += [_by_class(caption, *found) for caption, found in _classes(view)]
     if view.result.torn:
-        lines = "1 line of series.jsonl was" if view.result.torn == 1 else f"{view.result.torn} lines of series.jsonl were"
+        torn = view.result.torn
+        lines = "1 line of series.jsonl was" if torn == 1 else f"{torn} lines of series.jsonl were"
         parts.append(Note(f"{lines} torn and passed over: the run ended while writing", tone=""))
     return Block(TITLE, tuple(parts))
 
