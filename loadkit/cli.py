@@ -18,6 +18,7 @@ from typing import Annotated, Any
 import typer
 
 from loadkit.errors import LoadkitError, UsageError
+from loadkit.secrets import MASK
 
 app = typer.Typer(
     name="loadkit", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
@@ -139,7 +140,7 @@ def default_out(scenario: Path) -> Path:
 
 
 def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+    print(MASK.text(text), file=sys.stderr, flush=True)
 
 
 def _print(document: dict[str, Any], as_json: bool) -> None:
@@ -169,6 +170,6 @@ def _usage_or_bug(error: Exception) -> None:
         _say(f"error: {error.format_message()}")
         sys.exit(UsageError.exit_code)
     with tempfile.NamedTemporaryFile("w", prefix="loadkit-bug-", suffix=".txt", delete=False, encoding="utf-8") as file:
-        traceback.print_exc(file=file)
+        file.write(MASK.text(traceback.format_exc()))
     _say(f"error: a bug in loadkit ({type(error).__name__}: {error}); the traceback is in {file.name}")
     sys.exit(70)

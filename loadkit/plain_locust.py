@@ -6,6 +6,7 @@ Like `cli` it sees both halves: it makes load and has the page written. Importin
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import time
@@ -16,6 +17,7 @@ from locust import events
 from locust.env import Environment
 from locust.runners import WorkerRunner
 
+from loadkit import secrets
 from loadkit.changes import changed, options_facts
 from loadkit.errors import LoadkitError, ScenarioError
 from loadkit.finish import finish
@@ -47,10 +49,12 @@ def take_part(environment: Environment, **_: Any) -> None:
     """Join a Locust environment that has our users; a mistake ends the process with one sentence and exit code."""
     if not any(issubclass(c, _KafkaUser) for c in environment.user_classes):
         return
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(secrets.MASK)
     try:
         Swarm(environment, _settings(environment))
     except LoadkitError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(secrets.MASK.text(f"error: {error}"), file=sys.stderr)
         sys.exit(error.exit_code)
 
 

@@ -7,6 +7,7 @@ from typing import TextIO
 from rich.console import Console
 from rich.status import Status
 
+from loadkit.secrets import MASK
 from loadkit.units import format_duration
 
 EVERY = 5.0
@@ -37,7 +38,7 @@ class Shown:
 
     def say(self, text: str) -> None:
         """Print a line of its own."""
-        self._console.print(text, markup=False)
+        self._console.print(MASK.text(text), markup=False)
 
     def close(self) -> None:
         """Take the moving line away."""

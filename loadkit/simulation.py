@@ -22,8 +22,9 @@ from loadkit.limit import Warn
 from loadkit.pacer import Pacer, pacer, quotas, time_of
 from loadkit.recorder import Recorder, Window
 from loadkit.result import Writer, load
-from loadkit.scenario import ConsumerWorkload, ProducerWorkload, Scenario
+from loadkit.scenario import ConsumerWorkload, ProducerWorkload, Scenario, Workload
 from loadkit.targets import simulated
+from loadkit.targets.properties import Layer, Role, effective
 from loadkit.targets.simspec import SimulatedSpec
 from loadkit.trial import Options, verdicts
 
@@ -119,14 +120,14 @@ def _producers(scenario: Scenario, users: list[_User]) -> list[simulated.SimProd
 
 
 def _producer(workload: ProducerWorkload, topic: int) -> simulated.SimProducer:
-    config = workload.config
-    linger = float(config.get("linger.ms", config.get("queue.buffering.max.ms", 5))) / 1e3
+    config = effective("producer", [Layer(f"{workload.name}.config", workload.config)])
+    linger = float(config["linger.ms"]) / 1e3
     ratio = 1.0
-    if config.get("compression.type", config.get("compression.codec", "none")) != "none":
+    if config.get("compression.type", "none") != "none":
         ratio = 1.0 / max(0.05, 1.0 - float(getattr(workload.payload, "compressibility", 0.0)))
     return simulated.SimProducer(
         linger_s=linger, batch_bytes=int(config.get("batch.size", 1_000_000)),
-        acks_all=config.get("acks", "all") in ("all", "-1"), partitions=workload.topic.partitions,
+        acks_all=config["acks"] in ("all", "-1"), partitions=workload.topic.partitions,
         compression_ratio=ratio, topic=topic,
     )  # fmt: skip
 
@@ -145,11 +146,17 @@ def _classes(scenario: Scenario) -> dict[str, Any]:
     return {
         w.name: {
             "role": "producer" if isinstance(w, ProducerWorkload) else "consumer", "topic": w.topic.name,
-            "users": w.fixed_count, "config": w.config,
+            "users": w.fixed_count, "config": _config(w),
             **({"rate": w.rate} if isinstance(w, ProducerWorkload) else {"group_id": w.group_id or w.name}),
         }
         for w in scenario.workloads
     }  # fmt: skip
+
+
+def _config(workload: Workload) -> dict[str, str]:
+    role: Role = "producer" if isinstance(workload, ProducerWorkload) else "consumer"
+    role = "share" if isinstance(workload, ConsumerWorkload) and workload.protocol == "share" else role
+    return effective(role, [Layer(f"{workload.name}.config", workload.config)])
 
 
 class _Run:
