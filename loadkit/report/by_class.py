@@ -84,7 +84,7 @@ def _checked(view: View, name: str) -> Cell:
     if not found or found.get("withheld"):
         return Cell("–", view.why("lost"))
     group = ((view.facts.get("classes") or {}).get(name) or {}).get("group_id")
-    own = [part for part in found.get("partitions") or () if part.get("group") == group]
+    own = [part for part in found.get("partitions") or () if part.get("group") in {group, name}]
     if not own and len(view.consumers) == 1:
         own = [found]
     if not own:

@@ -20,7 +20,7 @@ def plain(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 1000 or value == int(value) else f"{value:,.4g}"
 
 
-def line_chart(  # noqa: PLR0917
+def line_chart(
     view: View,
     key: str,
     caption: str,

@@ -18,6 +18,7 @@ def build(view: View) -> Block | None:
     """Return what each class declared, its client's settings side by side, topics and the target's properties."""
     classes: Mapping[str, Mapping[str, Any]] = view.facts.get("classes") or {}
     target: Mapping[str, Any] = view.facts.get("target") or {}
+    topics: Mapping[str, Mapping[str, Any]] = target.get("topics") or {}
     configs = {name: facts.get("config") or {} for name, facts in classes.items()}
     producers = {name: config for name, config in configs.items() if name in view.producers}
     consumers = {name: config for name, config in configs.items() if name in view.consumers}
@@ -25,7 +26,8 @@ def build(view: View) -> Block | None:
         _classes(classes),
         _side_by_side("Producer clients", producers),
         _side_by_side("Consumer clients", consumers),
-        _topics(target.get("topics") or {}),
+        _topics(topics),
+        _side_by_side("Topic settings", {name: facts.get("config") or {} for name, facts in topics.items()}),
         _pairs("Target's client properties (secrets masked)", target.get("properties") or {}),
         _pairs("Changed on the command line", view.facts.get("sets") or {}),
     ]
@@ -68,20 +70,10 @@ def _side_by_side(caption: str, configs: Mapping[str, Mapping[str, Any]]) -> Tab
 
 
 def _topics(topics: Mapping[str, Mapping[str, Any]]) -> Table | None:
-    rows = []
-    for declared, facts in topics.items():
-        config = ", ".join(f"{key}={text(value)}" for key, value in sorted((facts.get("config") or {}).items()))
-        rows.append(
-            [
-                declared,
-                text(facts.get("name")),
-                text(facts.get("partitions")),
-                text(facts.get("replication_factor")),
-                config or "–",
-            ]
-        )
-    head = ("topic", "name on the cluster", "partitions", "replicas", "settings")
-    return table("Topics", head, rows, texts=(0, 1, 4)) if rows else None
+    keys = ("name", "partitions", "replication_factor")
+    rows = [[declared, *(text(facts.get(key)) for key in keys)] for declared, facts in topics.items()]
+    head = ("topic", "name on the cluster", "partitions", "replicas")
+    return table("Topics", head, rows, texts=(0, 1)) if rows else None
 
 
 def _pairs(caption: str, values: Mapping[str, Any]) -> Table | None:

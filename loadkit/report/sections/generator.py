@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from loadkit.report import charts
 from loadkit.report.block import Block, Cell, Chart, Table, block, table
 from loadkit.report.series import line_chart
@@ -84,9 +86,15 @@ def _round_trips(view: View) -> Chart | None:
     )
 
 
+def _of_role(view: View, role: str) -> list[str]:
+    """Return the names of clients of one role; those whose rows do not say count for every role."""
+    rows = view.rows.get("client", {})
+    return [name for name in view.names("client") if rows[name][0].get("role", role) == role]
+
+
 def _batches(view: View) -> Chart | None:
     lines = []
-    for name in view.names("client"):
+    for name in _of_role(view, "producer"):
         t, batches = view.line("client", name, "batches")
         size_t, size = view.line("client", name, "batch_bytes")
         if len(t) and len(t) == len(size_t) and batches.any():
@@ -104,24 +112,30 @@ def _queue(view: View) -> Chart | None:
 
 def _clients(view: View) -> Table | None:
     """Return the means over the measured phase; the p99 columns hold the worst second."""
-    start, end = view.result.measured
     rows: list[list[Cell | str]] = []
+    producing = _of_role(view, "producer")
     for name in view.names("client"):
-        own = [row for row in view.rows["client"][name] if start <= row["t"] < end]
-        cells: list[Cell | str] = [name]
-        for key, _, show in _STATISTICS:
-            values = [float(row[key]) for row in own if row.get(key) is not None]
-            worst = (
-                max(values, default=None) if key.endswith("p99") else (sum(values) / len(values) if values else None)
-            )
-            cells.append(show(worst))
-        batches = sum(row.get("batches") or 0 for row in own)
-        rows.append(
-            [*cells, format_size(sum(row.get("batch_bytes") or 0 for row in own) / batches) if batches else "–"]
-        )
+        measured = [(show, _measured(view, name, key)) for key, _, show in _STATISTICS]
+        worst = [key.endswith("p99") for key, _, _ in _STATISTICS]
+        cells = [_statistic(values, show, top) for (show, values), top in zip(measured, worst, strict=True)]
+        batches = float(_measured(view, name, "batches").sum())
+        size = float(_measured(view, name, "batch_bytes").sum())
+        rows.append([name, *cells, format_size(size / batches) if batches and name in producing else "–"])
     head = ("client", *(label for _, label, _ in _STATISTICS), "mean batch")
     return (
-        table("clients in the measured phase (means; p99 of the worst second)", head, rows, folded=True)
+        table("clients of each class in the measured phase (means; p99 of the worst second)", head, rows, folded=True)
         if rows
         else None
     )
+
+
+def _statistic(values: charts.Floats, show: Callable[[float | None], str], worst: bool) -> str:
+    return show(float(values.max() if worst else values.mean())) if len(values) else "–"
+
+
+def _measured(view: View, name: str, key: str) -> charts.Floats:
+    """Return one number of a client in each measured second: times as the worst, counts as the sum of its members."""
+    start, end = view.result.measured
+    how = "sum" if key in {"requests", "queue", "batches", "batch_bytes"} else "max"
+    t, y = view.line("client", name, key, how)
+    return y[(t >= start) & (t < end)]

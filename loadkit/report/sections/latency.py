@@ -29,7 +29,7 @@ def _whole(view: View) -> Chart | None:
     curves, names = [], []
     for series in vocabulary.LATENCIES:
         track = view.track(series)
-        if track:
+        if track and track.maxima.any():  # a series of zeros has no place on a logarithmic axis
             x, y, carried = percentile_curve(track.total)
             curves.append(
                 charts.Curve(
