@@ -28,8 +28,6 @@ Run = tuple[int, int]
 """Offsets from the first up to, not including, the second."""
 REMEMBERED = 1 << 20
 """Stamps a group remembers to tell a duplicate from a reordered message; an older one counts as reordered."""
-FEW = 64
-"""Stamps up to which each is looked up by itself: `isin` sorts all that is remembered, which takes 0.1 s."""
 
 
 class Ranges:
@@ -192,11 +190,6 @@ class Consumed:
             known = again | np.isin(names, held)
             delta.count("duplicated", int(known.sum()))
             delta.count("reordered", int((~known).sum()))
-
-    def _remembers(self, names: NDArray[np.uint64]) -> NDArray[np.bool_]:
-        if len(names) > FEW:
-            return np.isin(names, self._ring)
-        return np.array([bool((self._ring == name).any()) for name in names], bool)
 
     def _remember(self, names: NDArray[np.uint64]) -> None:
         names = names[-REMEMBERED:]
