@@ -32,6 +32,8 @@ GATHER_NS = 50_000_000
 IDLE_NS = 10_000_000
 QUEUE_FULL_NS = 1_000_000
 """How long to wait before trying again when the client's queue has no room."""
+ENDING_NS = 100_000
+"""How long to wait before looking again whether a transaction has ended."""
 SETTLE_NS = 1_000_000_000
 """How long after the end what was due may still be handed over."""
 
@@ -147,7 +149,7 @@ class ProducerDriver:
     def step(self, now_ns: int) -> int:
         """Hand over what is due, serve confirmations; return when to come again (monotonic ns)."""
         if self._open and self._open.ending and not self._settle():
-            return now_ns
+            return now_ns + ENDING_NS
         again = self._advance(now_ns)
         self.lane.poll()
         if self._open:

@@ -7,6 +7,7 @@ it names that are its own, writes them into the ledger and makes its topics; clo
 from __future__ import annotations
 
 import secrets as random_source
+import socket
 import string
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -15,10 +16,11 @@ from time import monotonic
 from typing import Any
 
 from loadkit import ledger
-from loadkit.clusters import Names
+from loadkit.budget import partitions_made, peak_bytes
+from loadkit.clusters import KafkaCluster, Names
 from loadkit.errors import LoadkitError, RunError, TargetError, TopicError
 from loadkit.lag import History
-from loadkit.scenario import Scenario, Topic
+from loadkit.scenario import Scenario, Topic, Workload
 from loadkit.target import Target, check_limits
 from loadkit.targets import admin, embedded
 from loadkit.targets.kafka import versions
@@ -41,7 +43,7 @@ def new_names(target: Target, scenario: Scenario) -> Names:
 def open_target(target: Target, scenario: Scenario, say: Say) -> OpenTarget:
     """Return the target ready for runs; a built-in cluster is started. Raises TargetError or UsageError."""
     _check_topics(target, scenario)
-    check_limits(target, *demand(scenario))
+    check_limits(target, peak_bytes(scenario), None, partitions_made(scenario))
     if target.kind == "simulated":
         return OpenTarget(target, None, None)
     cluster = None
@@ -79,13 +81,15 @@ def _check_health(connection: admin.Connection) -> None:
         )
 
 
-def demand(scenario: Scenario) -> tuple[float, float | None, int]:
-    """Return the offered bytes a second at the peak, bytes in all (None: unknown here), and partitions to make."""
-    rate = 0.0
-    for workload in scenario.producers:
-        peak = max(r for _, r in workload.shape.knots(workload.rate))
-        rate += peak * (workload.payload.mean_size() or 1024)  # type: ignore[attr-defined]
-    return rate, None, sum(t.partitions for t in scenario.topics.values() if not t.existing)
+def is_here(host: str) -> bool:
+    """Return whether an address belongs to this machine: only such a one can be bound."""
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(host, 0, type=socket.SOCK_DGRAM)[0]
+        with socket.socket(family, kind) as probe:
+            probe.bind(address)
+    except OSError:
+        return False
+    return True
 
 
 @dataclass(slots=True)
@@ -129,6 +133,13 @@ class SinkSite:
     def facts(self) -> dict[str, Any]:
         """Return what a result says of the target."""
         return {"name": self._target.text, "kind": "simulated", "co_located": True, "cores": "shared", "topics": {}}
+
+    def config(self, workload: Workload) -> dict[str, str]:
+        """Return the workload's own settings: there is no client."""
+        return dict(workload.config)
+
+    def permit(self, total_bytes: float) -> None:
+        """Do nothing: the sink has no limits."""
 
     def ends(self) -> Mapping[tuple[str, int], tuple[int, int]]:
         """Return nothing."""
@@ -189,6 +200,8 @@ class KafkaSite:
     def facts(self) -> dict[str, Any]:
         """Return what a result says of the target: cluster, topics as they are, cores shared or not."""
         cluster, embedded_one = self._connection.cluster, self._opened.cluster
+        co_located = any(is_here(broker.host) for broker in cluster.brokers)
+        cores = "disjoint" if embedded_one and embedded_one.generator_cpus else "shared"
         topics = {}
         for name, real in self.names.topics.items():
             partitions = admin.describe_topics(self._connection, [real])[real]
@@ -199,8 +212,7 @@ class KafkaSite:
                 }  # fmt: skip
         return {
             "name": self.target.name, "kind": "embedded" if embedded_one else "external",
-            "co_located": bool(embedded_one),
-            "cores": None if not embedded_one else "disjoint" if embedded_one.generator_cpus else "shared",
+            "co_located": co_located, "cores": cores if co_located else None,
             "cluster": {
                 "version": embedded_one.kafka_version if embedded_one else cluster.version, "brokers": len(cluster.brokers),
                 "racks": list(cluster.racks), "cluster_id": cluster.id,
@@ -209,9 +221,17 @@ class KafkaSite:
             "topics": topics, "properties": self.target.public(), **versions(),
         }  # fmt: skip
 
+    def config(self, workload: Workload) -> dict[str, str]:
+        """Return the client settings in force for a workload, secrets masked."""
+        return KafkaCluster(self.target, self.names).config(workload)
+
+    def permit(self, total_bytes: float) -> None:
+        """Raise UsageError where so many bytes in all are above the target's limits."""
+        check_limits(self.target, 0, total_bytes, 0)
+
     def ends(self) -> dict[tuple[str, int], tuple[int, int]]:
         """Return begin and end offset by (declared topic, partition)."""
-        found = {}
+        found: dict[tuple[str, int], tuple[int, int]] = {}
         for name, real in self.names.topics.items():
             begin, end = admin.beginning_offsets(self._connection, real), admin.end_offsets(self._connection, real)
             found |= {(name, p): (begin.get(p, 0), end[p]) for p in end}
@@ -219,15 +239,16 @@ class KafkaSite:
 
     def sample(self, second: int, phase: str) -> list[dict[str, Any]]:
         """Return rows of lag and broker metrics; RunError when an external cluster stays under-replicated for 30 s."""
-        now = monotonic()
-        rows = self._lag_rows(now) if self._scenario.consumers else []
-        rows += self._brokers.sample(now)
-        self._guard(now)
+        rows = self._brokers.sample(monotonic())
+        with suppress(TargetError):  # a broker that is down answers neither this nor the next question
+            rows += self._lag_rows() if self._scenario.consumers else []
+        self._guard(monotonic())
         return [{"t": second, "phase": phase, **row} for row in rows]
 
-    def _lag_rows(self, now: float) -> list[dict[str, Any]]:
+    def _lag_rows(self) -> list[dict[str, Any]]:
         rows = []
         ends = {name: admin.end_offsets(self._connection, real) for name, real in self.names.topics.items()}
+        now = monotonic()
         for name, end in ends.items():
             self._history.note(name, now, end)
         for workload in self._scenario.consumers:

@@ -117,6 +117,7 @@ class Swarm:
         self.directs = not isinstance(runner, WorkerRunner)
         self.loads = not isinstance(runner, MasterRunner)
         self.scenario = settings.change(settings.scenario)
+        count_users(environment.user_classes, self.scenario)
         self.trial: Trial | None = None
         self.worker: Worker | None = None
         self._planned, self._closed = Event(), set[str]()
@@ -424,6 +425,13 @@ def _boot_id() -> str:
 def _shift_ns(order: dict[str, Any]) -> int:
     """Return what to add to the sender's monotonic instants: nothing on its own host."""
     return 0 if order["boot"] == _boot_id() else int(order["wall_ns"]) - _wall_offset_ns()
+
+
+def count_users(classes: list[type[locust.User]], scenario: Scenario) -> None:
+    """Have Locust start as many users of each class as the scenario, --set applied, says."""
+    for user in classes:
+        if issubclass(user, _KafkaUser):
+            user.fixed_count = scenario.workload(user.__name__).fixed_count
 
 
 def users_needed(classes: list[type[locust.User]]) -> int:

@@ -15,15 +15,16 @@ from time import monotonic, monotonic_ns, time
 from typing import Any, Protocol
 
 from loadkit import summary
+from loadkit.budget import first_rate, total_bytes
 from loadkit.clusters import Names
 from loadkit.collector import Collector
 from loadkit.delta import Delta
-from loadkit.errors import Interrupted, LoadkitError, RunError
+from loadkit.errors import Interrupted, LoadkitError, RunError, TargetError
 from loadkit.integrity import Verdict
 from loadkit.limit import Warn
 from loadkit.pacer import NEVER, Pacer, pacer, quotas, time_of
 from loadkit.result import Writer, load
-from loadkit.scenario import ProducerWorkload, Scenario
+from loadkit.scenario import ProducerWorkload, Scenario, Workload
 from loadkit.units import format_count, format_duration, format_rate
 
 SECOND_NS = 10**9
@@ -57,6 +58,12 @@ class Site(Protocol):
 
     def facts(self) -> dict[str, Any]:
         """Return what a result says of the target."""
+
+    def config(self, workload: Workload) -> dict[str, str]:
+        """Return the client settings in force for a workload, secrets masked."""
+
+    def permit(self, total_bytes: float) -> None:
+        """Raise UsageError where so many bytes in all are more than the target allows."""
 
     def ends(self) -> Mapping[tuple[str, int], tuple[int, int]]:
         """Return begin and end offset by (declared topic, partition)."""
@@ -117,7 +124,9 @@ class Trial:
         """Do it all; errors are raised after everything measured is on disk."""
         begun = monotonic()
         try:
-            self.writer.facts["target"] = self._site.facts()
+            self.writer.facts["target"] = self._call(self._site.facts)
+            longest = self.options.longest_warmup if self.options.warmup is None else self.options.warmup
+            self._site.permit(total_bytes(self.scenario, longest, self.options.duration, self.options.messages))
             self._connect(begun)
             self._warm_up()
             self._measure()
@@ -296,7 +305,7 @@ class Trial:
             return
         self._next_tick = max(self._next_tick + 1.0, now)
         second = max(0, (monotonic_ns() - self._zero_ns) // SECOND_NS)
-        with suppress(OSError, LoadkitError):
+        with suppress(OSError, TargetError):  # a sample that fails is missing; a RunError ends the run
             self.collector.add_rows(self._call(lambda: self._site.sample(second, phase)))
         self.collector.flush(self.writer)
         self._progress(phase, self._news(), max(0.0, (monotonic_ns() - start) / 1e9), total)
@@ -324,8 +333,9 @@ class Trial:
             self.collector.flush(self.writer, everything=True)
         except LoadkitError as error:
             self._failed = self._failed or error
+        facts["totals"] = self._totals()
         try:
-            facts = {"totals": self._totals(), "integrity": self._verify()}
+            facts["integrity"] = self._verify()
         except LoadkitError as error:
             self._failed = self._failed or error
         with suppress(LoadkitError):
@@ -406,7 +416,7 @@ class Trial:
                 "topic": workload.topic.name,
                 "users": len(self._members(workload.name)) or workload.fixed_count,
                 **({"rate": workload.rate} if isinstance(workload, ProducerWorkload) else {"group_id": self._group(workload.name)}),
-                "config": self.options.facts.get("configs", {}).get(workload.name, {}),
+                "config": self._site.config(workload),
             }
         return found
 
@@ -423,8 +433,3 @@ def verdicts(found: list[Verdict]) -> dict[str, Any]:
     names = ("lost", "duplicated", "reordered", "redelivered", "unconfirmed", "unread")
     ranges = [[v.topic, v.partition, start, end - 1] for v in found for start, end in v.lost_runs]
     return {**{name: sum(row[name] for row in rows) for name in names}, "partitions": rows, "lost_ranges": ranges[:1000]}
-
-
-def first_rate(workload: ProducerWorkload) -> float:
-    """Return the rate of the warm-up: that with which the schedule begins, or the class's where that is 0."""
-    return workload.shape.knots(workload.rate)[0][1] or workload.rate

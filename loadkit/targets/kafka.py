@@ -55,7 +55,7 @@ LOG = _Log()
 
 def versions() -> dict[str, str]:
     """Return the versions of the client and of librdkafka."""
-    return {"confluent_kafka": ck.version()[0], "librdkafka": ck.libversion()[0]}
+    return {"confluent_kafka": ck.__version__, "librdkafka": ck.libversion()[0]}
 
 
 class _Client:
