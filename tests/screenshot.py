@@ -69,7 +69,7 @@ def main(arguments: list[str]) -> int:
     import result_fixture
 
     with tempfile.TemporaryDirectory() as folder:
-        picture(write(result_fixture.several(Path(folder) / "run")), Path(png))
+        picture(write(result_fixture.healthy(Path(folder) / "run")), Path(png))
     return 0
 
 

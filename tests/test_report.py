@@ -351,6 +351,13 @@ def test_an_hour_of_seven_series_is_cut_to_what_a_screen_shows(tmp_path: Path) -
     assert len(source) < 7_000_000
 
 
+def test_charts_over_time_all_reach_over_the_whole_run(pages: Callable[[str], str]) -> None:
+    """Charts can be compared side by side: warm-up, measured phase and drain, from 0 to 70 s."""
+    found = figures(pages("healthy"))
+    ranges = {tuple(spec["layout"]["xaxis"]["range"]) for key, spec in found.items() if "percentile" not in key}
+    assert ranges == {(0.0, 70.0)}
+
+
 def test_a_stall_leaves_a_gap_in_the_latency_line(views: Callable[[str], View]) -> None:
     """Seconds in which nothing came back are not bridged by a line."""
     built = next(section for section in page.sections(own_sections) if section.TITLE == "Over time").build(
@@ -453,11 +460,13 @@ def test_a_number_parts_from_its_unit_unless_it_is_compound() -> None:
 
 def test_nested_facts_become_dotted_rows() -> None:
     """Leaves in their order, empty mappings and nothing as a dash."""
-    assert flat({"a": {"b": 1, "c": [True, 2.0]}, "d": None, "e": {}}) == [
+    nested = {"a": {"b": 1, "c": [True, 2.0]}, "d": None, "e": {}, "f": []}
+    assert flat(nested) == [
         ("a.b", "1"),
         ("a.c", "true, 2"),
         ("d", "–"),
-        ("e", "{}"),
+        ("e", "–"),
+        ("f", "–"),
     ]
 
 

@@ -86,7 +86,9 @@ def over_time(
     figure.update_layout(hovermode="x unified", xaxis_hoverformat=",.3~f", showlegend=len(traces) > 1)
     values = np.concatenate([line.y for line in lines]) if lines else np.zeros(0)
     _scale_y(figure, values[np.isfinite(values)], log, top)
-    _shade(figure, phases, lines, scale)
+    extent = _extent(phases, lines)
+    _shade(figure, phases, extent, scale)
+    figure.update_xaxes(range=[extent[0] / scale, extent[1] / scale])
     return _spec(figure)
 
 
@@ -171,9 +173,16 @@ def _scale_y(figure: go.Figure, values: Floats, log: bool, top: float | None) ->
     figure.update_yaxes(range=[0, high * 1.08 or 1.0], tickformat=",.3~s" if high >= 10_000 else ",.4~g")
 
 
-def _shade(figure: go.Figure, phases: Sequence[Phase], lines: Sequence[Line], scale: float) -> None:
+def _extent(phases: Sequence[Phase], lines: Sequence[Line]) -> tuple[float, float]:
+    """Return from when to when a chart reaches: all of the run, so that charts can be laid side by side."""
     seconds = [float(end) for line in lines if len(line.t) for end in (line.t[0], line.t[-1])]
-    first, last = (min(seconds), max(seconds)) if seconds else (0.0, 0.0)
+    run = [phase for phase in phases if phase.name in _PHASES or phase.name == "drain"]
+    ends = [*seconds, *(phase.start for phase in run), *(phase.end for phase in run)]
+    return (min(ends), max(ends)) if ends else (0.0, 1.0)
+
+
+def _shade(figure: go.Figure, phases: Sequence[Phase], extent: tuple[float, float], scale: float) -> None:
+    first, last = extent
     shapes, labels = [], []
     for phase in phases:
         start, end = max(phase.start, first), min(phase.end, last)

@@ -8,7 +8,7 @@ from typing import Any
 
 def text(value: Any) -> str:
     """Return a fact as a reader expects it: true, false, "–" for nothing, a list with commas."""
-    if value is None or value == "":
+    if value is None or value in ("", [], (), {}):
         return "–"
     if isinstance(value, bool):
         return str(value).lower()

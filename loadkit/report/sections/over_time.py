@@ -81,8 +81,12 @@ def _note(no_p99: bool, width: int) -> str:
 def _with_gaps(
     t: charts.Floats, width: int, values: charts.Floats, maxima: charts.Floats
 ) -> tuple[charts.Floats, charts.Floats, charts.Floats]:
-    """Put a NaN where windows are missing, so that no line is drawn over seconds in which nothing came back."""
-    missing = np.flatnonzero(np.diff(t) > width * 1.5) + 1
+    """Put a NaN where windows are missing, so that no line is drawn over seconds in which nothing came back.
+
+    Warm-up and measured phase may share a second: no line joins them either.
+    """
+    step = np.diff(t)
+    missing = np.flatnonzero((step > width * 1.5) | (step < width * 0.5)) + 1
     return (
         np.insert(t, missing, t[missing - 1] + width),
         np.insert(values, missing, np.nan, axis=0),
