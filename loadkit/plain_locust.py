@@ -22,7 +22,7 @@ from loadkit.changes import changed, options_facts
 from loadkit.errors import LoadkitError, ScenarioError
 from loadkit.finish import finish
 from loadkit.scenario import Scenario
-from loadkit.swarm import Settings, Swarm, missing_classes, scenario_of, users_needed
+from loadkit.swarm import Settings, Swarm, count_users, missing_classes, scenario_of, users_needed
 from loadkit.trial import LONGEST_WARMUP, Options
 from loadkit.units import parse_duration
 from loadkit.users import _KafkaUser
@@ -61,10 +61,11 @@ def take_part(environment: Environment, **_: Any) -> None:
 def _settings(environment: Environment) -> Settings:
     options = environment.parsed_options
     assert options
-    if not isinstance(environment.runner, WorkerRunner):
-        _fix_users(environment)
     name = Path(environment.locustfile or "locustfile").stem
     scenario = scenario_of(environment.user_classes, name)
+    count_users(environment.user_classes, changed(scenario, options.set))
+    if not isinstance(environment.runner, WorkerRunner):
+        _fix_users(environment)
     return Settings(
         target=options.target,
         options=lambda scenario: _options(environment, scenario),
