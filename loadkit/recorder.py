@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loadkit.drivers import Sent
-from loadkit.histogram import Histogram
+from loadkit.histogram import HIGHEST_US, Histogram
 from loadkit.targets.lane import Acks, Received
 
 Ints = NDArray[np.int64]
@@ -141,6 +141,7 @@ class Recorder:
 
     def __init__(self, window: Window) -> None:
         self.window = window
+        self._latest_ns = window.zero_ns
         self._intervals: dict[Key, Interval] = {}
 
     def interval(self, second: int, phase: str) -> Interval:
@@ -175,6 +176,7 @@ class Recorder:
                 known = sent[at] > 0
                 _record(interval, phase, f"{name}.service_time", (acks.acked_ns[at] - sent[at])[known])
                 interval.count("producer", name, acked=len(latency), acked_bytes=int(acks.size[at].sum()))
+                _count_odd(interval, "producer", name, latency)
                 self._places(interval, topic, acks.partition[at], "acked")
             yield
 
@@ -189,16 +191,16 @@ class Recorder:
                 interval = self.interval(second, phase)
                 spent = clocks[at] - stamps[at]
                 _record(interval, phase, f"{name}.end_to_end", spent)
-                negative = int((spent < 0).sum())
-                interval.count("consumer", name, received=len(spent), received_bytes=int(size[at].sum()), negative=negative)
+                interval.count("consumer", name, received=len(spent), received_bytes=int(size[at].sum()))
+                _count_odd(interval, "consumer", name, spent)
                 self._places(interval, topic, partition[at], "received")
             self._oddities(name, group)
             yield
 
     def _oddities(self, name: str, group: list[Received]) -> None:
         for take in group:
-            if take.errors or take.foreign:
-                at = int(take.received_ns[-1]) if len(take.received_ns) else self.window.zero_ns
+            if take.errors or take.foreign:  # without a message of ours there is no clock: the latest known one is near
+                at = int(take.received_ns[-1]) if len(take.received_ns) else self._latest_ns
                 interval = self.interval(self.window.second(at), self.phase(at))
                 interval.count("consumer", name, foreign=take.foreign, errors=sum(take.errors.values()))
                 for code, n in take.errors.items():
@@ -239,6 +241,7 @@ class Recorder:
         """Yield (where, phase, second) for each phase and second that occurs."""
         if not len(clocks):
             return
+        self._latest_ns = max(self._latest_ns, int(clocks.max()))
         measured = (intended >= self.window.from_ns) & (intended < self.window.until_ns)
         seconds = np.maximum((clocks - self.window.zero_ns) // SECOND_NS, 0)
         keys = seconds * 2 + measured
@@ -248,6 +251,14 @@ class Recorder:
             return
         for key in np.unique(keys).tolist():
             yield np.flatnonzero(keys == key), "measure" if key % 2 else "warmup", key // 2
+
+
+def _count_odd(interval: Interval, kind: str, name: str, values_ns: Ints) -> None:
+    """Count the values that a histogram holds at one of its ends; a row that has none does not speak of them."""
+    if len(values_ns) and int(values_ns.min()) < 0:
+        interval.count(kind, name, negative=int((values_ns < 0).sum()))
+    if len(values_ns) and int(values_ns.max()) > HIGHEST_US * 1000:
+        interval.count(kind, name, overflow=int((values_ns > HIGHEST_US * 1000).sum()))
 
 
 def _n(at: Any, values: Ints) -> int:
