@@ -5,15 +5,21 @@ Each maker fills a folder and returns it. Everything follows from a seed, so the
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from loadkit import result
 from loadkit.histogram import Histogram, LogLine
+from loadkit.report.page import trial_page
+from loadkit.report.view import View, view_of
 from loadkit.result import Row, Writer
+from loadkit.summary import summarise
 
 EPOCH = 1_790_000_000.0
 PARTITIONS = 6
@@ -110,6 +116,23 @@ def partial(out: Path) -> Path:
     writer._hlog.close()
     writer._series.close()
     return out
+
+
+KINDS = ("healthy", "stalled", "generator_limited", "partial", "consumers_only", "tiny", "lossy", "several")
+_FOLDER = tempfile.TemporaryDirectory(prefix="loadkit-results-")
+
+
+@cache
+def view(kind: str) -> View:
+    """Return the view of a kind of run, made once a session."""
+    loaded = result.load(globals()[kind](Path(_FOLDER.name) / kind))
+    return view_of(loaded, summarise(loaded))
+
+
+@cache
+def page(kind: str) -> str:
+    """Return the page of a kind of run, made once a session."""
+    return trial_page(view(kind))
 
 
 def write(out: Path, shape: Shape) -> Path:
