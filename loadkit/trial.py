@@ -25,6 +25,7 @@ from loadkit.limit import Warn
 from loadkit.pacer import NEVER, Pacer, pacer, quotas, time_of
 from loadkit.result import Writer, load
 from loadkit.scenario import ProducerWorkload, Scenario, Workload
+from loadkit.targets.properties import cautions
 from loadkit.units import format_count, format_duration, format_rate
 
 SECOND_NS = 10**9
@@ -124,6 +125,7 @@ class Trial:
         """Do it all; errors are raised after everything measured is on disk."""
         begun = monotonic()
         try:
+            self._caution()
             self.writer.facts["target"] = self._call(self._site.facts)
             longest = self.options.longest_warmup if self.options.warmup is None else self.options.warmup
             self._site.permit(total_bytes(self.scenario, longest, self.options.duration, self.options.messages))
@@ -175,6 +177,15 @@ class Trial:
         """End the run because of an error outside of it."""
         self._failed = self._failed or error
         self.abandon()
+
+    def _caution(self) -> None:
+        """Note settings that are unsafe or do not do what they seem to."""
+        for workload in self.scenario.producers:
+            config = self._site.config(workload)
+            size = int(workload.payload.mean_size() or 1024)
+            for text in cautions(config, size) if config.get("acks") else []:
+                warn = Warn.UNSAFE if text.startswith("acks=") else Warn.SETTING
+                self.notes.append(warn.say(f"{workload.name}: {text}"))
 
     def _connect(self, begun: float) -> None:
         while len(self.users) < self._crew.expected():
