@@ -31,6 +31,8 @@ from loadkit.units import format_count, format_duration, format_rate
 SECOND_NS = 10**9
 LEAD_NS = 300_000_000
 """How far ahead an instant is announced, so that every process hears of it in time."""
+CHANGE_NS = SECOND_NS
+"""The same for a change of users: whoever hears of it late would send a message that another sends too."""
 SHORTEST_WARMUP, LONGEST_WARMUP = 5, 30
 CONNECT = 60.0
 
@@ -160,11 +162,16 @@ class Trial:
         """Note a user that has stopped."""
         self._dirty = self.users.pop(number, None) is not None or self._dirty
 
-    def lost(self, worker: str) -> None:
-        """Note a load process that died: its share is named, the others take over from a stated instant."""
+    @property
+    def connected(self) -> bool:
+        """Whether all users were connected and the load has begun."""
+        return self._zero_ns > 0
+
+    def lost(self, worker: str, how: str = "died") -> None:
+        """Note a load process that is gone: its share is named, the others take over from a stated instant."""
         gone = [number for number, (_, owner) in self.users.items() if owner == worker]
         share = len(gone) / max(1, len(self.users))
-        self.notes.append(Warn.WORKER_LOST.say(f"load process {worker} died with {len(gone)} users, {share:.0%} of all"))
+        self.notes.append(Warn.WORKER_LOST.say(f"load process {worker} {how} with {len(gone)} users, {share:.0%} of all"))
         for number in gone:
             self.left(number)
         self.collector.forget(worker)
@@ -233,6 +240,7 @@ class Trial:
         self._end_ns = NEVER if self._duration_ns == NEVER else self._measure_ns + self._duration_ns
         self._phases.append({"name": "measure", "start": self._t(self._measure_ns), "end": self._t(self._end_ns)})
         self.writer.facts["phases"] = self._shown_phases()
+        self._dirty = False
         self._order("measure", self._measure_ns, 0, self._duration_ns)
         total = None if self._duration_ns == NEVER else self._duration_ns / 1e9
         while not self._stopping and monotonic_ns() < self._end_ns:
@@ -240,7 +248,7 @@ class Trial:
             if self._dirty:
                 self._change_users()
         if self._stopping and monotonic_ns() < self._end_ns:
-            self._end_ns = monotonic_ns() + LEAD_NS // 3
+            self._end_ns = max(monotonic_ns() + LEAD_NS // 3, self._measure_ns)
             self._crew.end(self._end_ns)
             self._wait(LEAD_NS / 3e9)
         self._phases[-1]["end"] = self._t(self._end_ns)
@@ -276,7 +284,8 @@ class Trial:
                 limit = self._quotas.get(number, -1) if phase == "measure" else -1
                 slots[str(number)] = [k, len(members), limit]
         self._crew.order({
-            "phase": phase, "epoch": self._epoch, "origin_ns": origin_ns, "from_ns": from_ns, "until_ns": until_ns,
+            "phase": phase, "epoch": self._epoch, "zero_ns": self._zero_ns,
+            "origin_ns": origin_ns, "from_ns": from_ns, "until_ns": until_ns,
             "slots": slots, "rates": {w.name: first_rate(w) for w in self.scenario.producers},
         })  # fmt: skip
 
@@ -287,7 +296,7 @@ class Trial:
         if self._dirty:
             return
         self._epoch += 1
-        begin = monotonic_ns() + LEAD_NS - self._measure_ns
+        begin = max(0, monotonic_ns() + CHANGE_NS - self._measure_ns)
         self._quotas = {}
         self.notes.append(Warn.USERS_CHANGED.say(f"{len(self.users)} users share the rates from {begin / 1e9:.1f} s on"))
         self._order("measure", self._measure_ns, begin, self._duration_ns)
@@ -342,6 +351,8 @@ class Trial:
             self._progress("verify", "", 0.0, None)
             self._crew.close()
             self.collector.flush(self.writer, everything=True)
+            if (said := self.collector.error()) and not self._failed:
+                self._failed = RunError(said)
         except LoadkitError as error:
             self._failed = self._failed or error
         facts["totals"] = self._totals()
