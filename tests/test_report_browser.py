@@ -170,7 +170,7 @@ def test_text_stands_out_from_its_ground(kind: str, scheme: str, opened: Callabl
 
 
 def test_charts_follow_the_scheme_when_it_changes(opened: Callable[..., Page]) -> None:
-    """Lines are redrawn in the other palette, and printing takes the light one."""
+    """Lines are redrawn in the other palette; printing takes the light one, as wide as a sheet."""
     page = opened("tiny")
     before = page.evaluate(STROKES)
     page.emulate_media(color_scheme="dark")
@@ -180,6 +180,9 @@ def test_charts_follow_the_scheme_when_it_changes(opened: Callable[..., Page]) -
     assert not set(before) & set(after)
     page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
     assert page.evaluate(STROKES) == before
+    assert (
+        page.evaluate("Math.max(...[...document.querySelectorAll('.plot .main-svg')].map((s) => s.clientWidth))") == 660
+    )
     page.evaluate("window.dispatchEvent(new Event('afterprint'))")
     assert page.evaluate(STROKES) == after
 

@@ -108,6 +108,7 @@ def percentiles(curves: Sequence[Curve], title: str) -> Figure:
     )
     values = np.concatenate([curve.y for curve in curves]) if curves else np.zeros(0)
     _scale_y(figure, values, True, None)
+    figure.update_xaxes(tickangle=0)
     figure.update_layout(hovermode="closest", height=400)
     return _spec(figure)
 

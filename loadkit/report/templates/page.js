@@ -19,7 +19,8 @@
 
   const narrow = () => window.innerWidth < 620;
 
-  const fitted = (layout) => {
+  const fitted = (layout, width) => {
+    if (width) layout.width = width;
     layout.dragmode = coarse ? false : "zoom";
     if (narrow()) {
       layout.margin = { l: 44, r: 6, t: coarse ? 40 : 20, b: 40 };
@@ -35,7 +36,7 @@
     return layout;
   };
 
-  const draw = (isDark) => {
+  const draw = (isDark, width) => {
     if (!window.Plotly) return;
     for (const { box, spec } of figures) {
       const made = tinted(spec, isDark ? dark : {});
@@ -43,7 +44,7 @@
       const buttons = coarse ? [["pan2d", ...zoom]] : [["toImage"], ["zoom2d", "pan2d", ...zoom]];
       const config = { responsive: true, displaylogo: false, doubleClick: "reset+autosize", modeBarButtons: buttons,
         displayModeBar: coarse || "hover" };
-      Plotly.react(box, made.data, fitted(made.layout), config);
+      Plotly.react(box, made.data, fitted(made.layout, width), config);
     }
     document.documentElement.dataset.drawn = isDark ? "dark" : "light";
   };
@@ -52,7 +53,7 @@
   draw(scheme.matches);
   scheme.addEventListener("change", () => draw(scheme.matches));
   widths.addEventListener("change", () => draw(scheme.matches));
-  window.addEventListener("beforeprint", () => draw(false));
+  window.addEventListener("beforeprint", () => draw(false, 660));  // fits A4 and letter
   window.addEventListener("afterprint", () => draw(scheme.matches));
 
   const copied = async (button) => {
