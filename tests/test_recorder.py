@@ -148,8 +148,8 @@ def exhausted(slices: object) -> None:
         pass
 
 
-@settings(max_examples=60)
-@given(st.integers(0, 2**32), st.integers(0, 150), st.integers(-3, 20), st.integers(0, 20))
+@settings(max_examples=40)
+@given(st.integers(0, 2**32), st.integers(0, 80), st.integers(-3, 20), st.integers(0, 20))
 def test_every_value_lands_in_its_second_phase_and_series(seed: int, n: int, start: int, length: int) -> None:
     """Through failures, retries, confirmations in any order and cuts between any two folds, nothing is lost, doubled or misplaced."""
     rng = random.Random(seed)
@@ -226,12 +226,11 @@ def compare(cut: dict[Key, Interval], truth: Truth) -> None:
 def test_bytes_handed_over_add_up() -> None:
     """Every chunk's bytes are counted once, also where a chunk's messages lie in two seconds and phases."""
     recorder = Recorder(Window(ZERO, ZERO, ZERO + 10 * SECOND))
-    intended = ZERO + np.arange(-5, 5) * SECOND // 10
+    intended = ZERO + np.arange(-3, 7) * SECOND // 10
     exhausted(recorder.sent("Checkout", [Sent(0, intended, ZERO + SECOND - 5, ZERO + SECOND + 5, 10_240)]))
     rows = [interval.counts["producer", "Checkout"] for interval in recorder.cut(99).values()]
     assert sum(row["sent_bytes"] for row in rows) == 10_240
-    assert sum(row["sent"] for row in rows) == 10
-    assert len(rows) == 4
+    assert sorted(row["sent"] for row in rows) == [2, 3, 5]
 
 
 def test_a_chunks_messages_are_spread_between_its_two_clock_readings() -> None:
