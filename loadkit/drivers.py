@@ -140,7 +140,8 @@ class ProducerDriver:
         """Return one message for each partition, which opens every connection before the schedule starts."""
         stamps = stamp.stamps(self.run, self.number, self.seq, np.full(partitions, now_ns, np.int64))
         self.seq += partitions
-        return Batch(self._payload.values(np.arange(partitions), None if self._header else stamps), None, stamps)
+        numbers = np.arange(partitions)
+        return Batch(self._payload.values(numbers, None if self._header else stamps), self._keys.blobs(numbers), stamps)
 
     def add(self, leg: Leg) -> None:
         """Append a leg; the loop takes it up when those before are done."""

@@ -15,10 +15,11 @@ from __future__ import annotations
 import json
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from itertools import repeat
-from operator import methodcaller
+from operator import length_hint, methodcaller
 from time import monotonic, monotonic_ns
 from typing import Any
 
@@ -32,6 +33,8 @@ from loadkit.targets import statistics
 from loadkit.targets.lane import Acks, Batch, Failure, Received
 from loadkit.targets.refusals import DENIED_ENTRY, explain
 
+FLUSH = 30.0
+"""Seconds to wait for a transaction's messages before it is aborted."""
 HEADER = "loadkit"
 """The header that carries a stamp where the value cannot."""
 _VALUE, _PARTITION, _OFFSET = methodcaller("value"), methodcaller("partition"), methodcaller("offset")
@@ -172,10 +175,10 @@ class KafkaProducer(_Client):
         """Send one message to each partition and wait for all: opens every connection and the producer id."""
         if self._transactional:
             self._producer.begin_transaction()
-        values = first.values.tolist()
+        prepared = self.prepare(first)
         for p in range(partitions):
-            named = self._name(first, p)
-            self._produce(self.topic, values[p], partition=p, **named)
+            key = prepared.keys[p] if prepared.keys is not None else None
+            self._produce(self.topic, prepared.values[p], key, p, **self._name(first, p))
         deadline = monotonic() + timeout
         while len(self._producer) and monotonic() < deadline:
             self._poll(0.05)
@@ -213,9 +216,9 @@ class KafkaProducer(_Client):
                 deque(map(self._produce, repeat(self.topic), values, prepared.keys[first : first + n]), maxlen=0)
         except BufferError:
             self.queue_full += 1
-            return n - values.__length_hint__() - 1
+            return n - length_hint(values) - 1
         except ck.KafkaException as error:
-            return self._unsendable(error.args[0], n - values.__length_hint__() - 1, prepared.batch.stamps[first:])
+            return self._unsendable(error.args[0], n - length_hint(values) - 1, prepared.batch.stamps[first:])
         return n
 
     def _send_named(self, prepared: _Prepared, first: int, values: Any) -> None:
@@ -230,7 +233,10 @@ class KafkaProducer(_Client):
 
     def poll(self) -> None:
         """Serve confirmations that have arrived; never blocks."""
-        self._poll(0)
+        try:
+            self._poll(0)
+        except ck.KafkaException as error:
+            raise _explain(error.args[0], f"producer of {self.topic}", self.topic) from None
 
     def in_flight(self) -> int:
         """Return how many messages (and events) wait in the client."""
@@ -272,6 +278,7 @@ class KafkaProducer(_Client):
             if commit:
                 self._producer.commit_transaction()
             else:
+                self._producer.flush(FLUSH)  # aborting before the broker knows of the transaction is fatal: librdkafka #4849
                 self._producer.abort_transaction()
         except ck.KafkaException as error:
             raise TargetError(f"transaction on {self.topic}: {error.args[0].str()}") from None
@@ -279,8 +286,9 @@ class KafkaProducer(_Client):
     def close(self) -> None:
         """Give up what is still in flight."""
         if len(self._producer):
-            self._producer.purge()
-            self._poll(0)
+            with suppress(ck.KafkaException):  # a fenced or fatal client says so again
+                self._producer.purge()
+                self._poll(0)
 
 
 class KafkaConsumer(_Client):
@@ -454,15 +462,12 @@ def received(messages: list[Any], clocks: NDArray[np.int64], form: str, run: int
     stamps, valid = _stamps(messages, form)
     own = valid & (stamps["run"] == run)
     n = len(messages)
-    arrays = (
-        clocks,
-        np.fromiter(map(_PARTITION, messages), np.int32, n),
-        np.fromiter(map(_OFFSET, messages), np.int64, n),
-        np.fromiter(map(len, messages), np.int64, n),
-    )
-    if own.all():
-        return Received(stamps, *arrays, foreign=0, errors=errors)
-    return Received(stamps[own], *(a[own] for a in arrays), foreign=int(n - own.sum()), errors=errors)
+    partition = np.fromiter(map(_PARTITION, messages), np.int32, n)
+    offset = np.fromiter(map(_OFFSET, messages), np.int64, n)
+    size = np.fromiter(map(len, messages), np.int64, n)
+    foreign = n - int(own.sum())
+    at = own if foreign else slice(None)
+    return Received(stamps[at], clocks[at], partition[at], offset[at], size[at], foreign, errors)
 
 
 def _stamps(messages: Sequence[Any], form: str) -> tuple[stamp.Stamps, NDArray[np.bool_]]:
