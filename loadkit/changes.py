@@ -11,6 +11,7 @@ from typing import Any
 from loadkit import secrets
 from loadkit.scenario import Scenario, check, parse_assignment, with_value
 from loadkit.targets import properties
+from loadkit.targets.kafka import versions
 from loadkit.telemetry.host import environment
 
 
@@ -49,5 +50,5 @@ def options_facts(command: str, scenario: Scenario, file: str | Path | None, set
             "sha256": hashlib.sha256(source).hexdigest() if source else None, "declared": declared,
         },
         "sets": dict(map(parse_assignment, settings)),
-        "environment": environment(),
+        "environment": {**environment(), **versions()},
     }  # fmt: skip

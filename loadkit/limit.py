@@ -86,6 +86,8 @@ def _calm(facts: Facts) -> list[str]:
         said.append(f"acknowledged {format_rate(facts.throughput)} of {format_rate(facts.offered)} offered")
     if facts.send_delay_p99 is not None:
         said.append(f"99 % of messages left within {format_duration(facts.send_delay_p99)} of being due")
+    if facts.offered is None:
+        said.append(f"consumed {format_rate(facts.consumed)} and lag did not grow")
     return said
 
 
@@ -130,7 +132,7 @@ def facts_of(result: Result, metrics: Mapping[str, float | None]) -> Facts:
     hosts = [row for row in result.of_kind("host") if row["t"] < end]
     by_process: dict[str, float] = {}
     for row in hosts:
-        by_process[row["name"]] = by_process.get(row["name"], 0) + row.get("cpu", 0)
+        by_process[row["name"]] = by_process.get(row["name"], 0) + (row.get("cpu") or 0)
     busy = [row["busy"] for row in hosts if row.get("busy") is not None]
     seconds = max(end - start, 1e-9)
     return Facts(

@@ -25,7 +25,7 @@ class Metric:
 
 
 def _number(value: float | None) -> str:
-    return "–" if value is None else f"{value:,.3g}"
+    return "–" if value is None else f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
 _PLAIN = (
