@@ -1,4 +1,4 @@
-"""What plain `locust -f scenario.py` needs to be a loadkit run: flags, users, and where results go.
+"""What plain `locust -f scenario.py` needs to be a loadkit run: flags, users, signals, and where results go.
 
 Like `cli` it sees both halves: it makes load and has the page written. Importing `ProducerUser` from
 `loadkit` imports it, so that Locust finds its listeners.
@@ -6,23 +6,31 @@ Like `cli` it sees both halves: it makes load and has the page written. Importin
 
 from __future__ import annotations
 
+import itertools
 import logging
 import os
+import signal
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
+import gevent
 from locust import events
 from locust.env import Environment
-from locust.runners import WorkerRunner
+from locust.runners import MasterRunner, WorkerRunner
 
 from loadkit import secrets
 from loadkit.changes import changed, options_facts
-from loadkit.errors import LoadkitError, ScenarioError
+from loadkit.errors import Interrupted, LoadkitError, ScenarioError, UsageError
 from loadkit.finish import finish
+from loadkit.plain_errors import sentences
+from loadkit.result import claim
 from loadkit.scenario import Scenario
-from loadkit.swarm import Settings, Swarm, count_users, missing_classes, scenario_of, users_needed
+from loadkit.swarm import Settings, Swarm, scenario_of
+from loadkit.swarm_master import Master
+from loadkit.swarm_runtime import end_main
+from loadkit.swarm_users import count_users, missing_classes, users_needed
 from loadkit.trial import LONGEST_WARMUP, Options
 from loadkit.units import parse_duration
 from loadkit.users import _KafkaUser
@@ -31,10 +39,15 @@ _FLAGS: dict[str, dict[str, Any]] = {
     "--target": {"env_var": "LOADKIT_TARGET", "default": "embedded",
                  "help": "loadkit: embedded, embedded:3, simulated or a target file (default: embedded)"},
     "--out": {"env_var": "LOADKIT_OUT", "default": "", "help": "loadkit: folder for the result"},
-    "--warmup": {"default": "", "help": "loadkit: time before measuring (default: until flat, a quarter of -t at most)"},
+    "--warmup": {"default": "",
+                 "help": "loadkit: time before measuring (default: until flat, at most a quarter of -t)"},
     "--drain-timeout": {"default": "30s", "help": "loadkit: longest wait for what is in flight at the end"},
     "--set": {"action": "append", "default": [], "metavar": "PATH=VALUE", "help": "loadkit: change one setting"},
 }  # fmt: skip
+_DISMISSAL = 5.0
+"""Seconds in which forked processes must have reported to a master that cannot run, before it ends without them."""
+
+sys.excepthook = sentences(sys.excepthook)
 
 
 @events.init_command_line_parser.add_listener
@@ -52,10 +65,28 @@ def take_part(environment: Environment, **_: Any) -> None:
     for handler in logging.getLogger().handlers:
         handler.addFilter(secrets.MASK)
     try:
-        Swarm(environment, _settings(environment))
+        swarm = Swarm(environment, _settings(environment))
     except LoadkitError as error:
-        print(secrets.MASK.text(f"error: {error}"), file=sys.stderr)
-        sys.exit(error.exit_code)
+        _refuse(environment, f"error: {error}", error.exit_code)
+    except KeyboardInterrupt:
+        _refuse(environment, "interrupted", Interrupted.exit_code)
+    else:
+        if swarm.master:
+            gevent.signal_handler(signal.SIGINT, _CtrlC(environment, swarm.master))
+
+
+def _refuse(environment: Environment, text: str, exit_code: int) -> None:
+    """End the process; of a master and its forked processes only the master says why, and it sends them home."""
+    options, runner = environment.parsed_options, environment.runner
+    forked = getattr(options, "processes", None) or 0
+    if not (forked and isinstance(runner, WorkerRunner) and "--worker" not in sys.argv):
+        print(secrets.MASK.text(text), file=sys.stderr, flush=True)
+    if forked and isinstance(runner, MasterRunner):
+        deadline = time.monotonic() + _DISMISSAL
+        while len(runner.clients) < forked and time.monotonic() < deadline:
+            gevent.sleep(0.05)
+        runner.quit()
+    sys.exit(exit_code)
 
 
 def _settings(environment: Environment) -> Settings:
@@ -66,20 +97,38 @@ def _settings(environment: Environment) -> Settings:
     count_users(environment.user_classes, changed(scenario, options.set))
     if not isinstance(environment.runner, WorkerRunner):
         _fix_users(environment)
+        _check(environment, scenario)
+    runs = itertools.count(1)
     return Settings(
         target=options.target,
-        options=lambda scenario: _options(environment, scenario),
+        options=lambda scenario: _options(environment, scenario, next(runs)),
         change=lambda scenario: changed(scenario, options.set),
         progress=_Lines(),
-        say=lambda text: print(text, file=sys.stderr, flush=True),
+        say=_say,
         scenario=scenario,
         quit_when_done=False,
         finished=_finish,
     )
 
 
+def _say(text: str) -> None:
+    print(secrets.MASK.text(text), file=sys.stderr, flush=True)
+
+
 def _finish(out: Path) -> None:
     finish(out, sys.stderr)
+
+
+def _check(environment: Environment, scenario: Scenario) -> None:
+    """Refuse flags that would stop the run only after it had begun."""
+    options = environment.parsed_options
+    assert options
+    try:
+        _options(environment, scenario, 1)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    if options.out:
+        claim(Path(options.out))
 
 
 def _fix_users(environment: Environment) -> None:
@@ -89,7 +138,7 @@ def _fix_users(environment: Environment) -> None:
     needed = users_needed(environment.user_classes)
     if options.num_users is None:
         options.num_users = needed
-    elif options.num_users < needed:
+    elif options.num_users < needed and not environment.shape_class:
         short = missing_classes(environment.user_classes, options.num_users)
         named = ", ".join(f"{name} ({got} of {asked})" for name, (got, asked) in short.items())
         raise ScenarioError(
@@ -100,7 +149,8 @@ def _fix_users(environment: Environment) -> None:
         options.spawn_rate = min(options.num_users, 100)
 
 
-def _options(environment: Environment, scenario: Scenario) -> Options:
+def _options(environment: Environment, scenario: Scenario, run: int) -> Options:
+    """Return the options of the first or a later run: each gets a folder of its own."""
     options = environment.parsed_options
     assert options
     warmup = parse_duration(options.warmup) if options.warmup else None
@@ -109,9 +159,44 @@ def _options(environment: Environment, scenario: Scenario) -> Options:
     out = Path(options.out) if options.out else Path("reports") / f"{scenario.name}-{stamp}-{os.getpid()}"
     facts = options_facts("locust", scenario, environment.locustfile, options.set)
     return Options(
-        out=out, duration=None, warmup=warmup, longest_warmup=longest,
+        out=out if run == 1 else out.with_name(f"{out.name}-{run}"),
+        duration=None, warmup=warmup, longest_warmup=longest,
         drain_timeout=parse_duration(options.drain_timeout), facts=facts,
     )  # fmt: skip
+
+
+class _CtrlC:
+    """Ctrl-C: once ends the run in good order, twice without waiting for what is in flight, three times at once."""
+
+    def __init__(self, environment: Environment, master: Master) -> None:
+        self._environment, self._master, self._times = environment, master, 0
+
+    def __call__(self) -> None:
+        """Hear one Ctrl-C, in a greenlet of its own."""
+        self._times += 1
+        if self._times == 1:
+            self._end()
+        elif self._times == 2:
+            self._environment.process_exit_code = Interrupted.exit_code
+            self._master.hurry()
+        else:
+            os._exit(Interrupted.exit_code)
+
+    def _end(self) -> None:
+        runner, web = self._environment.runner, self._environment.web_ui
+        assert runner
+        if not self._master.begun and not web:
+            runner.quit()
+            self._master.release()
+            end_main(SystemExit(Interrupted.exit_code))  # Locust still waits for processes to connect
+            return
+        if not self._master.concluded.is_set():
+            _say("stopping: draining what is in flight; interrupt again to stop at once")
+        limited = getattr(self._environment.parsed_options, "run_time", None)
+        self._master.hold(Interrupted("interrupted: what was measured until now is kept") if limited else None)
+        runner.quit()
+        if web:
+            web.stop()
 
 
 class _Lines:
@@ -124,4 +209,4 @@ class _Lines:
         """Say that a phase has begun."""
         if phase != self._phase:
             self._phase = phase
-            print(f"loadkit: {phase} {text}".rstrip(), file=sys.stderr, flush=True)
+            _say(f"loadkit: {phase} {text}".rstrip())

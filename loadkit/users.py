@@ -48,7 +48,7 @@ class _KafkaUser(User):
         cls.tasks = tasks or [_rest]
         if "abstract" not in vars(cls) or not cls.abstract:
             cls.workload = declare(cls.workload_model, cls.__name__, _declared(cls))
-            cls.fixed_count = cls.workload.fixed_count
+            cls.fixed_count = 0 if _by_weight(cls) else cls.workload.fixed_count
 
     def on_start(self) -> None:
         """Connect and join the load loop; whatever goes wrong ends the run."""
@@ -57,6 +57,11 @@ class _KafkaUser(User):
     def on_stop(self) -> None:
         """Leave the load loop."""
         self.environment.loadkit.left(self)
+
+
+def _by_weight(cls: type[User]) -> bool:
+    """Return whether a class leaves the number of its users to Locust: it has a weight and no `fixed_count`."""
+    return not cls.fixed_count and any("weight" in vars(base) for base in cls.__mro__ if base is not User)
 
 
 def _declared(cls: type[_KafkaUser]) -> dict[str, Any]:
@@ -69,7 +74,9 @@ def _declared(cls: type[_KafkaUser]) -> dict[str, Any]:
             if name in known:
                 found[name] = value
             elif not _users_own(base, name, value):
-                raise ScenarioError(f"{cls.__name__}.{name}: unknown field{nearest(name, known)}; valid ones are {', '.join(known)}")
+                raise ScenarioError(
+                    f"{cls.__name__}.{name}: unknown field{nearest(name, known)}; valid ones are {', '.join(known)}"
+                )
     if cls.fixed_count:
         found["fixed_count"] = cls.fixed_count
     if "topic" not in found:

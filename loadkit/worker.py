@@ -60,9 +60,11 @@ class _Producer:
 class Worker:
     """The users of this process and what they measured."""
 
-    def __init__(self, name: str, number: int, scenario: Scenario, cluster: Cluster, run: int, runtime: Runtime) -> None:
+    def __init__(
+        self, name: str, number: int, scenario: Scenario, cluster: Cluster, run: int, runtime: Runtime
+    ) -> None:
         """Take a name for reports, a number that no other process of the run has, and the run's number."""
-        self.name, self._number, self._run = name, number, run
+        self.name, self.run, self._number = name, run, number
         self._scenario, self._cluster, self._runtime = scenario, cluster, runtime
         self._forms = forms(scenario)
         self.loop = Loop(runtime.native_sleep)
@@ -95,12 +97,12 @@ class Worker:
     def _open_producer(self, workload: ProducerWorkload, number: int) -> None:
         form, payload_spec, key_spec = self._forms[workload.topic.name], workload.payload, workload.key
         seed = self._scenario.seed
-        payload, keys = payload_spec.build(seed), key_spec.build(seed)  # type: ignore[attr-defined]
 
         def connect() -> ProducerDriver:
+            payload, keys = payload_spec.build(seed), key_spec.build(seed)  # type: ignore[attr-defined]
             lane = self._cluster.producer(workload, form, number)
             lane.connect(CONNECT)
-            made = ProducerDriver(workload, lane, payload, keys, form, self._run, number, self._runtime.start_thread)
+            made = ProducerDriver(workload, lane, payload, keys, form, self.run, number, self._runtime.start_thread)
             partitions = workload.topic.partitions
             lane.prime(made.prime(partitions, monotonic_ns()), partitions, CONNECT)
             made.collect()
@@ -139,6 +141,7 @@ class Worker:
         def remove() -> None:
             if driver in self.loop.consumers:
                 self.loop.consumers.remove(driver)
+            driver.collect()
             self._runtime.start_thread(driver.lane.close)
 
         self.loop.submit(remove)
@@ -148,10 +151,9 @@ class Worker:
         phase, origin = order["phase"], order["origin_ns"]
         begin, until = order["from_ns"], order["until_ns"]
         if phase == "measure":
-            zero = self._recorder.window.zero_ns if self._recorder else origin
-            self._window(Window(zero, origin, origin + until if until != NEVER else 1 << 62))
+            self._window(Window(order["zero_ns"], origin, origin + until if until != NEVER else 1 << 62))
         elif self._recorder is None:
-            self._window(Window(origin))
+            self._window(Window(order["zero_ns"]))
         for number, held in self._producers.items():
             slot = order["slots"].get(str(number))
             leg = self._leg(held.driver.workload, order, slot, begin, until) if slot else None
@@ -174,7 +176,8 @@ class Worker:
         base = (WARMUP_NUMBERS if warm else 0) + k
         first = made.due(begin - 1) if begin else 0
         # an even class goes on with the next of its numbers; a Poisson user has a stream of its own
-        return Leg(order["phase"], made, order["origin_ns"], until, base, stride, limit if limit >= 0 else NEVER, first, first)
+        most = limit if limit >= 0 else NEVER
+        return Leg(order["phase"], made, order["origin_ns"], until, base, stride, most, first, first)
 
     def _plan_consumers(self, origin: int) -> None:
         for driver in self._consumers.values():
@@ -223,7 +226,7 @@ class Worker:
         delta.confirmed = {topic: held.cut() for topic, held in self._confirmed.items()}
         delta.consumed = {name: held.cut() for name, held in self._consumed.items()}
         delta.totals = self._totals(now)
-        delta.outstanding = self._outstanding(now)
+        delta.outstanding = self.outstanding()
         delta.error = self._error()
         return delta
 
@@ -243,7 +246,8 @@ class Worker:
         recorder.spent(name, "commit", _drain(driver.commits))
         due = sum(leg.due(now) - leg.skipped for leg in [*driver.finished, *driver.legs] if leg.phase == "measure")
         if due > held.counted_due:
-            recorder.interval(recorder.window.second(now), "measure").count("producer", name, due=due - held.counted_due)
+            interval = recorder.interval(recorder.window.second(now), "measure")
+            interval.count("producer", name, due=due - held.counted_due)
             held.counted_due = due
 
     def _fold_consumer(self, recorder: Recorder, workload: ConsumerWorkload) -> None:
@@ -272,7 +276,8 @@ class Worker:
         now = monotonic_ns()
         phase = recorder.phase(now)
         gaps = np.array(_drain(self.loop.gaps), float) / 1e9
-        host = {"kind": "host", "name": self.name, **self._host.sample(), "poll_gap": float(gaps.max()) if len(gaps) else 0.0}
+        widest = float(gaps.max()) if len(gaps) else 0.0
+        host = {"kind": "host", "name": self.name, **self._host.sample(), "poll_gap": widest}
         delta.gap_p99 = float(np.quantile(gaps, 0.99)) if len(gaps) else 0.0
         rows = [host]
         for held in self._producers.values():
@@ -299,12 +304,15 @@ class Worker:
             mine["aborted"] += held.driver.aborted
             for leg in [*held.driver.finished, *held.driver.legs]:
                 if leg.phase == "measure":
-                    mine["due"] += leg.due(now) - leg.skipped
-                    mine["handed"] += leg.sent - leg.skipped
+                    due = leg.due(now)
+                    mine["due"] += due - leg.skipped
+                    mine["handed"] += min(leg.sent, due) - leg.skipped
         return totals
 
-    def _outstanding(self, now: int) -> int:
-        return sum(len(h.driver.legs) + h.driver.lane.in_flight() + bool(h.driver.busy()) for h in self._producers.values())
+    def outstanding(self) -> int:
+        """Return how many messages are due, in flight or in an open transaction."""
+        drivers = [held.driver for held in self._producers.values()]
+        return sum(len(driver.legs) + driver.lane.in_flight() + driver.busy() for driver in drivers)
 
     def _error(self) -> str | None:
         return str(self.loop.error) or type(self.loop.error).__name__ if self.loop.error else None
@@ -342,18 +350,24 @@ class Worker:
 
 @dataclass(frozen=True, slots=True)
 class _Switch:
-    """Run in the loop's thread: end a driver's open legs at an instant and append the next."""
+    """Run in the loop's thread: end a driver's open legs at an instant and append the next.
+
+    The instant lies ahead; should this run late all the same, what a leg has sent beyond it counts as the next one's.
+    """
 
     driver: ProducerDriver
     leg: Leg | None
     at_ns: int
 
     def __call__(self) -> None:
+        beyond = 0
         for leg in self.driver.legs:
             leg.until_ns = min(leg.until_ns, max(0, self.at_ns - leg.origin_ns))
+            beyond += max(0, leg.sent - max(leg.skipped, leg.due(self.at_ns)))
             if self.leg and leg.phase == "warmup" and self.leg.phase == "measure":
                 leg.settle_ns = 0  # the measured schedule does not wait for the warm-up's debt
         if self.leg:
+            self.leg.sent += beyond
             self.driver.add(self.leg)
 
 

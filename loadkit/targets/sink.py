@@ -165,7 +165,10 @@ class SinkConsumer:
     def take_received(self) -> Received | None:
         """Return the messages taken since the last call."""
         parts, self._taken = self._taken, []
-        return Received(*(np.concatenate(column) for column in zip(*parts, strict=True))) if parts else None
+        if not parts:
+            return None
+        stamps, clocks, partition, offset, size = (np.concatenate(column) for column in zip(*parts, strict=True))
+        return Received(stamps, clocks, partition, offset, size)
 
     def pause(self, paused: bool) -> None:
         """Stop or resume taking."""

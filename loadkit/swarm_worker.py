@@ -1,0 +1,248 @@
+"""A process that makes load: it follows the master's plan and orders, and reports each second.
+
+A forked process (`--processes`) leaves Ctrl-C and SIGTERM to the master while that lives; one on its own
+that is stopped drains and reports before it goes. Either ends when its master is gone.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Mapping
+from time import monotonic, monotonic_ns, time
+from typing import Any
+
+import gevent
+import locust
+from gevent.event import Event
+from gevent.lock import BoundedSemaphore
+from locust.env import Environment
+from locust.runners import LocalRunner, WorkerRunner
+
+from loadkit import locust_stats
+from loadkit.clusters import Cluster, KafkaCluster, Names, SinkCluster
+from loadkit.delta import Delta
+from loadkit.errors import Interrupted, LoadkitError
+from loadkit.scenario import Scenario
+from loadkit.secrets import MASK
+from loadkit.swarm_runtime import boot_id, end_main, shift_ns
+from loadkit.target import Target, load_target
+from loadkit.targets.simspec import SimulatedSpec
+from loadkit.worker import Runtime, Worker
+
+Take = Callable[[Delta], None]
+ORPHANED = 10.0
+"""Seconds without the master's heartbeat after which a load process ends."""
+LEAVING = 10.0
+"""Seconds that a load process which is stopped on its own waits for what is in flight."""
+DECIDING = 1.0
+"""Seconds in which the master of a forked process that got SIGTERM may decide to end the run itself."""
+
+
+class LoadProcess:
+    """Makes the load of one Locust runner."""
+
+    def __init__(self, environment: Environment, scenario: Scenario, runtime: Runtime, take: Take | None) -> None:
+        """Listen to messages; `take` gets a local runner's deltas, those of others travel with Locust's reports."""
+        self.environment, self.scenario, self.runtime = environment, scenario, runtime
+        runner = environment.runner
+        assert isinstance(runner, LocalRunner | WorkerRunner)
+        self.runner, self._take = runner, take
+        self.worker: Worker | None = None
+        self._planned, self._ending, self._welcomed = Event(), Event(), Event()
+        self._numbers: dict[locust.User, int] = {}
+        self._deltas: list[Delta] = []
+        self._rolling = BoundedSemaphore()
+        self._forked = self._leaving = False
+        for name, heard, apart in self._handlers():
+            runner.register_message(f"loadkit_{name}", heard, concurrent=apart and take is None)
+        environment.events.user_error.add_listener(self._on_user_error)
+        if isinstance(runner, WorkerRunner):
+            self._serve(runner)
+
+    def _handlers(self) -> list[tuple[str, Callable[..., None], bool]]:
+        """Return the messages with what hears them, and whether that blocks for long."""
+        return [
+            ("welcome", self._on_welcome, False), ("plan", self._on_plan, False), ("order", self._on_order, False),
+            ("end", self._on_end, False), ("close", self._on_close, True),
+        ]  # fmt: skip
+
+    def _serve(self, runner: WorkerRunner) -> None:
+        on = self.environment.events
+        on.report_to_master.add_listener(self._report)
+        on.quitting.add_listener(lambda **_: self._leave())
+        on.test_stopping.add_listener(lambda **_: self._leave())
+        self._ctrl_c = gevent.signal_handler(signal.SIGINT, self._interrupted)
+        gevent.spawn(self._say_hello)
+        gevent.spawn(self._watch_master, runner, os.getppid())
+
+    def _interrupted(self) -> None:
+        """Stop in good order on the first Ctrl-C in this process's own terminal, at once on the second."""
+        if self._leaving:
+            os._exit(Interrupted.exit_code)
+        self._leaving = True
+        end_main(KeyboardInterrupt())  # Locust's own way
+
+    def _say_hello(self) -> None:
+        """Make oneself known until the master answers: it may not listen yet."""
+        while not self._welcomed.wait(1.0):
+            self.runner.send_message("loadkit_hello", {})
+
+    # what users do
+
+    def joined(self, user: locust.User) -> None:
+        """Connect a user that has started; whatever goes wrong ends the run."""
+        self._planned.wait()
+        name, worker = type(user).__name__, self.worker
+        if worker is None:
+            return
+        try:
+            number = worker.open(name)
+        except LoadkitError as error:
+            self._fail(f"{name}: {error}", error.exit_code)
+        except Exception as error:
+            self._fail(f"{name}: a bug in loadkit ({type(error).__name__}: {error})", 70)
+        else:
+            self._numbers[user] = number
+            self._send("joined", {"number": number, "class": name, "worker": worker.name})
+
+    def left(self, user: locust.User) -> None:
+        """Take a user that has stopped out of the load."""
+        number = self._numbers.pop(user, None)
+        if number is not None and self.worker:
+            self.worker.leave(number)
+            self._send("left", {"number": number})
+
+    def _on_user_error(self, user_instance: locust.User, exception: Exception, **_: Any) -> None:
+        """End the run when a scenario's own `on_start` raises: that user will never join."""
+        name = type(user_instance).__name__
+        ours = any(workload.name == name for workload in self.scenario.workloads)
+        if ours and user_instance not in self._numbers:
+            self._fail(f"{name}.on_start: {type(exception).__name__}: {exception}", 3)
+
+    def _fail(self, text: str, exit_code: int) -> None:
+        self._send("failed", {"text": MASK.text(text), "exit_code": exit_code})
+
+    def _send(self, name: str, data: dict[str, Any]) -> None:
+        self.runner.send_message(f"loadkit_{name}", data)
+
+    # what the master says
+
+    def _on_welcome(self, msg: Any, **_: Any) -> None:
+        self._forked = msg.data["pid"] == os.getppid() and msg.data["boot"] == boot_id()
+        if self._forked:
+            self._ctrl_c.cancel()
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C reaches all; the master decides
+        self._welcomed.set()
+
+    def _on_plan(self, msg: Any, **_: Any) -> None:
+        plan = msg.data
+        if self.worker and self.worker.run == plan["run"]:
+            return  # told twice: by the start of the run and in answer to hello
+        names = Names(plan["run"], plan["run_id"], plan["topics"], plan["groups"])
+        index = self.runner.worker_index + 1
+        name = "local" if isinstance(self.runner, LocalRunner) else self.runner.client_id
+        made = cluster(load_target(plan["target"]), plan["bootstrap"], self.scenario, names)
+        self.worker = Worker(name, index, self.scenario, made, names.run, self.runtime)
+        self._numbers.clear()
+        self._ending.clear()
+        self._planned.set()
+        gevent.spawn(self._roll, self.worker)
+
+    def _on_order(self, msg: Any, **_: Any) -> None:
+        if self.worker:
+            self.worker.schedule(on_our_clock(msg.data, "origin_ns", "zero_ns"))
+
+    def _on_end(self, msg: Any, **_: Any) -> None:
+        self._ending.set()
+        if self.worker:
+            self.worker.end(on_our_clock(msg.data, "at_ns")["at_ns"])
+
+    def _on_close(self, **_: Any) -> None:
+        self._ending.set()
+        with self._rolling:
+            worker, self.worker = self.worker, None
+            if worker:
+                worker.close()
+                self._hand_over(worker, worker.roll(last=True))
+        self._planned.clear()
+        if isinstance(self.runner, WorkerRunner):
+            self._report_now()
+            self._send("closed", {"worker": self.runner.client_id})
+
+    # what is measured
+
+    def _roll(self, worker: Worker) -> None:
+        """Fold what was measured, each second; sooner while the run drains."""
+        next_at = monotonic()
+        while self.worker is worker:
+            next_at = max(next_at + 1.0, monotonic() + 0.05)
+            if worker.ending:
+                gevent.sleep(0.1)
+            else:
+                self._ending.wait(max(0.0, next_at - monotonic()))
+            with self._rolling:
+                if self.worker is worker:
+                    self._hand_over(worker, worker.roll())
+            self._report_now()
+
+    def _hand_over(self, worker: Worker, delta: Delta) -> None:
+        delta.error = MASK.text(delta.error) if delta.error else None
+        locust_stats.fold(self.environment.stats, delta, worker.started_epoch)
+        if self._take:
+            self._take(delta)
+        else:
+            self._deltas.append(delta)
+
+    def _report(self, data: dict[str, Any], **_: Any) -> None:
+        deltas, self._deltas = self._deltas, []
+        data["loadkit"] = [delta.pack() for delta in deltas]
+
+    def _report_now(self) -> None:
+        """Send one of Locust's reports at once; by itself it sends one each 3 s."""
+        if isinstance(self.runner, WorkerRunner):
+            data: dict[str, Any] = {}
+            self.environment.events.report_to_master.fire(client_id=self.runner.client_id, data=data)
+            self.runner.send_message("stats", data)
+
+    # the end
+
+    def _leave(self) -> None:
+        """Drain, close and report though the master did not ask for it: this process is being stopped."""
+        if self.worker and self._forked and self._ending.wait(DECIDING):
+            self._until(lambda: self.worker is None, 10 * LEAVING)
+        if self.worker:
+            self.worker.end(monotonic_ns())
+            self._until(lambda: self.worker is None or not self.worker.outstanding(), LEAVING)
+        if self.worker:
+            self._on_close()
+
+    def _until(self, true: Callable[[], bool], seconds: float) -> None:
+        deadline = monotonic() + seconds
+        while not true() and monotonic() < deadline:
+            gevent.sleep(0.02)
+
+    def _watch_master(self, runner: WorkerRunner, parent: int) -> None:
+        """End when the master is gone: a forked process gets another parent, a remote one hears no heartbeat."""
+        while True:
+            gevent.sleep(0.5)
+            heard = runner.last_heartbeat_timestamp
+            silent = heard is not None and time() - heard > ORPHANED
+            if (self._forked and os.getppid() != parent) or silent:
+                sys.stderr.write("loadkit: the master is gone, this load process ends\n")
+                sys.stderr.flush()
+                os._exit(1)
+
+
+def cluster(target: Target, bootstrap: str | None, scenario: Scenario, names: Names) -> Cluster:
+    """Return what makes lanes; `bootstrap` is where a built-in cluster was started."""
+    if target.kind == "simulated":
+        return SinkCluster(SimulatedSpec.parse(target.text), scenario, names)
+    return KafkaCluster(target.at(bootstrap) if bootstrap else target, names)
+
+
+def on_our_clock(message: Mapping[str, Any], *instants: str) -> dict[str, Any]:
+    """Return a message with monotonic instants of the sender's host as ours."""
+    shift = shift_ns(message)
+    return {**message, **{name: message[name] + shift for name in instants}}
