@@ -18,6 +18,8 @@ from loadkit.scenario import ConsumerWorkload, ProducerWorkload, declare
 
 _LOCUST = frozenset({*dir(User), *dir(HttpUser), *dir(FastHttpUser), *HttpUser.__annotations__, *User.__annotations__})
 """Names that are Locust's: never a field of ours, and the user's to set."""
+_METHODS = frozenset({"start"})
+"""Fields that are called like a method of Locust's."""
 _OWN = frozenset({"workload", "workload_model"})
 _CODE = (types.FunctionType, classmethod, staticmethod, property, type)
 
@@ -40,10 +42,15 @@ class _KafkaUser(User):
     workload: ClassVar[Any]
     """The validated declaration."""
     wait_time = locust.constant(0)
+    _set_aside: ClassVar[dict[str, Any]] = {}
+    """Declared fields that bear the name of a method of Locust's, which must stay to be called."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Read the declaration; ScenarioError names what is wrong with it."""
         super().__init_subclass__(**kwargs)
+        cls._set_aside = {**cls._set_aside, **{name: vars(cls)[name] for name in _METHODS if name in vars(cls)}}
+        for name in _METHODS & vars(cls).keys():
+            delattr(cls, name)
         tasks = [task for task in cls.tasks if task is not _rest]
         cls.tasks = tasks or [_rest]
         if "abstract" not in vars(cls) or not cls.abstract:
@@ -66,7 +73,7 @@ def _by_weight(cls: type[User]) -> bool:
 
 def _declared(cls: type[_KafkaUser]) -> dict[str, Any]:
     """Return the fields that a class and its bases set; refuse names that are nobody's."""
-    known, found = fields_of(cls.workload_model), {"name": cls.__name__}
+    known, found = fields_of(cls.workload_model), {"name": cls.__name__, **cls._set_aside}
     for base in reversed(cls.__mro__):
         if not issubclass(base, _KafkaUser) or base.__module__ == __name__:
             continue
