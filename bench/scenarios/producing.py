@@ -1,0 +1,13 @@
+"""Producing: 100-byte messages, far more due than anything can take, each stamped and its latency kept."""
+# ruff: noqa: RUF012 (declarations, not state)
+
+from loadkit import ProducerUser, Topic, payloads
+
+flood = Topic("flood", partitions=6)
+
+
+class Flood(ProducerUser):
+    topic = flood
+    rate = "5M/s"
+    payload = payloads.constant(size="100B")
+    config = {"linger.ms": 5, "batch.size": 65536}

@@ -1,0 +1,184 @@
+"""What the bench computes: ratios, verdicts, peers' output, and the bytes the delaying proxy changes."""
+
+from __future__ import annotations
+
+import json
+import struct
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bench import peers, proxy, table
+from bench.cases import Case, Trial, drained, judged
+from bench.figures import Criterion, differences, ratios, rotated, shown, spread
+from bench.long import growth
+from bench.process import Ran
+
+PERF = """\
+1040031 records sent, 207964.6 records/sec (19.83 MB/sec), 112.0 ms avg latency, 1044.0 ms max latency.
+10400000 records sent, 845528.455285 records/sec (80.64 MB/sec), 1.23 ms avg latency, 345.00 ms max latency, \
+1 ms 50th, 5 ms 95th, 22 ms 99th, 104 ms 99.9th.
+8000000 steady state records sent, 912345.6 records/sec (87.01 MB/sec), 1.11 ms avg latency, 45.00 ms max latency, \
+2 ms 50th, 4 ms 95th, 9 ms 99th, 14 ms 99.9th.
+"""
+CONSUMER = """\
+2026-11-23 13:42:59:101, 2026-11-23 13:43:02:322, 114.4409, 35.5296, 1200000, 372555.1071, 1644, 1577, 72.5687, 760938.4908
+"""
+ABOUT = {
+    "machine": {"cores": 2}, "versions": {"Kafka": "4.3.1"}, "commit": "abc", "date": "today", "command": "python -m bench",
+    "load_before": 0.1, "scale": 1.0,
+}  # fmt: skip
+
+
+def test_the_steady_state_line_of_the_producer_tool_is_read() -> None:
+    """With --warmup-records the tool prints two summaries; the steady one is the measurement."""
+    assert peers.read_producer_perf(PERF) == peers.Produced(8_000_000, 912345.6, 2.0, 9.0)
+
+
+def test_without_warmup_the_whole_summary_is_read_and_progress_lines_are_not() -> None:
+    """Progress lines have no quantiles, so they are never taken for the summary."""
+    assert peers.read_producer_perf("".join(PERF.splitlines(True)[:2])).records == 10_400_000
+    with pytest.raises(ValueError, match="no summary"):
+        peers.read_producer_perf(PERF.splitlines()[0])
+
+
+def test_the_consumer_tools_columns_are_read_by_place() -> None:
+    """Records, records/s with and without the joining of the group stand in columns 5, 6 and 10."""
+    assert peers.read_consumer_perf("WARN something, odd\n" + CONSUMER) == peers.Consumed(
+        1_200_000, 372555.1071, 760938.4908
+    )
+    with pytest.raises(ValueError, match="no summary"):
+        peers.read_consumer_perf("WARNING: nothing consumed\n")
+
+
+def test_pairs_are_divided_before_they_are_summed_up() -> None:
+    """A machine that doubles its speed between pairs leaves every ratio the same."""
+    assert ratios([90, 180, 360], [100, 200, 400]) == [0.9, 0.9, 0.9]
+    assert differences([1.0, 3.0], [1.5, 2.0]) == [0.5, 1.0]
+    assert spread([3.0, 1.0, 2.0]).median == 2.0
+    with pytest.raises(ValueError, match="zip"):
+        ratios([1.0], [1.0, 2.0])
+
+
+@given(st.integers(1, 6))
+def test_every_contestant_stands_at_every_place_equally_often(count: int) -> None:
+    """Over as many rounds as contestants, each is first, second, ... exactly once."""
+    names = [str(i) for i in range(count)]
+    rounds = [rotated(names, turn) for turn in range(count)]
+    assert all(sorted(place) == names for place in zip(*rounds, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("values", "sense", "floor", "aim", "met", "words"),
+    [
+        ((0.8, 0.9, 1.0), ">=", 0.85, 0.95, True, "aim missed by 0.050"),
+        ((0.96, 0.97), ">=", 0.85, 0.95, True, "aim too"),
+        ((0.8, 0.84, 0.9), ">=", 0.85, 0.95, False, "NOT MET, 0.010 short"),
+        ((0.3, 0.25), "<=", 0.2, 0.12, False, "NOT MET, 0.075 short"),
+        ((0.2,), "<=", 0.2, None, True, "met, 0 to spare"),
+        ((5.0,), ">=", None, None, None, "no floor"),
+    ],
+)
+def test_a_floor_is_judged_by_the_median_in_its_own_direction(values, sense, floor, aim, met, words) -> None:
+    """Equality meets a floor; the words say which goal is missed and by how much."""
+    found = Criterion("it", values, "", sense, floor, aim)
+    assert found.met is met
+    assert words in found.verdict()
+
+
+def test_only_missed_floors_fail_a_bench() -> None:
+    """What has no floor is stated and never fails."""
+    case = Case(
+        "a", "A", "", [], [Criterion("x", (1.0,), floor=2.0), Criterion("y", (1.0,)), Criterion("z", (3.0,), floor=2.0)]
+    )
+    assert judged([case]) == ["a: x"]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(1234567.0, "1,234,567"), (12.345, "12.3"), (1.2345, "1.23"), (0.01234, "0.012"), (0, "0")]
+)
+def test_figures_have_about_three_digits(value: float, text: str) -> None:
+    """Large figures get thousands separators, small ones three decimals."""
+    assert shown(value) == text
+
+
+def test_the_page_holds_every_pair_and_keeps_other_cases(tmp_path) -> None:
+    """A case that runs again takes its own place; one that was kept stays on the page."""
+    first = Case(
+        "a",
+        "Title A",
+        "how",
+        [{"loadkit": {"rate": 1000.0}, "peer": {"cpu": 2e-6}}],
+        [Criterion("ratio", (0.9,), floor=0.85)],
+    )
+    other = Case("b", "Title B", "how", [{"loadkit": {"rate": 5.0}}], [])
+    table.keep(tmp_path, first, ABOUT)
+    table.keep(tmp_path, other, ABOUT)
+    page = table.keep(tmp_path, first, {**ABOUT, "scale": 0.3}).read_text()
+    assert "| 1 | loadkit | 1,000 |  |" in page
+    assert "| 1 | peer |  | 2.00 us |" in page
+    assert page.count("Title B") == 1
+    assert "Only to see that it runs" in page
+    assert json.loads((tmp_path / table.JSON).read_text())["cases"]["a"]["criteria"][0]["met"] is True
+
+
+@given(st.binary(max_size=60), st.binary(max_size=60), st.integers(1024, 65535), st.integers(1024, 65535))
+def test_the_proxy_readdresses_the_broker_and_nothing_else(before: bytes, after: bytes, broker: int, ours: int) -> None:
+    """The frame keeps its length, and only the port behind the broker's address changes."""
+    old, new = (proxy.HOST.encode() + struct.pack(">i", port) for port in (broker, ours))
+    frame = proxy.readdressed(before + old + after, broker, ours)
+    assert len(frame) == len(before + old + after)
+    if old not in before + after:
+        assert frame == before + new + after
+
+
+def test_an_address_with_another_port_is_left_alone() -> None:
+    """A second broker of the same host is not the proxy's."""
+    frame = proxy.HOST.encode() + struct.pack(">i", 9093)
+    assert proxy.readdressed(frame, 9092, 1234) == frame
+
+
+def test_request_and_response_are_matched_by_the_correlation_id() -> None:
+    """A request begins with key, version, correlation id; a response with the correlation id alone."""
+    request = struct.pack(">hhi", proxy.PRODUCE, 11, 77) + b"rest"
+    assert proxy.api_and_correlation(request) == (0, 77)
+    assert proxy.correlation_of(struct.pack(">i", 77) + b"rest") == 77
+
+
+def test_the_proxys_log_is_read_back() -> None:
+    """Each line is one request: passed, answered."""
+    assert proxy.read_log("1 2\n30 45\n") == [proxy.Passed(1, 2), proxy.Passed(30, 45)]
+
+
+def _trial(rows: list[dict[str, object]]) -> Trial:
+    facts = {"phases": [{"name": "measure", "start": 2.0, "end": 12.0}]}
+    return Trial({"lost": 0.0, "end_to_end.p50": 1.0}, facts, rows, Ran("", 1.0, 1.0, 1))
+
+
+def test_the_cpu_of_consuming_counts_only_seconds_without_producing() -> None:
+    """Two million messages at one second of CPU in the quiet seconds are 0.5 us, whatever the filling cost."""
+    rows: list[dict[str, object]] = [{"t": t, "kind": "producer", "sent": 10, "acked": 10} for t in range(2, 5)]
+    rows += [{"t": t, "kind": "host", "cpu": 0.9 if t < 7 else 0.2} for t in range(14)]
+    rows += [{"t": 3, "kind": "consumer", "received": 77}]
+    rows += [{"t": t, "kind": "consumer", "received": 500_000} for t in range(7, 11)]
+    found = drained(_trial(rows), 5.0)
+    assert found["messages"] == 2_000_000
+    assert found["cpu"] == pytest.approx(6 * 0.2 / 2_000_000)
+    assert found["rate"] == 500_000
+
+
+def test_a_topic_drained_before_it_was_full_is_refused() -> None:
+    """No second is left in which only the consumer worked, so there is no figure."""
+    rows: list[dict[str, object]] = [{"t": t, "kind": "producer", "sent": 10} for t in range(12)]
+    rows += [{"t": t, "kind": "consumer", "received": 5} for t in range(12)]
+    with pytest.raises(RuntimeError, match="too slow"):
+        drained(_trial(rows), 5.0)
+
+
+def test_memory_grows_from_the_highest_of_the_first_minute() -> None:
+    """Warm-up and draining are not looked at; the difference is between highest values."""
+    sizes = {0: 900, 10: 100, 20: 150, 69: 140, 70: 170, 100: 180, 130: 990}
+    rows = [{"t": t, "kind": "host", "rss": rss} for t, rss in sizes.items()]
+    found = growth(rows, 10.0, 120.0, 60.0)
+    assert (found["first"], found["highest"], found["growth"]) == (150, 180, 30)
