@@ -1,4 +1,4 @@
-"""Run the cases and write reports/bench: `python -m bench --pairs 5 [--case NAME ...]`; exits 1 if a floor is missed."""
+"""Run the cases, write reports/bench: `python -m bench --pairs 5 [--case NAME ...]`; exits 1 if a floor is missed."""
 
 from __future__ import annotations
 
