@@ -66,8 +66,8 @@ class Leg:
         return self.until_ns != NEVER and now_ns >= self.origin_ns + self.until_ns + self.settle_ns
 
     def due(self, now_ns: int) -> int:
-        """Return how many of this leg's messages are due at a monotonic instant."""
-        return min(self.pacer.due(min(now_ns - self.origin_ns, self.until_ns - 1)), self.limit)
+        """Return how many of this leg's messages are due at a monotonic instant, those it skipped included."""
+        return max(self.skipped, min(self.pacer.due(min(now_ns - self.origin_ns, self.until_ns - 1)), self.limit))
 
     def next_ns(self) -> int:
         """Return the monotonic instant at which the next message is due; NEVER when there is none."""
@@ -169,10 +169,13 @@ class ProducerDriver:
         if n > 0:
             return now_ns if self._send(leg, n) else now_ns + QUEUE_FULL_NS
         at = leg.next_ns()
-        if at == NEVER and leg.until_ns != NEVER and now_ns >= leg.origin_ns + leg.until_ns:
+        if at != NEVER or leg.until_ns == NEVER:
+            return at
+        end_ns = leg.origin_ns + leg.until_ns
+        if now_ns >= end_ns:
             self.finish_leg()
             return now_ns
-        return at
+        return end_ns  # the next leg's first message may be due at that very instant
 
     def finish_leg(self) -> None:
         """Close the current leg; what it did not send stays counted as unsent."""
@@ -311,6 +314,7 @@ class ConsumerDriver:
         """Take what has arrived; return whether there was any."""
         self._pause_or_resume(now_ns)
         if now_ns < self._busy_until:
+            self._gather(now_ns)
             return False
         n = self.lane.take(self.workload.poll_size)
         self._gather(now_ns)

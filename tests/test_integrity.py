@@ -300,7 +300,11 @@ def test_the_last_number_is_recognised_after_it_left_the_memory(monkeypatch: pyt
     monkeypatch.setattr(integrity, "REMEMBERED", 4)
     side = Consumed()
     consumed(list(range(10)), [(1, s) for s in range(10)], side)
-    assert consumed([10, 11, 12], [(1, 8), (1, 7), (1, 2)], side).counts == {"received": 3, "duplicated": 2, "reordered": 1}
+    assert consumed([10, 11, 12], [(1, 8), (1, 7), (1, 2)], side).counts == {
+        "received": 3,
+        "duplicated": 2,
+        "reordered": 1,
+    }
     consumed([13, 14, 15, 16], [(2, s) for s in range(4)], side)
     assert consumed([17, 18], [(1, 9), (1, 8)], side).counts == {"received": 2, "duplicated": 1, "reordered": 1}
 
