@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterable, Mapping
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
@@ -16,11 +16,7 @@ from loadkit.errors import ScenarioError, nearest
 from loadkit.keys import AnyKeys
 from loadkit.payloads import AnyPayload
 from loadkit.shapes import AnyShape, Constant
-from loadkit.units import Rate, Seconds
-
-Text = Annotated[str, BeforeValidator(lambda value: _property_text(value))]
-Properties = dict[str, Text]
-"""Kafka properties as text, as librdkafka and Kafka take them: True is `true`, 5 is `5`."""
+from loadkit.units import Rate, Seconds, parse_duration
 
 
 def _property_text(value: Any) -> str:
@@ -29,6 +25,11 @@ def _property_text(value: Any) -> str:
     if isinstance(value, (int, float, str)):
         return str(value)
     raise ValueError(f"{value!r} is not a property value: write text, a number, True or False")
+
+
+Text = Annotated[str, BeforeValidator(_property_text)]
+Properties = dict[str, Text]
+"""Kafka properties as text, as librdkafka and Kafka take them: True is `true`, 5 is `5`."""
 
 
 class _Declared(BaseModel):
@@ -66,9 +67,12 @@ class Pause(_Declared):
 
 
 def _start(value: Any) -> Any:
-    from loadkit.units import parse_duration
-
-    return value if value in ("now", "earliest") else parse_duration(value)
+    if value in ("now", "earliest"):
+        return value
+    try:
+        return parse_duration(value)
+    except ValueError:
+        raise ValueError(f"{value!r} is not a start: write 'now', 'earliest', or a delay like '30s'") from None
 
 
 class _Workload(_Declared):
@@ -85,8 +89,8 @@ class ProducerWorkload(_Workload):
     rate: Rate = 100.0
     shape: AnyShape = Constant()
     arrivals: Literal["even", "poisson"] = "even"
-    key: AnyKeys = Field(default="none", validate_default=True)  # type: ignore[assignment]
-    payload: AnyPayload = Field(default="json_like(size='1KiB')", validate_default=True)  # type: ignore[assignment]
+    key: AnyKeys = Field(default="none", validate_default=True)
+    payload: AnyPayload = Field(default="json_like(size='1KiB')", validate_default=True)
     headers: dict[str, str] = {}
     transactions: Transactions | None = None
     stamp: Literal["value", "header"] | None = None
@@ -158,10 +162,27 @@ def declare(model: type[Declared], place: str, fields: Mapping[str, Any]) -> Dec
 def _sentence(item: Mapping[str, Any], model: type[BaseModel], place: str) -> str:
     path = ".".join([place, *(str(part) for part in item["loc"])])
     if item["type"] == "extra_forbidden":
-        known = [field for field in model.model_fields if field != "name"]
+        known = [field for field in _model_at(model, item["loc"][:-1]).model_fields if field not in ("name", "kind")]
         word = str(item["loc"][-1])
         return f"{path}: unknown field{nearest(word, known)}; valid ones are {', '.join(known)}"
     return f"{path}: {str(item['msg']).removeprefix('Value error, ')}"
+
+
+def _model_at(model: type[BaseModel], loc: Iterable[Any]) -> type[BaseModel]:
+    """Return the declaration that stands at a place within another; the outer one where that cannot be told."""
+    for part in loc:
+        field = model.model_fields.get(str(part))
+        inner = [held for held in _held(field.annotation) if held] if field else []
+        if len(inner) != 1:
+            return model
+        model = inner[0]
+    return model
+
+
+def _held(annotation: Any) -> Iterable[type[BaseModel]]:
+    for one in (annotation, *get_args(annotation)):
+        if isinstance(one, type) and issubclass(one, BaseModel):
+            yield one
 
 
 def check(scenario: Scenario) -> Scenario:
@@ -176,7 +197,8 @@ def check(scenario: Scenario) -> Scenario:
         first = by_name.setdefault(workload.topic.name, workload.topic)
         if first != workload.topic:
             raise ScenarioError(
-                f"{workload.name}.topic: topic {first.name!r} is declared twice with different settings; declare it once"
+                f"{workload.name}.topic: topic {first.name!r} is declared twice with different settings; "
+                "declare it once"
             )
     return scenario
 
@@ -192,15 +214,25 @@ def with_value(scenario: Scenario, path: str, value: Any, applies: Applies) -> S
     `orders.config.retention.ms`, `seed`, or a bare client or topic property (`linger.ms`), which
     every workload or topic that takes it gets. ScenarioError names the nearest path otherwise.
     """
-    head, _, rest = path.partition(".")
     if path == "seed":
         return declare(Scenario, scenario.name, {**_fields(scenario), "seed": value})
-    if rest and head in {w.name for w in scenario.workloads}:
+    head, _, rest = path.partition(".")
+    workload = next((w for w in scenario.workloads if rest and w.name == head), None)
+    if workload and not rest.startswith("topic."):
         return _replace(scenario, head, lambda w: _set(w, path, rest, value))
-    if rest and head in scenario.topics:
-        topic = _set(scenario.topics[head], path, rest, value)
-        return _replace_topic(scenario, head, topic)
+    if workload:  # a topic may be other classes' too: it changes for all of them
+        head, rest = workload.topic.name, rest.removeprefix("topic.")
+    else:
+        head = _topic_before(scenario, path)
+        rest = path.removeprefix(f"{head}.")
+    if head:
+        return _replace_topic(scenario, head, _set(scenario.topics[head], path, rest, value))
     return _set_property(scenario, path, value, applies)
+
+
+def _topic_before(scenario: Scenario, path: str) -> str:
+    """Return the longest topic name before a dot in `path`, or nothing: a topic's name may hold dots itself."""
+    return max((name for name in scenario.topics if path.startswith(f"{name}.")), key=len, default="")
 
 
 def _set_property(scenario: Scenario, name: str, value: Any, applies: Applies) -> Scenario:
@@ -232,8 +264,9 @@ def _fields(model: BaseModel) -> dict[str, Any]:
 def _set(model: Declared, path: str, rest: str, value: Any) -> Declared:
     """Return `model` with the field at `rest` replaced; nested declarations are validated again."""
     field, _, deeper = rest.partition(".")
-    if field not in type(model).model_fields:
-        raise ScenarioError(f"{path}: unknown field{nearest(field, type(model).model_fields)}")
+    known = [name for name in type(model).model_fields if name not in ("name", "kind")]
+    if field not in known:
+        raise ScenarioError(f"{path}: unknown field{nearest(field, known)}; valid ones are {', '.join(known)}")
     fields, place = _fields(model), path.removesuffix(f".{rest}")
     if deeper and field in ("config", "headers"):
         fields[field] = {**fields[field], deeper: value}
@@ -250,9 +283,7 @@ def _replace(scenario: Scenario, name: str, change: Callable[[Any], Any]) -> Sce
     def each(workloads: Iterable[Any]) -> tuple[Any, ...]:
         return tuple(change(w) if w.name == name else w for w in workloads)
 
-    return scenario.model_copy(
-        update={"producers": each(scenario.producers), "consumers": each(scenario.consumers)}
-    )
+    return scenario.model_copy(update={"producers": each(scenario.producers), "consumers": each(scenario.consumers)})
 
 
 def _replace_topic(scenario: Scenario, name: str, topic: Topic) -> Scenario:
@@ -269,6 +300,6 @@ def parse_assignment(text: str) -> tuple[str, Any]:
         raise ScenarioError(f"--set {text!r}: write PATH=VALUE, like Checkout.rate=20k/s")
     try:
         return path.strip(), ast.literal_eval(value.strip())
-    except (ValueError, SyntaxError):
+    except (ValueError, SyntaxError, TypeError):
         lowered = {"true": True, "false": False, "null": None}
         return path.strip(), lowered.get(value.strip(), value.strip())

@@ -75,19 +75,20 @@ def _declared(cls: type[_KafkaUser]) -> dict[str, Any]:
     """Return the fields that a class and its bases set; refuse names that are nobody's."""
     known, found = fields_of(cls.workload_model), {"name": cls.__name__, **cls._set_aside}
     for base in reversed(cls.__mro__):
-        if not issubclass(base, _KafkaUser) or base.__module__ == __name__:
+        if base.__module__ == __name__:
             continue
+        ours = issubclass(base, _KafkaUser)  # a plain class mixed in may declare fields too, and anything else besides
         for name, value in vars(base).items():
-            if name in known:
+            if name in known and base.__module__.partition(".")[0] != "locust":
                 found[name] = value
-            elif not _users_own(base, name, value):
+            elif ours and not _users_own(base, name, value):
                 raise ScenarioError(
                     f"{cls.__name__}.{name}: unknown field{nearest(name, known)}; valid ones are {', '.join(known)}"
                 )
     if cls.fixed_count:
         found["fixed_count"] = cls.fixed_count
     if "topic" not in found:
-        raise ScenarioError(f"{cls.__name__}.topic: missing; say topic = Topic(\"name\", partitions=6)")
+        raise ScenarioError(f'{cls.__name__}.topic: missing; say topic = Topic("name", partitions=6)')
     return found
 
 
