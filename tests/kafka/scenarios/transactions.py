@@ -8,10 +8,10 @@ ledger = Topic("ledger", partitions=3)
 class Bank(ProducerUser):
     fixed_count = 2
     topic = ledger
-    rate = "600/s"
+    rate = "200/s"
     key = keys.uniform(50)
     payload = payloads.constant(size="100B")
-    transactions = {"messages": 40, "interval": "200ms", "abort": 0.33}
+    transactions = {"messages": 50, "interval": "300ms", "abort": 0.33}
 
 
 class Auditor(ConsumerUser):
