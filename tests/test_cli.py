@@ -192,7 +192,9 @@ def test_messages_are_counted_exactly(right: dict[str, Done], place: Path) -> No
 
 def test_an_objective_decides_the_exit_code(right: dict[str, Done]) -> None:
     """A failed SLO is exit 1 and nothing else is; a withheld metric is no pass."""
-    found = {name: (right[name].code, document(right[name])["verdict"]) for name in ("slo holds", "slo fails", "slo unknown")}
+    found = {
+        name: (right[name].code, document(right[name])["verdict"]) for name in ("slo holds", "slo fails", "slo unknown")
+    }
 
     assert found == {"slo holds": (0, "pass"), "slo fails": (1, "fail"), "slo unknown": (0, "inconclusive")}
 

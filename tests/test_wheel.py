@@ -37,7 +37,9 @@ def test_an_installed_wheel_runs_outside_the_checkout(wheel: Path, tmp_path: Pat
     """`loadkit run` of the wheel alone makes a result from a scenario of its own template."""
     site = tmp_path / "site"
     subprocess.run(
-        [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(site), str(wheel)], check=True, timeout=55
+        [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(site), str(wheel)],
+        check=True,
+        timeout=55,
     )
     env = {**os.environ, "PYTHONPATH": str(site)}
     words = [sys.executable, "-m", "loadkit"]

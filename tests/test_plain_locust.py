@@ -1,0 +1,248 @@
+"""Plain Locust drives a scenario: one process or many, headless or by the web UI, on the simulated sink."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from locust_process import (
+    Ended,
+    Locust,
+    alive,
+    csv_counts,
+    free_port,
+    html_counts,
+    measured,
+    recorded,
+    scheduled,
+    sets,
+    wait,
+)
+
+RATE = 400.0
+LOW = ["--target", "simulated", "--warmup", "1s", *sets("Checkout.rate=400/s", "Checkout.payload.size=200B")]
+"""The machine is shared, and a low rate tells the truth as well."""
+FOREVER = "simulated?sink=1&network=100"
+"""A sink that confirms after more than three minutes: what was sent is in flight when the run ends."""
+
+
+def processes(n: int) -> list[str]:
+    """Return the flags of n forked processes and a port of their own."""
+    port = str(free_port())
+    return ["--processes", str(n), "--master-bind-port", port, "--master-port", port]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder for all runs of this module."""
+    return tmp_path_factory.mktemp("locust")
+
+
+@pytest.fixture(scope="module")
+def two(folder: Path) -> Ended:
+    """Return six seconds with two forked processes, Locust's own files beside the result."""
+    extra = ["--csv", str(folder / "two"), "--html", str(folder / "two.html")]
+    return Locust(folder / "two", "--headless", "-t", "6s", *processes(2), *LOW, *extra).ended().in_order()
+
+
+@pytest.fixture(scope="module")
+def forty(folder: Path) -> Ended:
+    """Return six seconds of forty users in one process."""
+    extra = [*sets("Checkout.fixed_count=36", "Billing.fixed_count=4"), "--csv", str(folder / "forty")]
+    return Locust(folder / "forty", "--headless", "-t", "6s", *LOW, *extra).ended().in_order()
+
+
+def complete(ended: Ended, rate: float = RATE) -> None:
+    """Fail unless a run sent and got confirmed exactly the class's schedule, and every count of it agrees."""
+    result = ended.result
+    total = result["totals"]["Checkout"]
+    assert total["due"] == total["sent"] == total["acked"], total
+    assert total["due"] in scheduled(rate, measured(result)), (total, result["phases"])
+    counts = recorded(ended.out)
+    assert counts["Checkout.latency"] == counts["Checkout.service_time"] == counts["Checkout.send_delay"]
+    warmup = sum(row.get("acked", 0) for row in rows(ended) if row["kind"] == "producer" and row["phase"] == "warmup")
+    assert counts["Checkout.latency"] == total["acked"] + warmup
+
+
+def rows(ended: Ended) -> list[dict[str, object]]:
+    """Return the rows of `series.jsonl`."""
+    return [json.loads(line) for line in (ended.out / "series.jsonl").read_text().splitlines()]
+
+
+def same_as_locust(ended: Ended, counted: dict[str, int]) -> None:
+    """Fail unless Locust counted what our log of histograms holds."""
+    counts = recorded(ended.out)
+    sent, got = counts["Checkout.latency"], counts["Billing.end_to_end"]
+    assert counted == {"Checkout": sent, "Billing": got, "Aggregated": sent + got}
+
+
+def test_two_processes_send_exactly_the_class_schedule(two: Ended) -> None:
+    """Rate and numbers of a class are shared by its users in both processes: due = sent = acked = its schedule."""
+    complete(two)
+    assert two.result["status"] == "complete"
+    assert two.result["notes"] == []
+
+
+def test_one_process_with_forty_users_sends_the_same_schedule(forty: Ended) -> None:
+    """Forty users connect in one process, though gevent's own pool has ten places, and share the same 400/s."""
+    complete(forty)
+    classes = forty.result["classes"]
+    assert (classes["Checkout"]["users"], classes["Billing"]["users"]) == (36, 4)
+
+
+def test_every_user_of_fixed_count_is_started(two: Ended) -> None:
+    """Without -u Locust starts one user; the classes ask for four and three."""
+    classes = two.result["classes"]
+    assert (classes["Checkout"]["users"], classes["Billing"]["users"]) == (4, 3)
+
+
+def test_both_processes_produce_and_consume(two: Ended) -> None:
+    """A class's users are spread over the processes, and each process reports itself."""
+    hosts = {row["name"] for row in rows(two) if row["kind"] == "host"}
+    assert len(hosts) == 2
+    assert recorded(two.out)["Billing.end_to_end"] == recorded(two.out)["Checkout.latency"]
+
+
+@pytest.mark.parametrize("read", [csv_counts, html_counts])
+def test_locusts_own_files_count_what_was_merged(
+    two: Ended, folder: Path, read: Callable[[Path], dict[str, int]]
+) -> None:
+    """At the time limit the last second is in Locust's CSV and HTML files too: merged = sum of workers = Locust."""
+    same_as_locust(two, read(folder / "two" if read is csv_counts else folder / "two.html"))
+
+
+def test_one_process_counts_the_same_as_locust(forty: Ended, folder: Path) -> None:
+    """Also where there is nothing to merge."""
+    same_as_locust(forty, csv_counts(folder / "forty"))
+
+
+def test_the_schedule_starts_when_all_are_connected(two: Ended, forty: Ended) -> None:
+    """No user joined after the first message was due: nobody had to take over anybody's share."""
+    for ended in (two, forty):
+        codes = {note["code"] for note in ended.result["notes"]}
+        assert "users_changed" not in codes
+        first = min(row["t"] for row in rows(ended) if row["kind"] == "producer")  # type: ignore[type-var]
+        assert first == 0
+
+
+@pytest.fixture(scope="module")
+def fleet(folder: Path) -> Iterator[tuple[Locust, list[Locust]]]:
+    """Yield a master and three workers, each a process on its own, that have begun to measure."""
+    port = str(free_port())
+    flags = ["--headless", "--master", "--expect-workers", "3", "--master-bind-port", port, "-t", "25s"]
+    master = Locust(folder / "fleet", *flags, *LOW, *sets("Checkout.fixed_count=6"), "--csv", str(folder / "fleet"))
+    more = [*LOW, *sets("Checkout.fixed_count=6")]
+    workers = [Locust(folder / f"worker{i}", "--worker", "--master-port", port, *more) for i in range(3)]
+    yield master, workers
+    for locust in (master, *workers):
+        locust.kill()
+
+
+@pytest.fixture(scope="module")
+def survived(fleet: tuple[Locust, list[Locust]]) -> tuple[Ended, list[Ended]]:
+    """Return the fleet after one worker was killed and one got Ctrl-C in its own terminal."""
+    master, (killed, interrupted, left) = fleet
+    master.until_measuring(1)
+    killed.process.kill()
+    master.until(lambda: "died with" in master.said, "naming the dead")
+    interrupted.process.send_signal(signal.SIGINT)
+    master.until(lambda: "was stopped with" in master.said, "naming the stopped")
+    return master.ended(), [interrupted.ended(), left.ended()]
+
+
+def test_a_worker_that_dies_is_named_with_its_share_and_the_rest_finishes(survived: tuple[Ended, list[Ended]]) -> None:
+    """Three of nine users died with it; the others share the rate from a stated instant on."""
+    master, _ = survived
+    notes = {note["code"]: note["text"] for note in master.in_order().result["notes"] if note["code"] != "worker_lost"}
+    lost = [note["text"] for note in master.result["notes"] if note["code"] == "worker_lost"]
+    assert "died with 3 users, 33% of all" in lost[0]
+    assert "was stopped with 3 users, 50% of all" in lost[1]
+    assert "3 users share the rates from" in notes["users_changed"]
+    assert master.result["status"] == "complete"
+
+
+def test_what_a_dead_worker_did_not_send_is_unsent(survived: tuple[Ended, list[Ended]]) -> None:
+    """Its share until the others took over is due and unsent; after that nothing is."""
+    master, _ = survived
+    total = master.result["totals"]["Checkout"]
+    assert total["due"] in scheduled(RATE, measured(master.result))
+    assert 0 < total["unsent"] < 0.5 * total["due"]
+    last = [row for row in rows(master) if row["kind"] == "producer" and row["phase"] == "measure"][-3]
+    assert last["acked"] == RATE
+
+
+def test_a_worker_stopped_on_its_own_reports_before_it_goes(survived: tuple[Ended, list[Ended]], folder: Path) -> None:
+    """Nothing that it sent is missing from the merged counts: only the killed one's last second is."""
+    master, ended = survived
+    assert [worker.clean().code for worker in ended] == [0, 0]
+    total, counts = master.result["totals"]["Checkout"], recorded(master.out)
+    assert total["unacked"] == 0, total
+    assert counts["Checkout.latency"] == csv_counts(folder / "fleet")["Checkout"]
+
+
+def test_ctrl_c_in_a_terminal_loses_nothing(folder: Path) -> None:
+    """The signal reaches every process: the forked ones leave it to the master, which drains them all."""
+    flags = ["--csv", str(folder / "ctrl_c"), "--html", str(folder / "ctrl_c.html")]
+    locust = Locust(folder / "ctrl_c", "--headless", *processes(2), *LOW, *flags).until_measuring(2)
+    locust.group(signal.SIGINT)
+    ended = locust.ended().in_order()
+    complete(ended)
+    assert ended.result["status"] == "complete"  # without -t it is how one ends a run
+    same_as_locust(ended, csv_counts(folder / "ctrl_c"))
+    same_as_locust(ended, html_counts(folder / "ctrl_c.html"))
+
+
+@pytest.mark.parametrize("everyone", [False, True])
+def test_sigterm_drains_and_keeps_everything(folder: Path, everyone: bool) -> None:
+    """Sent to the master or to all: the run ends early, says so, and every count agrees."""
+    name = f"sigterm-{everyone}"
+    locust = Locust(folder / name, "--headless", "-t", "60s", *processes(2), *LOW, "--csv", str(folder / name))
+    locust.until_measuring(2)
+    if everyone:
+        locust.group(signal.SIGTERM)
+    else:
+        locust.process.send_signal(signal.SIGTERM)
+    ended = locust.ended().in_order()
+    complete(ended)
+    assert ended.result["status"] == "interrupted"
+    same_as_locust(ended, csv_counts(folder / name))
+
+
+def test_a_second_ctrl_c_ends_the_draining(folder: Path) -> None:
+    """Exit code 130 and no traceback, though nothing in flight was confirmed; what there is stays."""
+    locust = Locust(folder / "twice", "--headless", *processes(2), *LOW, "--target", FOREVER).until_measuring(1)
+    locust.group(signal.SIGINT)
+    locust.until(lambda: "loadkit: drain" in locust.said, "draining")
+    assert "interrupt again" in locust.said
+    locust.group(signal.SIGINT)
+    ended = locust.ended(25).clean()
+    assert ended.code == 130
+    total = ended.result["totals"]["Checkout"]
+    assert total["unacked"] == total["sent"] > 0
+
+
+def test_forked_processes_end_when_their_master_is_killed(folder: Path) -> None:
+    """They would go on to send for a minute: each looks whether its parent is the same."""
+    locust = Locust(folder / "orphans", "--headless", *processes(2), *LOW).until_measuring()
+    children = locust.children()
+    assert len(children) == 2
+    locust.process.kill()
+    wait(lambda: not any(map(alive, children)), lambda: f"{children} still alive\n{locust.said}", 12)
+    locust.process.wait()
+    locust.kill()
+
+
+def test_a_worker_elsewhere_ends_when_its_master_is_silent(folder: Path) -> None:
+    """No heartbeat for ten seconds: it ends, and says why."""
+    port = str(free_port())
+    flags = ["--headless", "--master", "--expect-workers", "1", "--master-bind-port", port]
+    master = Locust(folder / "silent", *flags, *LOW)
+    worker = Locust(folder / "lonely", "--worker", "--master-port", port, *LOW)
+    master.until_measuring()
+    master.kill()
+    ended = worker.ended(20)
+    assert ended.code == 1
+    assert "the master is gone" in ended.said
