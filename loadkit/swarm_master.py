@@ -27,6 +27,7 @@ from loadkit.secrets import MASK
 from loadkit.site import OpenTarget, open_target
 from loadkit.swarm_runtime import clock
 from loadkit.target import load_target
+from loadkit.targets.simspec import SimulatedSpec
 from loadkit.trial import Options, Progress, Trial
 from loadkit.worker import Runtime
 
@@ -52,7 +53,13 @@ class Master:
         self._closed: set[str] = set()
         self._open: OpenTarget | None = None
         self._listen()
-        self._open = runtime.call(lambda: open_target(load_target(settings.target), scenario, settings.say))
+        self._open = runtime.call(self._opened)
+
+    def _opened(self) -> OpenTarget:
+        target = load_target(self.settings.target)
+        if target.kind == "simulated":
+            SimulatedSpec.parse(target.text)
+        return open_target(target, self.scenario, self.settings.say)
 
     def _listen(self) -> None:
         handlers: dict[str, Callable[..., None]] = {

@@ -86,8 +86,9 @@ class LoadProcess:
 
     def _say_hello(self) -> None:
         """Make oneself known until the master answers: it may not listen yet."""
-        while not self._welcomed.wait(1.0):
-            self.runner.send_message("loadkit_hello", {})
+        while not self._welcomed.is_set():
+            self._send("hello", {})
+            self._welcomed.wait(1.0)
 
     # what users do
 
@@ -140,15 +141,22 @@ class LoadProcess:
         plan = msg.data
         if self.worker and self.worker.run == plan["run"]:
             return  # told twice: by the start of the run and in answer to hello
-        names = Names(plan["run"], plan["run_id"], plan["topics"], plan["groups"])
-        index = self.runner.worker_index + 1
         name = "local" if isinstance(self.runner, LocalRunner) else self.runner.client_id
-        made = cluster(load_target(plan["target"]), plan["bootstrap"], self.scenario, names)
-        self.worker = Worker(name, index, self.scenario, made, names.run, self.runtime)
+        try:
+            worker = self._made(name, plan)
+        except LoadkitError as error:  # a target file or a secret that this host does not have
+            self._fail(f"load process {name}: {error}", error.exit_code)
+            return
+        self.worker = worker
         self._numbers.clear()
         self._ending.clear()
         self._planned.set()
-        gevent.spawn(self._roll, self.worker)
+        gevent.spawn(self._roll, worker)
+
+    def _made(self, name: str, plan: Mapping[str, Any]) -> Worker:
+        names = Names(plan["run"], plan["run_id"], plan["topics"], plan["groups"])
+        made = cluster(load_target(plan["target"]), plan["bootstrap"], self.scenario, names)
+        return Worker(name, self.runner.worker_index + 1, self.scenario, made, names.run, self.runtime)
 
     def _on_order(self, msg: Any, **_: Any) -> None:
         if self.worker:

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from time import monotonic_ns, time
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -19,8 +19,10 @@ from loadkit.delta import Delta
 from loadkit.drivers import ConsumerDriver, Leg, ProducerDriver
 from loadkit.errors import LoadkitError
 from loadkit.integrity import Confirmed, Consumed
+from loadkit.keys.spec import Keys
 from loadkit.loop import Loop
 from loadkit.pacer import NEVER, pacer
+from loadkit.payloads.spec import Payload
 from loadkit.recorder import Recorder, SendLog, Window
 from loadkit.scenario import ConsumerWorkload, ProducerWorkload, Scenario
 from loadkit.targets.lane import Received
@@ -68,6 +70,8 @@ class Worker:
         self._scenario, self._cluster, self._runtime = scenario, cluster, runtime
         self._forms = forms(scenario)
         self.loop = Loop(runtime.native_sleep)
+        self._contents: dict[str, tuple[Payload, Keys]] = {}
+        self._building: set[str] = set()
         self._producers: dict[int, _Producer] = {}
         self._consumers: dict[int, ConsumerDriver] = {}
         self._taken: dict[str, deque[Received]] = {}
@@ -95,11 +99,10 @@ class Worker:
         return number
 
     def _open_producer(self, workload: ProducerWorkload, number: int) -> None:
-        form, payload_spec, key_spec = self._forms[workload.topic.name], workload.payload, workload.key
-        seed = self._scenario.seed
+        form = self._forms[workload.topic.name]
+        payload, keys = self._content(workload)
 
         def connect() -> ProducerDriver:
-            payload, keys = payload_spec.build(seed), key_spec.build(seed)  # type: ignore[attr-defined]
             lane = self._cluster.producer(workload, form, number)
             lane.connect(CONNECT)
             made = ProducerDriver(workload, lane, payload, keys, form, self.run, number, self._runtime.start_thread)
@@ -112,6 +115,20 @@ class Worker:
         self._producers[number] = _Producer(driver)
         self._confirmed.setdefault(workload.topic.name, Confirmed())
         self.loop.submit(lambda: self.loop.producers.append(driver))
+
+    def _content(self, workload: ProducerWorkload) -> tuple[Payload, Keys]:
+        """Return what makes a class's values and keys, built once: its users ask for it at the same time."""
+        name, seed = workload.name, self._scenario.seed
+        while name in self._building:
+            self._runtime.sleep(0.01)
+        if name not in self._contents:
+            payload, key = cast(Any, workload.payload), cast(Any, workload.key)
+            self._building.add(name)
+            try:
+                self._contents[name] = self._runtime.call(lambda: (payload.build(seed), key.build(seed)))
+            finally:
+                self._building.discard(name)
+        return self._contents[name]
 
     def _open_consumer(self, workload: ConsumerWorkload, number: int) -> None:
         name = workload.name

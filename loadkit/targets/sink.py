@@ -1,4 +1,4 @@
-"""The simulated sink: takes messages in real time and confirms each after a delay that depends only on seed and message.
+"""The simulated sink: takes messages in real time, confirms each after a delay that depends only on seed and message.
 
 It is what `simulated` means where time is real: under plain `locust`, in calibration and in tests of
 scaling. Consumers receive what producers of the same process sent; there is no log behind it, so
@@ -81,7 +81,8 @@ class SinkProducer:
             seq, producer = stamps["seq"].astype(np.int64), int(stamps["producer"][0])
             partition = (seq % self.topic.partitions).astype(np.int32)
             at = monotonic_ns() + np.sort(self.topic.delays_ns(producer, seq))
-            self._pending.append((stamps, at, partition, self.topic.place(partition), prepared.values.sizes[first : first + n]))
+            size = prepared.values.sizes[first : first + n]
+            self._pending.append((stamps, at, partition, self.topic.place(partition), size))
             self._waiting += n
         return n
 
