@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from loadkit import swarm  # first: it brings Locust, which patches sockets
+from loadkit.boundaries import Options
 from loadkit.changes import changed, options_facts
 from loadkit.document import document_of
 from loadkit.errors import UsageError
@@ -18,7 +19,6 @@ from loadkit.scenario import Scenario
 from loadkit.scenario_file import load_scenario
 from loadkit.slo import Objective
 from loadkit.target import load_target
-from loadkit.trial import Options
 from loadkit.units import parse_duration
 
 

@@ -21,6 +21,7 @@ from locust.env import Environment
 from locust.runners import MasterRunner, WorkerRunner
 
 from loadkit import secrets
+from loadkit.boundaries import LONGEST_WARMUP, Options
 from loadkit.changes import changed, options_facts
 from loadkit.errors import Interrupted, LoadkitError, ScenarioError, UsageError
 from loadkit.finish import finish
@@ -31,7 +32,6 @@ from loadkit.swarm import Settings, Swarm, scenario_of
 from loadkit.swarm_master import Master
 from loadkit.swarm_runtime import end_main
 from loadkit.swarm_users import count_users, missing_classes, users_needed
-from loadkit.trial import LONGEST_WARMUP, Options
 from loadkit.units import parse_duration
 from loadkit.users import _KafkaUser
 

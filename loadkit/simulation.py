@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from loadkit import hashing, summary
+from loadkit.boundaries import Options
 from loadkit.clusters import forms
 from loadkit.collector import Collector
 from loadkit.delta import Delta
@@ -26,7 +27,7 @@ from loadkit.scenario import ConsumerWorkload, ProducerWorkload, Scenario, Workl
 from loadkit.targets import simulated
 from loadkit.targets.properties import Layer, Role, effective
 from loadkit.targets.simspec import SimulatedSpec
-from loadkit.trial import Options, verdicts
+from loadkit.trial import verdicts
 
 SECOND_NS = 10**9
 CODE = "NOT_ENOUGH_REPLICAS"

@@ -18,13 +18,14 @@ from locust import events
 from locust.env import Environment
 from locust.runners import MasterRunner, WorkerRunner
 
+from loadkit.boundaries import Options, Progress
 from loadkit.errors import Interrupted, RunError
 from loadkit.scenario import Scenario, check
 from loadkit.swarm_master import Master
 from loadkit.swarm_runtime import runtime
 from loadkit.swarm_users import ByClass, count_users, users_needed
 from loadkit.swarm_worker import LoadProcess
-from loadkit.trial import Options, Progress, Trial
+from loadkit.trial import Trial
 from loadkit.users import ConsumerUser, ProducerUser
 
 

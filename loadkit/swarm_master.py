@@ -20,6 +20,7 @@ from locust.env import Environment
 from locust.runners import LocalRunner, MasterRunner
 from locust.stats import CSV_STATS_INTERVAL_SEC
 
+from loadkit.boundaries import Options, Progress
 from loadkit.delta import Delta
 from loadkit.errors import Interrupted, LoadkitError, RunError
 from loadkit.scenario import Scenario
@@ -28,7 +29,7 @@ from loadkit.site import OpenTarget, open_target
 from loadkit.swarm_runtime import clock
 from loadkit.target import load_target
 from loadkit.targets.simspec import SimulatedSpec
-from loadkit.trial import Options, Progress, Trial
+from loadkit.trial import Trial
 from loadkit.worker import Runtime
 
 CLOSING, HURRIED = 60.0, 3.0

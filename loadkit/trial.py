@@ -6,17 +6,15 @@ the target under test. Whatever ends the run, what was measured is on disk.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from time import monotonic, monotonic_ns, time
-from typing import Any, Protocol
+from typing import Any
 
 from loadkit import summary
+from loadkit.boundaries import SHORTEST_WARMUP, Crew, Options, Progress, Site
 from loadkit.budget import first_rate, total_bytes
-from loadkit.clusters import Names
 from loadkit.collector import Collector
 from loadkit.delta import Delta
 from loadkit.errors import Interrupted, LoadkitError, RunError, TargetError
@@ -24,7 +22,7 @@ from loadkit.integrity import Verdict
 from loadkit.limit import Warn
 from loadkit.pacer import NEVER, Pacer, pacer, quotas, time_of
 from loadkit.result import Writer, load
-from loadkit.scenario import ProducerWorkload, Scenario, Workload
+from loadkit.scenario import ProducerWorkload, Scenario
 from loadkit.targets.properties import cautions
 from loadkit.units import format_count, format_duration, format_rate
 
@@ -33,69 +31,7 @@ LEAD_NS = 300_000_000
 """How far ahead an instant is announced, so that every process hears of it in time."""
 CHANGE_NS = SECOND_NS
 """The same for a change of users: whoever hears of it late would send a message that another sends too."""
-SHORTEST_WARMUP, LONGEST_WARMUP = 5, 30
 CONNECT = 60.0
-
-
-class Crew(Protocol):
-    """The load processes of a run."""
-
-    def expected(self) -> int:
-        """Return how many users there are to be."""
-
-    def order(self, order: dict[str, Any]) -> None:
-        """Send a schedule to every process."""
-
-    def end(self, at_ns: int) -> None:
-        """Tell every process when the measured schedule ends."""
-
-    def close(self) -> None:
-        """Have every process close its clients and report for the last time; returns when they have."""
-
-
-class Site(Protocol):
-    """The target under test, opened for one run."""
-
-    names: Names
-    judges_integrity: bool
-
-    def facts(self) -> dict[str, Any]:
-        """Return what a result says of the target."""
-
-    def config(self, workload: Workload) -> dict[str, str]:
-        """Return the client settings in force for a workload, secrets masked."""
-
-    def permit(self, total_bytes: float) -> None:
-        """Raise UsageError where so many bytes in all are more than the target allows."""
-
-    def ends(self) -> Mapping[tuple[str, int], tuple[int, int]]:
-        """Return begin and end offset by (declared topic, partition)."""
-
-    def sample(self, second: int, phase: str) -> list[dict[str, Any]]:
-        """Return rows of lag and broker metrics."""
-
-    def close(self) -> None:
-        """Take away what the run made."""
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """How one trial is run."""
-
-    out: Path
-    duration: float | None = 30.0
-    """Seconds; None: until stopped."""
-    warmup: float | None = None
-    """Seconds; None: until flat, 5 to 30 s."""
-    longest_warmup: float = LONGEST_WARMUP
-    messages: int | None = None
-    drain_timeout: float = 30.0
-    facts: Mapping[str, Any] = field(default_factory=dict)
-    """What the command knows: command, argv, scenario file, sets, environment."""
-
-
-Progress = Callable[[str, str, float, float | None], None]
-"""(phase, text, seconds in the phase, seconds it will take or None)."""
 
 
 class Trial:

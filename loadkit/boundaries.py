@@ -1,0 +1,75 @@
+"""What a trial stands between: the load processes, the target under test, and how it is asked to run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from loadkit.clusters import Names
+from loadkit.scenario import Workload
+
+SHORTEST_WARMUP, LONGEST_WARMUP = 5, 30
+"""Seconds that a warm-up which ends by itself takes at least and at most."""
+
+
+class Crew(Protocol):
+    """The load processes of a run."""
+
+    def expected(self) -> int:
+        """Return how many users there are to be."""
+
+    def order(self, order: dict[str, Any]) -> None:
+        """Send a schedule to every process."""
+
+    def end(self, at_ns: int) -> None:
+        """Tell every process when the measured schedule ends."""
+
+    def close(self) -> None:
+        """Have every process close its clients and report for the last time; returns when they have."""
+
+
+class Site(Protocol):
+    """The target under test, opened for one run."""
+
+    names: Names
+    judges_integrity: bool
+
+    def facts(self) -> dict[str, Any]:
+        """Return what a result says of the target."""
+
+    def config(self, workload: Workload) -> dict[str, str]:
+        """Return the client settings in force for a workload, secrets masked."""
+
+    def permit(self, total_bytes: float) -> None:
+        """Raise UsageError where so many bytes in all are more than the target allows."""
+
+    def ends(self) -> Mapping[tuple[str, int], tuple[int, int]]:
+        """Return begin and end offset by (declared topic, partition)."""
+
+    def sample(self, second: int, phase: str) -> list[dict[str, Any]]:
+        """Return rows of lag and broker metrics."""
+
+    def close(self) -> None:
+        """Take away what the run made."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How one trial is run."""
+
+    out: Path
+    duration: float | None = 30.0
+    """Seconds; None: until stopped."""
+    warmup: float | None = None
+    """Seconds; None: until flat, 5 to 30 s."""
+    longest_warmup: float = LONGEST_WARMUP
+    messages: int | None = None
+    drain_timeout: float = 30.0
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    """What the command knows: command, argv, scenario file, sets, environment."""
+
+
+Progress = Callable[[str, str, float, float | None], None]
+"""(phase, text, seconds in the phase, seconds it will take or None)."""
