@@ -13,7 +13,6 @@ import sys
 import textwrap
 import time
 import urllib.request
-from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -144,6 +143,12 @@ def free_port() -> int:
         return int(found.getsockname()[1])
 
 
+def processes(n: int) -> list[str]:
+    """Return the flags of n forked processes and a port of their own."""
+    port = str(free_port())
+    return ["--processes", str(n), "--master-bind-port", port, "--master-port", port]
+
+
 def write(path: Path, text: str) -> Path:
     """Write a file and return its path."""
     path.write_text(textwrap.dedent(text), encoding="utf-8")
@@ -155,14 +160,20 @@ def sets(*assignments: str) -> list[str]:
     return [word for text in assignments for word in ("--set", text)]
 
 
-def recorded(out: Path) -> dict[str, int]:
-    """Return how many values of each series the log of histograms holds, warm-up included."""
-    counts: Counter[str] = Counter()
+def histograms(out: Path) -> dict[str, HdrHistogram]:
+    """Return each series of the log of histograms as one, warm-up included, read by another library than ours."""
+    found: dict[str, HdrHistogram] = {}
     for line in (out / "histograms.hlog").read_text().splitlines():
         if line.startswith("Tag="):
             tag, *_, encoded = line.removeprefix("Tag=").split(",")
-            counts[tag.rpartition(":")[2]] += HdrHistogram.decode(encoded).get_total_count()
-    return dict(counts)
+            whole = found.setdefault(tag.rpartition(":")[2], HdrHistogram(1, 3_600_000_000, 3))
+            whole.add(HdrHistogram.decode(encoded))
+    return found
+
+
+def recorded(out: Path) -> dict[str, int]:
+    """Return how many values of each series the log of histograms holds, warm-up included."""
+    return {series: whole.get_total_count() for series, whole in histograms(out).items()}
 
 
 def csv_counts(prefix: Path) -> dict[str, int]:

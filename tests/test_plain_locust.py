@@ -16,6 +16,7 @@ from locust_process import (
     free_port,
     html_counts,
     measured,
+    processes,
     recorded,
     scheduled,
     sets,
@@ -27,12 +28,6 @@ LOW = ["--target", "simulated", "--warmup", "1s", *sets("Checkout.rate=400/s", "
 """The machine is shared, and a low rate tells the truth as well."""
 FOREVER = "simulated?sink=1&network=100s"
 """A sink that confirms after more than three minutes: what was sent is in flight when the run ends."""
-
-
-def processes(n: int) -> list[str]:
-    """Return the flags of n forked processes and a port of their own."""
-    port = str(free_port())
-    return ["--processes", str(n), "--master-bind-port", port, "--master-port", port]
 
 
 @pytest.fixture(scope="module")
