@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+
 from loadkit.delta import Delta
 from loadkit.histogram import LogLine
 from loadkit.integrity import Accounts

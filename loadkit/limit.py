@@ -76,8 +76,13 @@ def _kept_up(facts: Facts) -> bool:
     in_time = facts.offered is None or (facts.throughput or 0) >= KEPT_UP * facts.offered
     sent = facts.unsent <= (1 - KEPT_UP) * (facts.offered or 0)
     prompt = facts.send_delay_p99 is None or facts.send_delay_p99 <= LATE
-    lagging = facts.lag_slope is not None and facts.consumed and facts.lag_slope > (1 - KEPT_UP) * facts.consumed
-    return in_time and sent and prompt and not lagging
+    return in_time and sent and prompt and not _lagging(facts)
+
+
+def _lagging(facts: Facts) -> bool:
+    """Return whether a group fell behind by more than a hundredth of what came in."""
+    came = max(facts.consumed or 0, facts.throughput or 0)
+    return facts.lag_slope is not None and facts.lag_slope > (1 - KEPT_UP) * came
 
 
 def _calm(facts: Facts) -> list[str]:
@@ -94,8 +99,12 @@ def _calm(facts: Facts) -> list[str]:
 def _shortfall(facts: Facts) -> str:
     if facts.offered is None:
         return f"consumed {format_rate(facts.consumed)} while lag grew"
+    if _lagging(facts):
+        lagged = f"consumed {format_rate(facts.consumed)} of them; lag grew by {format_rate(facts.lag_slope)}"
+        return f"acknowledged {format_rate(facts.throughput)} of {format_rate(facts.offered)} offered, {lagged}"
     late = "" if facts.send_delay_p99 is None else f"; send delay p99 {format_duration(facts.send_delay_p99)}"
-    return f"acknowledged {format_rate(facts.throughput)} of {format_rate(facts.offered)} offered, {facts.unsent:,.0f} unsent{late}"
+    got = f"acknowledged {format_rate(facts.throughput)} of {format_rate(facts.offered)} offered"
+    return f"{got}, {facts.unsent:,.0f} unsent{late}"
 
 
 def _of_generator(facts: Facts) -> list[str]:
@@ -115,7 +124,9 @@ def _of_cluster(facts: Facts) -> list[str]:
     """Return the signs that the cluster could not do more."""
     said = []
     if facts.queue_full and (facts.process_cores is None or facts.process_cores < BUSY):
-        said.append(f"cluster: the client's queue was full {facts.queue_full:,.0f} times while the generator had CPU to spare")
+        said.append(
+            f"cluster: the client's queue was full {facts.queue_full:,.0f} times while the generator had CPU to spare"
+        )
     elif facts.queue_full:
         said.append(f"cluster: the client's queue was full {facts.queue_full:,.0f} times")
     if facts.broker_idle is not None and facts.broker_idle < BROKER_BUSY:
@@ -201,7 +212,9 @@ def warnings_of(result: Result, metrics: Mapping[str, float | None], judged: Lim
     if facts.co_located:
         said.append(Warn.CO_LOCATED.say("the brokers ran on the generator's machine (co-located)"))
     if judged.limit == "generator":
-        said.append(Warn.GENERATOR_LIMITED.say("the generator was the limit, so this says nothing of the cluster's capacity"))
+        said.append(
+            Warn.GENERATOR_LIMITED.say("the generator was the limit, so this says nothing of the cluster's capacity")
+        )
     if judged.limit == "unknown":
         said.append(Warn.UNKNOWN_LIMIT.say("the load was not met and the evidence does not say by whose fault"))
     for name, warn, text in (
@@ -225,7 +238,10 @@ def _of_rows(result: Result) -> list[dict[str, str]]:
     if 0 < end - start < 10:
         said.append(Warn.TOO_SHORT.say(f"the measured phase lasted {end - start:.0f} s"))
     producers = result.of_kind("producer")
-    for counter, warn, text in (("overflow", Warn.OVERFLOW, "exceeded one hour"), ("negative", Warn.NEGATIVE, "were negative")):
+    for counter, warn, text in (
+        ("overflow", Warn.OVERFLOW, "exceeded one hour"),
+        ("negative", Warn.NEGATIVE, "were negative"),
+    ):
         count = sum(row.get(counter) or 0 for row in [*producers, *result.of_kind("consumer")])
         if count:
             said.append(warn.say(f"{count:,} latencies {text}"))

@@ -53,6 +53,7 @@ def _extend(stats: Any, method: str, name: str, histogram: Histogram, at: int) -
 def _fail(stats: Any, name: str, count: int, at: int) -> None:
     for entry in (stats.entries[(name, "PRODUCE")], stats.total):
         entry.num_requests += count
+        entry.num_none_requests += count  # without a time: they must not pull the mean down
         entry.num_failures += count
         entry.num_fail_per_sec[at] = entry.num_fail_per_sec.get(at, 0) + count
         entry.num_reqs_per_sec[at] = entry.num_reqs_per_sec.get(at, 0) + count

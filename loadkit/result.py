@@ -1,7 +1,7 @@
 """What a trial leaves on disk, and the only code that writes or reads it.
 
     result.json       facts and, at the end, the summary; `status: running` until then; replaced by rename
-    histograms.hlog   one line a second and series, in microseconds (tags: `Checkout.latency`, `warmup:Checkout.latency`)
+    histograms.hlog   one line a second and series, in microseconds (tags `Checkout.latency`, `warmup:Checkout.latency`)
     series.jsonl      one row a second and subject; flushed each second; a torn last line is skipped and counted
     series.parquet    the same rows, written at the end
 
@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import errno
 import json
+import math
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -230,9 +231,20 @@ class Result:
         """Start and end (seconds since the schedule began) of the measured phase; (0, 0) if it never began."""
         for phase in self.facts.get("phases", ()):
             if phase["name"] == "measure":
-                return float(phase["start"]), float(phase["end"])
-        seconds = [row["t"] for row in self.rows if row["phase"] == "measure" and row["kind"] != "broker"]
-        return (float(min(seconds)), float(max(seconds)) + 1.0) if seconds else (0.0, 0.0)
+                start = float(phase["start"])
+                planned = math.inf if phase.get("end") is None else float(phase["end"])
+                whole = self.facts.get("status") == "complete" and planned < math.inf
+                return start, planned if whole else min(planned, self._counted(start)[1])
+        return self._counted(None)
+
+    def _counted(self, start: float | None) -> tuple[float, float]:
+        """Return from `start` (or the first) to the last whole second in which messages were counted."""
+        counted = ("due", "sent", "acked", "received")
+        rows = (row for row in self.rows if row["phase"] == "measure" and row["kind"] in ("producer", "consumer"))
+        seconds = [row["t"] for row in rows if any(row.get(name) for name in counted)]
+        if not seconds:
+            return start or 0.0, start or 0.0
+        return (float(min(seconds)) if start is None else start), float(max(seconds)) + 1.0
 
     def of_kind(self, kind: str, phase: str | None = "measure") -> list[Row]:
         """Return the rows of one kind, of one phase or of all."""
@@ -249,6 +261,8 @@ def load(out: Path) -> Result:
     except ValueError as error:
         raise UsageError(f"{path} is damaged: {error}") from None
     if facts.get("schema") != SCHEMA:
-        raise UsageError(f"{path} has schema {facts.get('schema')}; this loadkit reads {SCHEMA}: use the version that wrote it")
+        raise UsageError(
+            f"{path} has schema {facts.get('schema')}; this loadkit reads {SCHEMA}: use the version that wrote it"
+        )
     rows, torn = read_rows(out)
     return Result(out, facts, rows, read_tracks(out), torn)

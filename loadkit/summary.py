@@ -32,8 +32,11 @@ class Summary:
     warnings: list[dict[str, str]]
 
 
-def summarise(result: Result) -> Summary:
-    """Return every metric of the vocabulary for the whole trial, and those that exist by class and by topic."""
+def summarise(result: Result, wanted: Iterable[str] = ()) -> Summary:
+    """Return every metric of the vocabulary for the whole trial, and those that exist by class and by topic.
+
+    `wanted` names further quantiles, such as `Checkout.latency.p99.5`; UsageError when one is no metric.
+    """
     found = _Numbers()
     tracks = by_series(result)
     whole = {series: [owner for owner, name in tracks if name == series] for series in vocabulary.LATENCIES}
@@ -55,9 +58,23 @@ def summarise(result: Result) -> Summary:
     for name in vocabulary.names():
         if name not in found.metrics:
             found.withhold(name, "nothing of the kind was recorded in the measured phase")
+    for name in wanted:
+        _further(found, name, tracks, result)
     judged = limit.judge(limit.facts_of(result, found.metrics))
     warnings = limit.warnings_of(result, found.metrics, judged)
     return Summary(found.metrics, found.withheld, found.intervals, judged.limit, list(judged.evidence), warnings)
+
+
+def _further(found: _Numbers, name: str, tracks: Mapping[tuple[str, str], Track], result: Result) -> None:
+    """Put a quantile that is in no standard list."""
+    owner, metric = vocabulary.split(name)
+    series, _, statistic = metric.partition(".")
+    if name in found.metrics or vocabulary.quantile(statistic) is None:
+        return
+    members = {owner, *_topics(result).get(owner, ())} if owner else {member for member, _ in tracks}
+    parts = [track for (member, other), track in tracks.items() if other == series and member in members]
+    place = f"{owner}.{series}" if owner else series
+    found.latency(place, merged(series, parts) if parts else None, _why_none(series, result), [statistic])
 
 
 def by_series(result: Result) -> dict[tuple[str, str], Track]:
@@ -106,12 +123,14 @@ class _Numbers:
             if name in self.intervals:
                 self.intervals[other] = self.intervals[name]
 
-    def latency(self, series: str, track: Track | None, why: str) -> None:
+    def latency(
+        self, series: str, track: Track | None, why: str, statistics: Iterable[str] = vocabulary.STATISTICS
+    ) -> None:
         """Put the statistics of one recorded series, in seconds."""
         whole = track.total if track else None
         count = len(whole) if whole else 0
         shown: dict[str, float] = {}
-        for statistic in vocabulary.STATISTICS:
+        for statistic in statistics:
             name, q = f"{series}.{statistic}", vocabulary.quantile(statistic)
             if not whole or not count:
                 self.withhold(name, why or "no message of the measured phase")

@@ -30,7 +30,7 @@ def _number(value: float | None) -> str:
 
 _PLAIN = (
     Metric("throughput", "messages acknowledged a second in the measured phase", units.format_rate, True),
-    Metric("bytes", "bytes of values and keys acknowledged a second", units.format_byte_rate, True),
+    Metric("bytes", "bytes of values acknowledged a second", units.format_byte_rate, True),
     Metric("consumed", "messages received a second in the measured phase", units.format_rate, True),
     Metric("offered", "messages due a second", units.format_rate, True),
     Metric("unsent", "messages that were due and never handed to the client", units.format_count),
@@ -78,7 +78,8 @@ def split(name: str) -> tuple[str | None, str]:
         more, _, rest = rest.partition(".")
         owner = f"{owner}.{more}"
     if not rest:
-        raise UsageError(f"{name}: no such metric{nearest(name, names())}; known ones are {', '.join([*PLAIN, *LATENCIES])}")
+        known = ", ".join([*PLAIN, *LATENCIES])
+        raise UsageError(f"{name}: no such metric{nearest(name, names())}; known ones are {known}")
     return owner, rest
 
 

@@ -7,7 +7,11 @@ from typing import Any
 
 
 def flatten(raw: Mapping[str, Any], topic: str) -> dict[str, Any]:
-    """Return one emission as totals since the client's start (`batches`, `batch_bytes`, `requests`) and gauges (seconds)."""
+    """Return one emission as flat numbers; windows in seconds.
+
+    `requests`, `tx_bytes` and `rx_bytes` count since the client's start, `batches` and `batch_bytes` since the last
+    emission (librdkafka's windows start anew with each), the rest are gauges.
+    """
     brokers = [b for b in raw.get("brokers", {}).values() if b.get("nodeid", -1) >= 0]
     own = raw.get("topics", {}).get(topic, {})
     partitions = [p for p in own.get("partitions", {}).values() if p.get("partition", -1) >= 0]
@@ -26,7 +30,9 @@ def flatten(raw: Mapping[str, Any], topic: str) -> dict[str, Any]:
         "rtt_p99": _worst(brokers, "rtt", "p99"),
         "rtt_avg": _worst(brokers, "rtt", "avg"),
         "throttle_avg": _worst(brokers, "throttle", "avg", 1e-3),
-        "partitions": {p["partition"]: p.get("consumer_lag", -1) for p in partitions} if raw.get("type") == "consumer" else {},
+        "partitions": {p["partition"]: p.get("consumer_lag", -1) for p in partitions}
+        if raw.get("type") == "consumer"
+        else {},
     }
 
 

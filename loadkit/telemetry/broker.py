@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from http.client import HTTPException
 from typing import Any
 from urllib.request import urlopen
 
@@ -26,16 +27,19 @@ class Brokers:
             try:
                 with urlopen(url, timeout=TIMEOUT) as answer:
                     samples = list(parse(answer.read().decode()))
-            except (OSError, ValueError):
+            except (OSError, ValueError, HTTPException):
                 continue
             rows.append(self._row(f"broker {number}", samples, now))
         return rows
 
     def _row(self, name: str, samples: list[Sample], now: float) -> dict[str, Any]:
         totals = {key: value for key, labels in _RATES.items() if (value := _sum(samples, *labels)) is not None}
-        then, before = self._before.get(name, (now, {}))
+        nothing: dict[str, float] = {}
+        then, before = self._before.get(name, (now, nothing))
         self._before[name] = (now, totals)
-        rates = {key: max(0.0, (totals[key] - before[key]) / (now - then)) for key in totals if key in before and now > then}
+        rates = {
+            key: max(0.0, (totals[key] - before[key]) / (now - then)) for key in totals if key in before and now > then
+        }
         gauges = {key: value * scale for key, (metric, labels, scale) in _GAUGES.items()
                   if (value := _sum(samples, metric, labels)) is not None}  # fmt: skip
         row: dict[str, Any] = {"kind": "broker", "name": name, **gauges, **rates}

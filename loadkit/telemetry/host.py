@@ -42,7 +42,10 @@ def environment() -> dict[str, Any]:
         "memory": psutil.virtual_memory().total,
         "kernel": f"{platform.system()} {platform.release()}",
         "python": sys.version.split()[0],
-        **{name.replace("-", "_"): _version(name) for name in ("loadkit", "locust", "gevent", "confluent-kafka", "numpy")},
+        **{
+            name.replace("-", "_"): _version(name)
+            for name in ("loadkit", "locust", "gevent", "confluent-kafka", "numpy")
+        },
     }
 
 

@@ -1,0 +1,98 @@
+"""Broker metrics from pages of the JMX exporter."""
+
+from __future__ import annotations
+
+import io
+from http.client import IncompleteRead
+from typing import Any
+
+import pytest
+
+from loadkit.telemetry import broker
+from loadkit.telemetry.broker import Brokers, parse
+
+PAGE = """\
+# HELP jvm_memory_used_bytes Used bytes of a given JVM memory area.
+# TYPE jvm_memory_used_bytes gauge
+jvm_memory_used_bytes{{area="heap",}} 4.0E8
+jvm_memory_used_bytes{{area="nonheap",}} 9.0E7
+# TYPE process_cpu_seconds_total counter
+process_cpu_seconds_total {cpu}
+# TYPE kafka_server_BrokerTopicMetrics_BytesIn_total counter
+kafka_server_BrokerTopicMetrics_BytesIn_total {bytes_in}
+kafka_server_BrokerTopicMetrics_BytesIn_total{{topic="orders",}} 77
+# TYPE kafka_server_brokertopicmetrics_messagesin_total untyped
+kafka_server_brokertopicmetrics_messagesin_total {messages}
+# TYPE kafka_server_kafkarequesthandlerpool_requesthandleravgidle_total untyped
+kafka_server_kafkarequesthandlerpool_requesthandleravgidle_total {idle}
+kafka_network_socketserver_networkprocessoravgidle_percent 0.87
+kafka_server_replicamanager_underreplicatedpartitions 3
+kafka_network_requestmetrics_totaltimems{{request="Produce",quantile="0.99",}} 12.5
+kafka_network_requestmetrics_totaltimems{{request="Produce",quantile="0.50",}} 2.5
+kafka_network_requestmetrics_requestqueuetimems{{request="Produce",quantile="0.99",}} 1.5
+kafka_network_requestmetrics_totaltimems{{request="FetchConsumer",quantile="0.99",}} 505
+"""
+
+
+def page(cpu: float = 10, bytes_in: float = 1e6, messages: float = 1000, idle: float = 5e9) -> str:
+    """Return a page as an exporter serves it."""
+    return PAGE.format(cpu=cpu, bytes_in=bytes_in, messages=messages, idle=idle)
+
+
+@pytest.fixture
+def served(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Return what each address answers: a page, or an error to raise."""
+    pages: dict[str, Any] = {}
+
+    def open_it(url: str, timeout: float) -> io.BytesIO:
+        assert timeout == broker.TIMEOUT
+        if isinstance(pages[url], Exception):
+            raise pages[url]
+        return io.BytesIO(pages[url].encode())
+
+    monkeypatch.setattr(broker, "urlopen", open_it)
+    return pages
+
+
+def test_gauges_are_there_at_once_and_rates_from_the_second_scrape_on(served: dict[str, Any]) -> None:
+    """Counters become rates between two scrapes; a topic's own series is not the broker's; names are read in any case."""
+    brokers = Brokers(["a"])
+    served["a"] = page()
+    (first,) = brokers.sample(100.0)
+    assert first == {
+        "kind": "broker", "name": "broker 1", "network_idle": 0.87, "under_replicated": 3.0, "heap": 4e8,
+        "produce_p99": 0.0125, "produce_queue_p99": 0.0015, "fetch_p99": 0.505,
+    }  # fmt: skip
+    served["a"] = page(cpu=11, bytes_in=3e6, messages=1500, idle=5.5e9)
+    (second,) = brokers.sample(102.0)
+    rates = {name: second[name] for name in ("cpu", "bytes_in", "messages_in", "request_idle")}
+    assert rates == pytest.approx({"cpu": 0.5, "bytes_in": 1e6, "messages_in": 250, "request_idle": 0.25})
+
+
+def test_an_idle_ratio_is_never_above_one_and_a_restarted_broker_has_no_negative_rate(served: dict[str, Any]) -> None:
+    """Timers overlap a little, and counters start anew."""
+    brokers = Brokers(["a"])
+    for now, idle, bytes_in in ((0.0, 0, 500), (1.0, 1.01e9, 0)):
+        served["a"] = page(idle=idle, bytes_in=bytes_in)
+        (row,) = brokers.sample(now)
+    assert (row["request_idle"], row["bytes_in"]) == (1.0, 0.0)
+
+
+@pytest.mark.parametrize("error", [OSError("refused"), ValueError("bad url"), IncompleteRead(b"ab", 9), TimeoutError()])
+def test_a_broker_that_does_not_answer_leaves_the_others_their_names(served: dict[str, Any], error: Exception) -> None:
+    """Whatever goes wrong with one page ends neither the run nor the numbering."""
+    served |= {"a": error, "b": page()}
+    assert [row["name"] for row in Brokers(["a", "b"]).sample(1.0)] == ["broker 2"]
+
+
+@pytest.mark.parametrize("text", ["<html>404</html>", "a{b=", "a 1 2 3 4", 'a{b="c"} x', "\ufffd"])
+def test_a_page_that_is_no_metrics_page_is_passed_over(served: dict[str, Any], text: str) -> None:
+    """An address that serves something else gives no row, or none of our numbers, and no error."""
+    served["a"] = text
+    rows = Brokers(["a"]).sample(1.0)
+    assert all(set(row) == {"kind", "name"} for row in rows)
+
+
+def test_samples_are_named_in_lower_case() -> None:
+    """Exporters' rules differ in case."""
+    assert list(parse('Kafka_Server_X{A="b"} 5\n')) == [("kafka_server_x", {"A": "b"}, 5.0)]

@@ -1,0 +1,120 @@
+"""Whose limit a trial shows: facts to answers, as a table."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import result_fixture as made
+
+from loadkit.limit import Facts, Warn, facts_of, judge
+from loadkit.result import load
+from loadkit.summary import summarise
+
+FINE = Facts(
+    offered=1000.0, throughput=1000.0, unsent=0, send_delay_p99=0.001, latency_p50=0.003, process_cores=0.3, machine_busy=0.4,
+    queue_full=0, lag_slope=0.0, consumed=1000.0, broker_idle=0.7, queued_share=None, co_located=False,
+)  # fmt: skip
+"""A trial that met its load with room everywhere."""
+SHORT: dict[str, Any] = {"throughput": 700.0, "unsent": 9000}
+LATE: dict[str, Any] = {"send_delay_p99": 0.5}
+READING: dict[str, Any] = {"offered": None, "throughput": None, "send_delay_p99": None}
+
+
+@pytest.mark.parametrize(
+    ("changes", "answer", "says"),
+    [
+        ({}, "none", "acknowledged 1,000 msg/s of 1,000 msg/s offered"),
+        ({"throughput": 990.0}, "none", "left within 1.00 ms"),
+        ({"process_cores": 1.5, "broker_idle": 0.05}, "none", "acknowledged"),
+        ({"throughput": 980.0}, "cluster", "handed over on time and acknowledged late"),
+        ({**SHORT, "send_delay_p99": None}, "unknown", "9,000 unsent"),
+        ({**SHORT, **LATE, "process_cores": 0.95}, "generator", "used 0.95 cores and its queue never filled"),
+        (
+            {**SHORT, **LATE, "queue_full": 50},
+            "cluster",
+            "queue was full 50 times while the generator had CPU to spare",
+        ),
+        ({**SHORT, **LATE, "queue_full": 50, "process_cores": 0.95}, "cluster", "queue was full 50 times"),
+        ({**SHORT, **LATE, "broker_idle": 0.1, "queue_full": 1}, "cluster", "idle only 10% of the time"),
+        ({**SHORT, **LATE, "broker_idle": 0.1, "process_cores": 0.95}, "unknown", "cores and its queue never filled"),
+        ({**SHORT, **LATE, "machine_busy": 0.97, "co_located": True}, "generator", "97% busy, shared with the brokers"),
+        (
+            {**SHORT, **LATE, "machine_busy": 0.97, "co_located": True, "queue_full": 3},
+            "unknown",
+            "shared with the brokers",
+        ),
+        ({**SHORT, **LATE, "machine_busy": 0.97}, "generator", "left late though the client's queue had room"),
+        (LATE, "generator", "left late though the client's queue had room"),
+        ({"unsent": 11}, "unknown", "11 unsent"),
+        ({"unsent": 10}, "none", "acknowledged"),
+        ({"lag_slope": 300.0}, "unknown", "lag grew by 300 msg/s"),
+        ({"lag_slope": 9.0}, "none", "acknowledged"),
+        ({"lag_slope": 1000.0, "consumed": 0.0}, "unknown", "lag grew by 1,000 msg/s"),
+        (READING, "none", "consumed 1,000 msg/s and lag did not grow"),
+        ({**READING, "lag_slope": 500.0}, "unknown", "while lag grew"),
+        ({**READING, "lag_slope": 500.0, "broker_idle": 0.1}, "cluster", "idle only 10%"),
+        ({**READING, "lag_slope": 500.0, "process_cores": 0.99}, "generator", "used 0.99 cores"),
+        ({**READING, "consumed": None}, "unknown", "nothing was measured"),
+        ({"offered": 0.0, "throughput": 0.0}, "none", "acknowledged"),
+    ],
+)
+def test_the_limit_follows_from_the_evidence(changes: dict[str, Any], answer: str, says: str) -> None:
+    """A certain answer needs evidence on one side and none on the other; the evidence is told in words."""
+    judged = judge(replace(FINE, **changes))
+    assert judged.limit == answer, judged.evidence
+    assert says in " | ".join(judged.evidence)
+
+
+def test_facts_come_from_the_measured_phase_alone(tmp_path: Path) -> None:
+    """CPU is that of the busiest process over the measured seconds, idle ratios the lowest mean of any broker."""
+    result = load(made.healthy(tmp_path / "run", seconds=12, warmup=3))
+    for row in result.rows:
+        if row["kind"] == "host":
+            row["cpu"] = 0.5 if row["phase"] == "measure" else 40.0
+    start, end = result.measured
+    names = {row["name"] for row in result.of_kind("host")}
+    assert (start, end) == (3.0, 15.0)
+    assert facts_of(result, {}).process_cores == pytest.approx(0.5 if names else None)
+    result.rows.append(
+        {"t": 5, "phase": "measure", "kind": "broker", "name": "broker 9", "request_idle": 0.01, "network_idle": 0.9}
+    )
+    result.rows.append(
+        {"t": 6, "phase": "measure", "kind": "broker", "name": "broker 9", "request_idle": 0.03, "network_idle": 0.9}
+    )
+    assert facts_of(result, {}).broker_idle == pytest.approx(0.02)
+
+
+@pytest.mark.parametrize(("make", "answer"), [(made.healthy, "none"), (made.generator_limited, "generator")])
+def test_whole_results_are_judged(tmp_path: Path, make: Any, answer: str) -> None:
+    """From the files of a trial to the answer."""
+    assert summarise(load(make(tmp_path / "run"))).limit == answer
+
+
+def test_every_warning_says_what_to_do_next() -> None:
+    """A warning has a code, a text, and a next step that can be replaced by a better one."""
+    for warn in Warn:
+        said = warn.say("it happened")
+        assert said == {"code": warn.name.lower(), "text": "it happened", "next": warn.value}
+        assert len(said["next"]) > 10
+    assert Warn.UNSENT.say("x", "do y")["next"] == "do y"
+
+
+@pytest.mark.parametrize(
+    ("row", "code", "says"),
+    [
+        ({"kind": "producer", "name": "Checkout", "overflow": 3}, "overflow", "3 latencies exceeded one hour"),
+        ({"kind": "consumer", "name": "Billing", "negative": 2}, "negative", "2 latencies were negative"),
+        ({"kind": "host", "name": "w", "poll_gap": 0.2, "cpu": 0.1}, "poll_gap", "200 ms"),
+    ],
+)
+def test_odd_rows_become_warnings(tmp_path: Path, row: dict[str, Any], code: str, says: str) -> None:
+    """What a row counts at the ends of a histogram, or a held-up loop, is told."""
+    result = load(made.healthy(tmp_path / "run", seconds=12, warmup=1))
+    before = {warning["code"] for warning in summarise(result).warnings}
+    result.rows.append({"t": 5, "phase": "measure", **row})
+    said = {warning["code"]: warning["text"] for warning in summarise(result).warnings}
+    assert code not in before
+    assert says in said[code]
