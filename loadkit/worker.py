@@ -23,7 +23,7 @@ from loadkit.keys.spec import Keys
 from loadkit.loop import Loop
 from loadkit.pacer import NEVER, pacer
 from loadkit.payloads.spec import Payload
-from loadkit.recorder import Recorder, SendLog, Window
+from loadkit.recorder import SECOND_NS, Recorder, SendLog, Window
 from loadkit.scenario import ConsumerWorkload, ProducerWorkload, Scenario
 from loadkit.targets.lane import Received
 from loadkit.telemetry.host import Host
@@ -55,6 +55,7 @@ class _Producer:
     driver: ProducerDriver
     log: SendLog = field(default_factory=SendLog)
     counted_due: int = 0
+    counted_second: int = 0
     requests: int = 0
     full: int = 0
 
@@ -236,8 +237,7 @@ class Worker:
             self._fold_producer(recorder, held, now)
         for workload in self._scenario.consumers:
             self._fold_consumer(recorder, workload)
-        second = recorder.window.second(now)
-        self._gauges(recorder, second, delta)
+        self._gauges(recorder, delta)
         delta.second = 1 << 62 if last else recorder.window.second(now - 200_000_000)
         delta.intervals = recorder.cut(delta.second)
         delta.confirmed = {topic: held.cut() for topic, held in self._confirmed.items()}
@@ -261,11 +261,19 @@ class Worker:
         for failure in _drain(driver.failures):
             recorder.failed(name, failure.acked_ns, failure.intended_ns, failure.code)
         recorder.spent(name, "commit", _drain(driver.commits))
-        due = sum(leg.due(now) - leg.skipped for leg in [*driver.finished, *driver.legs] if leg.phase == "measure")
-        if due > held.counted_due:
-            interval = recorder.interval(recorder.window.second(now), "measure")
-            interval.count("producer", name, due=due - held.counted_due)
-            held.counted_due = due
+        self._count_due(recorder, held, now)
+
+    def _count_due(self, recorder: Recorder, held: _Producer, now: int) -> None:
+        """Count what fell due in each second up to now."""
+        window, legs = recorder.window, [*held.driver.finished, *held.driver.legs]
+        for second in range(held.counted_second, window.second(now) + 1):
+            edge = min(now, window.zero_ns + (second + 1) * SECOND_NS - 1)
+            due = sum(leg.due(edge) - leg.skipped for leg in legs if leg.phase == "measure")
+            if due > held.counted_due:
+                name = held.driver.workload.name
+                recorder.interval(second, "measure").count("producer", name, due=due - held.counted_due)
+                held.counted_due = due
+        held.counted_second = window.second(now)
 
     def _fold_consumer(self, recorder: Recorder, workload: ConsumerWorkload) -> None:
         name, topic = workload.name, workload.topic.name
@@ -289,13 +297,15 @@ class Worker:
         for _ in slices:
             self._runtime.sleep(0)
 
-    def _gauges(self, recorder: Recorder, second: int, delta: Delta) -> None:
+    def _gauges(self, recorder: Recorder, delta: Delta) -> None:
         now = monotonic_ns()
-        phase = recorder.phase(now)
+        window, middle = recorder.window, now - SECOND_NS // 2  # a sample is of the second before it
+        second = window.second(middle)
+        phase = "drain" if middle >= window.until_ns else recorder.phase(middle)
         gaps = np.array(_drain(self.loop.gaps), float) / 1e9
         widest = float(gaps.max()) if len(gaps) else 0.0
         host = {"kind": "host", "name": self.name, **self._host.sample(), "poll_gap": widest}
-        delta.gap_p99 = float(np.quantile(gaps, 0.99)) if len(gaps) else 0.0
+        delta.gap_p99 = float(np.quantile(gaps, 0.99)) if len(gaps) and phase == "measure" else 0.0
         rows = [host]
         for held in self._producers.values():
             driver, name = held.driver, held.driver.workload.name
