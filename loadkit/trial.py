@@ -283,6 +283,9 @@ class Trial:
     def _finish(self) -> None:
         """Close the load processes, verify, and write; errors on the way become the run's error."""
         facts: dict[str, Any] = {}
+        if self._phases and self._end_ns > (now := monotonic_ns()):  # an error ended the measured phase
+            self._end_ns = now
+            self._phases[-1]["end"] = self._t(now)
         try:
             self._progress("verify", "", 0.0, None)
             self._crew.close()
