@@ -467,14 +467,14 @@ def stopped_runs(target: Path, folder: Path) -> dict[str, Ended]:
     """Return runs ended by one SIGINT, by two, and by SIGKILL; the first and last had a cluster of their own."""
     flags = ("--duration", "60s", "--warmup", "1s")
     commands: dict[str, Command] = {}
-    for name, where in (("once", "embedded"), ("twice", target), ("killed", "embedded")):
+    for name, where in (("once", "embedded"), ("twice", target), ("sigkill", "embedded")):
         (folder / f"tmp-{name}").mkdir()
         commands[name] = start(STEADY, where, folder / name, *flags, TMPDIR=str(folder / f"tmp-{name}"))
     for command in commands.values():
         command.until_measuring(4.0)
     commands["once"].signal(signal.SIGINT)
     commands["twice"].signal(signal.SIGINT)
-    commands["killed"].signal(signal.SIGKILL)
+    commands["sigkill"].signal(signal.SIGKILL)
     time.sleep(0.1)
     commands["twice"].signal(signal.SIGINT)
     return {name: command.ended() for name, command in commands.items()}
@@ -507,7 +507,7 @@ def test_two_interrupts_end_at_once_and_keep_what_there_is(stopped_runs: dict[st
 
 def test_a_killed_run_leaves_a_partial_result_that_can_be_read(stopped_runs: dict[str, Ended]) -> None:
     """`loadkit report` makes its page and table; the seconds before the end are in it; nothing is claimed of losses."""
-    ended = stopped_runs["killed"]
+    ended = stopped_runs["sigkill"]
     assert ended.code == -signal.SIGKILL
     assert ended.result["status"] == "running"
     assert not (ended.out / "report.html").exists()
