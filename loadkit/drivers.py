@@ -238,9 +238,10 @@ class ProducerDriver:
 
     def _end_when_full(self, now_ns: int) -> None:
         rule, now = self.workload.transactions, self._open
-        if rule and now and now.messages and not now.ending:
-            if now.messages >= rule.messages or now_ns - now.begun_ns >= rule.interval * 1e9:
-                self.end_transaction(rule)
+        if not rule or not now or not now.messages or now.ending:
+            return
+        if now.messages >= rule.messages or now_ns - now.begun_ns >= rule.interval * 1e9:
+            self.end_transaction(rule)
 
     def end_transaction(self, rule: Transactions) -> None:
         """Start ending the open transaction in a thread of its own: committing blocks, the loop must not."""

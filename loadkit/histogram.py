@@ -144,7 +144,7 @@ class Histogram:
         if len(filled):
             made.min = int(low[filled[0]])
             made.max = int(high[filled[-1]]) if exact_max is None else exact_max
-            made.sum = float((low + high) / 2 @ made.counts)
+            made.sum = float(((low[filled] + high[filled]) / 2.0 * counts).sum())
         return made
 
     def pack(self) -> dict[str, object]:

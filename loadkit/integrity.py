@@ -72,8 +72,8 @@ class Ranges:
     def minus(self, other: Ranges) -> list[Run]:
         """Return the runs of this set that the other does not have."""
         left: list[Run] = []
-        for start, end in self:
-            i = bisect_right(other._ends, start)
+        for begin, end in self:
+            start, i = begin, bisect_right(other._ends, begin)
             while i < len(other._starts) and other._starts[i] < end:
                 if other._starts[i] > start:
                     left.append((start, other._starts[i]))

@@ -160,7 +160,7 @@ class Track:
             low, high = bounds()
             merged.min = int(low[filled[0]])
             merged.max = int(self.maxima.max())
-            merged.sum = float((low + high) / 2 @ merged.counts)
+            merged.sum = float(((low[filled] + high[filled]) / 2.0 * merged.counts[filled]).sum())
         return merged
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -178,3 +180,48 @@ def test_a_delta_travels_as_plain_json() -> None:
     back = Delta.unpack(json.loads(json.dumps(whole.pack())))
     assert back == whole
     assert back.intervals[2, "measure"].histograms["Checkout.latency"].max == 1000
+
+
+FOLD = """
+import json
+from locust.stats import RequestStats
+import numpy as np
+from loadkit.delta import Delta
+from loadkit.histogram import Histogram
+from loadkit.locust_stats import fold
+from loadkit.recorder import Interval
+
+def interval(tag, values, **errors):
+    made = Interval()
+    made.histograms[tag] = Histogram()
+    made.histograms[tag].record(np.array(values))
+    made.histograms["Checkout.send_delay"] = made.histograms[tag]
+    for code, n in errors.items():
+        made.count("producer", "Checkout", errors=n)
+        made.count("errors", code, count=n)
+    return made
+
+stats = RequestStats()
+one = Delta("a", 9, {(3, "warmup"): interval("warmup:Checkout.latency", [1000] * 90), (4, "measure"): interval("Checkout.latency", [5000] * 9, X=10)})
+two = Delta("b", 9, {(4, "measure"): interval("Billing.end_to_end", [50_000])})
+for delta in (one, two):
+    fold(stats, delta, 1000.0)
+made = stats.entries["Checkout", "PRODUCE"]
+print(json.dumps([
+    made.num_requests, made.num_failures, made.avg_response_time, made.median_response_time, made.max_response_time,
+    {str(k): v for k, v in made.num_reqs_per_sec.items()}, stats.total.num_requests, stats.errors["X"].occurrences,
+    sorted(method for _, method in stats.entries),
+]))
+"""
+
+
+def test_locusts_table_holds_true_counts_times_and_failures() -> None:
+    """In bulk, warm-up included as Locust counts all: messages by the second of their ack, failures without a time."""
+    done = subprocess.run([sys.executable, "-c", FOLD], capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
+    count, failures, mean, median, most, by_second, total, errors, methods = json.loads(done.stdout)
+    assert (count, failures, most, errors, methods) == (109, 10, 5.0, 10, ["CONSUME", "PRODUCE"])
+    assert mean == pytest.approx((90 * 1.0 + 9 * 5.0) / 99)
+    assert median == pytest.approx(1.0)
+    assert by_second == {"1003": 90, "1004": 19}
+    assert total == 110
