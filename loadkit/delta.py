@@ -45,7 +45,9 @@ class Delta:
     @classmethod
     def unpack(cls, packed: dict[str, Any]) -> Delta:
         """Return the delta that `pack` wrote."""
-        plain = {name: packed[name] for name in ("worker", "second", "rows", "totals", "outstanding", "error", "gap_p99")}
+        plain = {
+            name: packed[name] for name in ("worker", "second", "rows", "totals", "outstanding", "error", "gap_p99")
+        }
         intervals = {(second, phase): Interval.unpack(interval) for second, phase, interval in packed["intervals"]}
         return cls(
             **plain, intervals=intervals,

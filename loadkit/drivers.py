@@ -25,7 +25,7 @@ from loadkit.targets.lane import Acks, Batch, ConsumerLane, Failure, ProducerLan
 CHUNK = 1000
 """Messages handed over in one step: more would keep confirmations waiting."""
 AHEAD_BYTES = 1 << 20
-"""Bytes of messages built ahead by one producer, at most `CHUNK` messages: building few at a time costs ten times as much."""
+"""Bytes of messages a producer builds ahead, at most `CHUNK` messages: building few at a time costs ten times more."""
 GATHER = 4096
 """Confirmations that are turned into arrays at once; fewer wait for up to `GATHER_NS`."""
 GATHER_NS = 50_000_000
