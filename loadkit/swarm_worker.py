@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Mapping
-from time import monotonic, monotonic_ns, time
+from time import monotonic, monotonic_ns
 from typing import Any
 
 import gevent
@@ -34,6 +34,8 @@ from loadkit.worker import Runtime, Worker
 Take = Callable[[Delta], None]
 ORPHANED = 10.0
 """Seconds without the master's heartbeat after which a load process ends."""
+LOOK = 0.5
+"""Seconds between two looks whether the master is there."""
 LEAVING = 10.0
 """Seconds that a load process which is stopped on its own waits for what is in flight."""
 DECIDING = 1.0
@@ -232,12 +234,17 @@ class LoadProcess:
             gevent.sleep(0.02)
 
     def _watch_master(self, runner: WorkerRunner, parent: int) -> None:
-        """End when the master is gone: a forked process gets another parent, a remote one hears no heartbeat."""
+        """End when the master is gone: a forked process gets another parent, a remote one hears no heartbeat.
+
+        Silence is counted in looks, not by the clock: a process that itself stood still has not listened.
+        """
+        heard, silence = runner.last_heartbeat_timestamp, 0.0
         while True:
-            gevent.sleep(0.5)
-            heard = runner.last_heartbeat_timestamp
-            silent = heard is not None and time() - heard > ORPHANED
-            if (self._forked and os.getppid() != parent) or silent:
+            gevent.sleep(LOOK)
+            latest = runner.last_heartbeat_timestamp
+            silence = silence + LOOK if latest == heard and latest is not None else 0.0
+            heard = latest
+            if os.getppid() != parent if self._forked else silence >= ORPHANED:
                 sys.stderr.write("loadkit: the master is gone, this load process ends\n")
                 sys.stderr.flush()
                 os._exit(1)

@@ -16,12 +16,13 @@ import numpy as np
 
 from loadkit.clusters import Cluster, forms
 from loadkit.delta import Delta
-from loadkit.drivers import ConsumerDriver, Leg, ProducerDriver
+from loadkit.drivers import ConsumerDriver, ProducerDriver
 from loadkit.errors import LoadkitError
 from loadkit.integrity import Confirmed, Consumed
 from loadkit.keys.spec import Keys
+from loadkit.legs import Switch, leg_of
 from loadkit.loop import Loop
-from loadkit.pacer import NEVER, pacer
+from loadkit.pacer import NEVER
 from loadkit.payloads.spec import Payload
 from loadkit.recorder import SECOND_NS, Recorder, SendLog, Window
 from loadkit.scenario import ConsumerWorkload, ProducerWorkload, Scenario
@@ -30,8 +31,6 @@ from loadkit.telemetry.host import Host
 
 CONNECT = 30.0
 """Seconds a user may take to connect."""
-WARMUP_NUMBERS = 1 << 40
-"""Where the message numbers of the warm-up begin, so that the measured messages are the same whatever it took."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,8 +173,8 @@ class Worker:
             self._window(Window(order["zero_ns"]))
         for number, held in self._producers.items():
             slot = order["slots"].get(str(number))
-            leg = self._leg(held.driver.workload, order, slot, begin, until) if slot else None
-            self.loop.submit(_Switch(held.driver, leg, origin + begin))
+            leg = leg_of(held.driver.workload, order, slot, self._scenario.seed) if slot else None
+            self.loop.submit(Switch(held.driver, leg, origin + begin))
         if phase == "measure" and begin == 0:
             self._plan_consumers(origin)
 
@@ -183,19 +182,6 @@ class Worker:
         if self._recorder is None:
             self._recorder = Recorder(window)
         self._recorder.window = window
-
-    def _leg(self, workload: ProducerWorkload, order: dict[str, Any], slot: list[int], begin: int, until: int) -> Leg:
-        k, stride, limit = slot
-        warm = order["phase"] == "warmup"
-        seed = self._scenario.seed + order["epoch"] * 1_000_003
-        rate = order["rates"][workload.name] if warm else workload.rate
-        shape = None if warm else workload.shape
-        made = pacer(rate, shape, workload.arrivals, k, stride, seed)
-        base = (WARMUP_NUMBERS if warm else 0) + k
-        first = made.due(begin - 1) if begin else 0
-        # an even class goes on with the next of its numbers; a Poisson user has a stream of its own
-        most = limit if limit >= 0 else NEVER
-        return Leg(order["phase"], made, order["origin_ns"], until, base, stride, most, first, first)
 
     def _plan_consumers(self, origin: int) -> None:
         for driver in self._consumers.values():
@@ -218,7 +204,7 @@ class Worker:
     def end(self, at_ns: int) -> None:
         """End the measured schedule at a monotonic instant."""
         for held in self._producers.values():
-            self.loop.submit(_Switch(held.driver, None, at_ns))
+            self.loop.submit(Switch(held.driver, None, at_ns))
         if self._recorder:
             window = self._recorder.window
             if window.until_ns > at_ns:
@@ -373,29 +359,6 @@ class Worker:
                 held.driver.lane.close()
 
         self._runtime.call(let_go)
-
-
-@dataclass(frozen=True, slots=True)
-class _Switch:
-    """Run in the loop's thread: end a driver's open legs at an instant and append the next.
-
-    The instant lies ahead; should this run late all the same, what a leg has sent beyond it counts as the next one's.
-    """
-
-    driver: ProducerDriver
-    leg: Leg | None
-    at_ns: int
-
-    def __call__(self) -> None:
-        beyond = 0
-        for leg in self.driver.legs:
-            leg.until_ns = min(leg.until_ns, max(0, self.at_ns - leg.origin_ns))
-            beyond += max(0, leg.sent - max(leg.skipped, leg.due(self.at_ns)))
-            if self.leg and leg.phase == "warmup" and self.leg.phase == "measure":
-                leg.settle_ns = 0  # the measured schedule does not wait for the warm-up's debt
-        if self.leg:
-            self.leg.sent += beyond
-            self.driver.add(self.leg)
 
 
 def _drain(queue: deque[Any]) -> list[Any]:

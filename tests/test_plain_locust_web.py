@@ -157,9 +157,16 @@ CHANGING = """
             self.client.get("/")
 
     @events.test_start.add_listener
-    def change(environment, **_):
-        gevent.spawn_later(4, environment.runner.start, 12, 20)
-        gevent.spawn_later(7, environment.runner.start, 3, 20)
+    def begun(environment, **_):
+        gevent.spawn(change, environment)
+
+    def change(environment):
+        while not environment.loadkit.master.trial or not environment.loadkit.master.trial.connected:
+            gevent.sleep(0.1)
+        for users in (8, 12, 3):
+            environment.runner.start(users, 20)
+            gevent.sleep(4)
+        environment.runner.quit()
 """
 
 
@@ -185,7 +192,7 @@ def site() -> Iterator[str]:
 def test_weighted_classes_and_http_users_work_beside_ours(tmp_path: Path, site: str) -> None:
     """Users by weight come and go (8, 12, 3) in one process; the class's rate stays, and so does the HTTP load."""
     file = write(tmp_path / "changing.py", CHANGING)
-    flags = ["--headless", "-t", "11s", "-u", "8", "--host", site, "--target", "simulated", "--warmup", "1s"]
+    flags = ["--headless", "-u", "8", "--host", site, "--target", "simulated", "--warmup", "1s"]
     ended = Locust(tmp_path / "run", *flags, "--csv", str(tmp_path / "run"), file=file).ended().in_order()
     complete(ended)
     texts = [note["text"] for note in ended.result["notes"] if note["code"] == "users_changed"]

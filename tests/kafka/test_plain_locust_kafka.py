@@ -19,11 +19,13 @@ LOW = ["--headless", "--warmup", "2s", *sets("Checkout.rate=500/s")]
 
 @pytest.fixture(scope="module")
 def two(kafka1: EmbeddedCluster, tmp_path_factory: pytest.TempPathFactory) -> Ended:
-    """Return ten seconds of the orders scenario by two forked processes."""
+    """Return the orders scenario by two forked processes, ended by Ctrl-C."""
     folder = tmp_path_factory.mktemp("plain")
     target = target_file(folder, kafka1)
-    more = ["-t", "12s", "--target", str(target), "--csv", str(folder / "two"), *processes(2)]
-    return Locust(folder / "two", *LOW, *more).ended().in_order()
+    more = ["--target", str(target), "--csv", str(folder / "two"), *processes(2)]
+    locust = Locust(folder / "two", *LOW, *more).until_measuring(5)
+    locust.group(signal.SIGINT)
+    return locust.ended().in_order()
 
 
 def test_nothing_is_lost_doubled_or_reordered_across_processes(two: Ended) -> None:
