@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,13 @@ from loadkit.result import load
 from loadkit.summary import summarise
 
 
-def document_of(out: Path, verdict: str | None = None) -> dict[str, Any]:
-    """Return schema, status, limit, verdict, metrics, withheld, warnings and folder of the result in `out`."""
+def document_of(out: Path, verdict: str | None = None, wanted: Iterable[str] = ()) -> dict[str, Any]:
+    """Return schema, status, limit, verdict, metrics, withheld, warnings and folder of the result in `out`.
+
+    `wanted` names metrics beyond the standard ones, such as `latency.p99.5`.
+    """
     result = load(out)
-    made = summarise(result)
+    made = summarise(result, wanted)
     status = result.facts["status"]
     return {
         "schema": 1, "command": result.facts.get("command", "run"),

@@ -99,7 +99,7 @@ def _options(request: Request, scenario: Scenario) -> Options:
 
 def _judged(out: Path, objectives: list[Objective]) -> dict[str, Any]:
     """Return the result's document with a verdict: fail when an objective does not hold or cannot be told."""
-    document = document_of(out)
+    document = document_of(out, wanted=[objective.metric for objective in objectives])
     if objectives:
         held = [objective.holds(document["metrics"]) for objective in objectives]
         document["verdict"] = "fail" if False in held else "inconclusive" if None in held else "pass"

@@ -58,6 +58,8 @@ class Leg:
     sent: int = 0
     """The next message; messages before the leg's beginning are skipped by starting above 0."""
     skipped: int = 0
+    twin: Pacer | None = None
+    """The same schedule once more, for whoever asks from another thread."""
     settle_ns: int = SETTLE_NS
     """How long after its end the leg may still hand over what was due."""
 
@@ -67,7 +69,14 @@ class Leg:
 
     def due(self, now_ns: int) -> int:
         """Return how many of this leg's messages are due at a monotonic instant, those it skipped included."""
-        return max(self.skipped, min(self.pacer.due(min(now_ns - self.origin_ns, self.until_ns - 1)), self.limit))
+        return self._due(self.pacer, now_ns)
+
+    def counted(self, now_ns: int) -> int:
+        """Return the same to another thread than the loop's: a Poisson pacer may serve one thread only."""
+        return self._due(self.twin or self.pacer, now_ns)
+
+    def _due(self, pacer: Pacer, now_ns: int) -> int:
+        return max(self.skipped, min(pacer.due(min(now_ns - self.origin_ns, self.until_ns - 1)), self.limit))
 
     def next_ns(self) -> int:
         """Return the monotonic instant at which the next message is due; NEVER when there is none."""
@@ -192,7 +201,7 @@ class ProducerDriver:
         n = min(n, len(ahead.intended_ns) - at)
         if n <= 0:
             return True
-        begun = monotonic_ns()
+        full, begun = self.lane.queue_full, monotonic_ns()
         taken = self.lane.send(ahead.prepared, at, n)
         if taken:
             size = int(ahead.offsets[at + taken] - ahead.offsets[at])
@@ -201,7 +210,7 @@ class ProducerDriver:
         leg.sent += taken
         if self._open:
             self._open.messages += taken
-        return taken == n
+        return self.lane.queue_full == full
 
     def _in_transaction(self, n: int) -> int:
         """Open a transaction if none is; return how many messages it still takes."""
@@ -282,7 +291,7 @@ class ProducerDriver:
 
     def debt(self, now_ns: int) -> int:
         """Return how many messages are due and not handed over."""
-        return sum(max(0, leg.due(now_ns) - leg.sent) for leg in list(self.legs))
+        return sum(max(0, leg.counted(now_ns) - leg.sent) for leg in list(self.legs))
 
     def busy(self) -> bool:
         """Return whether confirmations are outstanding."""

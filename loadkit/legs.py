@@ -24,11 +24,11 @@ def leg_of(workload: ProducerWorkload, order: Mapping[str, Any], slot: Sequence[
     warm, begin = order["phase"] == "warmup", order["from_ns"]
     rate, shape = (order["rates"][workload.name], None) if warm else (workload.rate, workload.shape)
     # an even class goes on with the next of its numbers; a Poisson user has a stream of its own, anew for each order
-    made = pacer(rate, shape, workload.arrivals, k, stride, seed + order["epoch"] * 1_000_003)
+    made, twin = (pacer(rate, shape, workload.arrivals, k, stride, seed + order["epoch"] * 1_000_003) for _ in range(2))
     first = made.due(begin - 1) if begin else 0
     return Leg(
         order["phase"], made, order["origin_ns"], order["until_ns"], number=(WARMUP_NUMBERS if warm else 0) + k,
-        stride=stride, limit=limit if limit >= 0 else NEVER, sent=first, skipped=first,
+        stride=stride, limit=limit if limit >= 0 else NEVER, sent=first, skipped=first, twin=twin,
     )  # fmt: skip
 
 

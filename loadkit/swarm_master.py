@@ -126,8 +126,14 @@ class Master:
             self._stop_locust()
 
     def _note(self, error: BaseException) -> None:
-        """Keep and say an error, and make it Locust's exit code; an interruption is none."""
+        """Keep and say an error, and make it Locust's exit code; an interruption is none.
+
+        The first one that `loadkit run` ends with is raised there and said by the command.
+        """
+        raised = self.settings.quit_when_done and not self.settings.failed
         self.settings.failed.append(error)
+        if raised:
+            return
         text = str(error) if isinstance(error, LoadkitError) else f"a bug in loadkit ({type(error).__name__}: {error})"
         self.settings.say(MASK.text(text if isinstance(error, Interrupted) else f"error: {text}"))
         if not isinstance(error, Interrupted):

@@ -79,6 +79,7 @@ class Worker:
         self._confirmed: dict[str, Confirmed] = {}
         self._recorder: Recorder | None = None
         self._host = Host()
+        self._gauged = -1
         self._opened = 0
         self._late: list[ConsumerWorkload] = []
         self._started = False
@@ -254,7 +255,7 @@ class Worker:
         window, legs = recorder.window, [*held.driver.finished, *held.driver.legs]
         for second in range(held.counted_second, window.second(now) + 1):
             edge = min(now, window.zero_ns + (second + 1) * SECOND_NS - 1)
-            due = sum(leg.due(edge) - leg.skipped for leg in legs if leg.phase == "measure")
+            due = sum(leg.counted(edge) - leg.skipped for leg in legs if leg.phase == "measure")
             if due > held.counted_due:
                 name = held.driver.workload.name
                 recorder.interval(second, "measure").count("producer", name, due=due - held.counted_due)
@@ -295,10 +296,10 @@ class Worker:
         rows = [host]
         for held in self._producers.values():
             driver, name = held.driver, held.driver.workload.name
-            recorder.interval(second, phase).count(
-                "producer", name, debt=driver.debt(now), in_flight=driver.lane.in_flight(),
-                queue_full=driver.lane.queue_full - held.full,
-            )  # fmt: skip
+            count = recorder.interval(second, phase).count
+            count("producer", name, queue_full=driver.lane.queue_full - held.full)
+            if second != self._gauged:  # while draining there are several looks a second
+                count("producer", name, debt=driver.debt(now), in_flight=driver.lane.in_flight())
             held.full = driver.lane.queue_full
             for row in driver.lane.take_statistics():
                 held.requests, row["requests"] = row["requests"], row["requests"] - held.requests
@@ -308,6 +309,7 @@ class Worker:
                 {"kind": "client", **row, "name": f"{consumer.workload.name}@{self.name}"}
                 for row in consumer.lane.take_statistics()
             ]
+        self._gauged = second
         delta.rows = [{"t": second, "phase": phase, **row} for row in rows]
 
     def _totals(self, now: int) -> dict[str, dict[str, int]]:
@@ -317,7 +319,7 @@ class Worker:
             mine["aborted"] += held.driver.aborted
             for leg in [*held.driver.finished, *held.driver.legs]:
                 if leg.phase == "measure":
-                    due = leg.due(now)
+                    due = leg.counted(now)
                     mine["due"] += due - leg.skipped
                     mine["handed"] += min(leg.sent, due) - leg.skipped
         return totals

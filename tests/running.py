@@ -63,7 +63,7 @@ class Ended:
 
 
 class Command:
-    """A loadkit command under way."""
+    """A loadkit command under way; used as a context it is gone afterwards."""
 
     def __init__(self, out: Path, *arguments: str, code: str | None = None, **env: str) -> None:
         """Start it; `code` is Python to run instead of the command's own entry, and sees the arguments."""
@@ -77,6 +77,14 @@ class Command:
         )  # fmt: skip
         for stream in streams:
             stream.close()
+
+    def __enter__(self) -> Command:
+        """Return itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Make sure that it is gone."""
+        self.kill()
 
     @property
     def said(self) -> str:
@@ -131,9 +139,9 @@ def run(scenario: Path | str, target: Path | str, out: Path, *arguments: str, **
     return start(scenario, target, out, *arguments, **env).ended()
 
 
-def report(out: Path) -> Ended:
-    """Return `loadkit report` on a folder when it has ended."""
-    command = Command(out.parent / f"{out.name}-again", "report", str(out), "--json")
+def report(out: Path, log: Path) -> Ended:
+    """Return `loadkit report` on a folder when it has ended; what it says goes to files named after `log`."""
+    command = Command(log, "report", str(out), "--json")
     ended = command.ended()
     return Ended(ended.code, ended.stdout, ended.stderr, out, ended.seconds)
 

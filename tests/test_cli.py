@@ -131,6 +131,7 @@ def right(place: Path) -> dict[str, Done]:
         "slo holds": [*run, "slo1", "--slo", "latency.p99 < 1s", "--slo", "errors == 0"],
         "slo fails": [*run, "slo2", "--slo", "latency.p99 < 1us"],
         "slo unknown": [*run, "slo3", "--slo", "commit.p99 < 1s"],
+        "slo p99.5": [*run, "slo4", "--slo", "latency.p99.5 < 1s"],
         "pause": [*"run good.py --target simulated?pause=8s:2s&request_overhead=0s --duration 20s --json --out pause".split()],
         "overload": [*"run good.py --target simulated?service_rate=500 --duration 5s --json --out over".split(), "--set", "linger.ms=0"],
         "generator": [*"run good.py --target simulated?generator_rate=500 --duration 5s --json --out generator".split()],
@@ -193,10 +194,10 @@ def test_messages_are_counted_exactly(right: dict[str, Done], place: Path) -> No
 def test_an_objective_decides_the_exit_code(right: dict[str, Done]) -> None:
     """A failed SLO is exit 1 and nothing else is; a withheld metric is no pass."""
     found = {
-        name: (right[name].code, document(right[name])["verdict"]) for name in ("slo holds", "slo fails", "slo unknown")
+        name: (right[name].code, document(right[name])["verdict"]) for name in ("slo holds", "slo fails", "slo unknown", "slo p99.5")
     }
 
-    assert found == {"slo holds": (0, "pass"), "slo fails": (1, "fail"), "slo unknown": (0, "inconclusive")}
+    assert found == {"slo holds": (0, "pass"), "slo fails": (1, "fail"), "slo unknown": (0, "inconclusive"), "slo p99.5": (0, "pass")}
 
 
 def test_a_stall_is_in_the_percentiles(right: dict[str, Done]) -> None:

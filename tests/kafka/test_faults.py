@@ -94,79 +94,63 @@ def stopped(pid: int) -> Iterator[None]:
         os.kill(pid, signal.SIGCONT)
 
 
-@pytest.fixture(scope="module")
-def stalled(kafka1: EmbeddedCluster, target: Path, folder: Path) -> tuple[list[Ended], tuple[float, float]]:
-    """Return two runs of 20 s that saw one stall of the broker at different seconds, and its wall clock."""
-    flags = ("--duration", "20s", "--warmup", "2s", "--keep-topics", *sets("ticks.config.message.timestamp.type=LogAppendTime"))
-    first = start(STEADY, target, folder / "stall-a", *flags)
-    second = start(STEADY, target, folder / "stall-b", *flags)
-    first.until_measuring()
-    second.until_measuring(3.0)
-    begin = time.time()
-    with stopped(kafka1.node_pid(0)):
-        time.sleep(STALL)
-    stall = (begin, time.time())
-    return [first.ended().ok(), second.ended().ok()], stall
-
-
-@pytest.mark.parametrize("which", [0, 1])
+@pytest.mark.parametrize("second", [3, 11])
 def test_a_stall_stands_in_latency_from_the_time_at_which_messages_were_due(
-    stalled: tuple[list[Ended], tuple[float, float]], kafka1: EmbeddedCluster, which: int
+    kafka1: EmbeddedCluster, target: Path, folder: Path, second: int
 ) -> None:
     """2 s of 20 s stopped at 1,000/s: p95 is about 1.0 s and p99 about 1.8 s, whatever second the stall began in.
 
     Exactly: a message due while the broker stood still has the rest of the stall to wait. No quantile is below
-    what that gives, and none above it by more than 2 % and what messages took outside of the stall.
+    what that gives, nor above it by more than 2 % and what messages took before the stall. Nor is any percentile
+    below what the broker's own clock says: LogAppendTime minus due, record by record.
     """
-    ended, (begin, end) = stalled[0][which], stalled[1]
-    facts = ended.result
-    measured = next(phase for phase in facts["phases"] if phase["name"] == "measure")
-    due = facts["started_epoch"] + measured["start"] + np.arange(20 * RATE) / RATE
-    assert due[0] < begin
-    assert end < due[-1]
-    waited = np.sort(np.where((due >= begin) & (due < end), end - due, 0.0))
-    track = read_tracks(ended.out)["Clock.latency"]
-    apart = (track.seconds < int(begin - facts["started_epoch"]) - 1)
-    base = float(np.max(track.maxima[apart])) / 1e6 if apart.any() else 0.0
+    flags = ("--duration", "20s", "--warmup", "2s", "--keep-topics", *sets("ticks.config.message.timestamp.type=LogAppendTime"))
+    with start(STEADY, target, folder / f"stall-{second}", *flags) as command:
+        command.until_measuring(second - 1)
+        begin = time.time()
+        with stopped(kafka1.node_pid(0)):
+            time.sleep(STALL)
+        end = time.time()
+        ended = command.ended().ok()
+    facts, tracks = ended.result, read_tracks(ended.out)
+    zero = facts["started_epoch"]
+    first = zero + next(phase["start"] for phase in facts["phases"] if phase["name"] == "measure")
+    due = first + np.arange(20 * RATE) / RATE
+    assert due[0] < begin < end < due[-1]
     assert sums(ended, "Clock")["acked"] == len(due)
     untouched(ended)
-    for series in ("latency", "end_to_end"):
-        for name, q in (("p95", 0.95), ("p99", 0.99), ("max", 1.0)):
-            least, got = waited[round(q * len(due)) - 1], ended.metrics[f"{series}.{name}"] or 0.0
-            assert got >= 0.98 * least - 0.002, (series, name, got, least)
-            assert got <= 1.02 * least + 2 * base + 0.050, (series, name, got, least, base)
-    assert waited[round(0.95 * len(due)) - 1] == pytest.approx(1.0, abs=0.15)
-
-
-@pytest.mark.parametrize("which", [0, 1])
-def test_no_quantile_is_below_what_the_brokers_own_clock_says(
-    stalled: tuple[list[Ended], tuple[float, float]], kafka1: EmbeddedCluster, which: int
-) -> None:
-    """LogAppendTime minus due, record by record: at every percentile latency and end-to-end are at least that."""
-    ended = stalled[0][which]
-    facts = ended.result
-    offset = time.time() - time.monotonic()
-    measured = next(phase for phase in facts["phases"] if phase["name"] == "measure")
-    begin = facts["started_epoch"] + measured["start"]
-    took = []
-    for message in read(kafka1, facts["target"]["topics"]["ticks"]["name"]):
-        due = int.from_bytes(message.value()[16:24], "little") / 1e9 + offset
-        if due >= begin - 0.0005:
-            took.append(message.timestamp()[1] / 1000 - due)
-    assert len(took) == 20 * RATE
-    took.sort()
-    tracks = read_tracks(ended.out)
+    waited = np.sort(np.where((due >= begin) & (due < end), end - due, 0.0))
+    assert waited[19_000 - 1] == pytest.approx(end - begin - 1.0, abs=0.01)
+    took = np.sort(appended_after_due(kafka1, ended, first))
+    assert len(took) == len(due)
     for tag in ("Clock.latency", "Listener.end_to_end"):
-        whole = tracks[tag].total
-        for percent in range(1, 100):
-            assert whole.quantile(percent / 100) / 1e6 >= took[round(percent / 100 * len(took)) - 1] * 0.998 - 0.002
+        track = tracks[tag]
+        before = track.maxima[(track.seconds >= first - zero) & (track.seconds < begin - zero - 1)]
+        slack = 0.02 + 3 * float(before.max(initial=0)) / 1e6
+        for q in (0.95, 0.99, 1.0):
+            exact, got = waited[round(q * len(due)) - 1], track.total.quantile(q) / 1e6
+            assert 0.98 * exact - 0.002 <= got <= 1.02 * exact + slack, (tag, q, exact, slack)
+        for percent in range(1, 101):
+            stored = took[round(percent / 100 * len(took)) - 1]
+            assert track.total.quantile(percent / 100) / 1e6 >= 0.998 * stored - 0.002, (tag, percent)
+
+
+def appended_after_due(cluster: EmbeddedCluster, ended: Ended, first: float) -> list[float]:
+    """Return LogAppendTime minus due of each message due from an instant on, in seconds."""
+    offset = time.time() - time.monotonic()
+    took = []
+    for message in read(cluster, ended.result["target"]["topics"]["ticks"]["name"]):
+        due = int.from_bytes(message.value()[16:24], "little") / 1e9 + offset
+        if due >= first - 0.0005:
+            took.append(message.timestamp()[1] / 1000 - due)
+    return took
 
 
 def test_messages_that_time_out_are_errors_by_code_and_not_lost(
     kafka1: EmbeddedCluster, target: Path, folder: Path
 ) -> None:
     """A stall longer than delivery.timeout.ms: each message is confirmed or failed, and what was confirmed arrived."""
-    command = start(STEADY, target, folder / "timeout", "--duration", "10s", "--warmup", "1s", *sets("delivery.timeout.ms=1500"))
+    command = start(STEADY, target, folder / "timeout", "--duration", "10s", "--warmup", "1s", *sets("request.timeout.ms=1000", "delivery.timeout.ms=1500"))
     command.until_measuring(2.0)
     with stopped(kafka1.node_pid(0)):
         time.sleep(4.0)
@@ -440,10 +424,10 @@ def test_a_full_disk_ends_the_run_and_keeps_what_was_measured(target: Path, fold
     assert ended.code == 3, ended.stderr
     assert "the disk is full" in errors_said(ended)[0]
     assert "Traceback" not in ended.stderr
-    no_room = report(small_disk / "run")
+    no_room = report(small_disk / "run", folder / "full-report")
     assert no_room.code == 3, no_room.stderr
     shutil.copytree(small_disk / "run", tmp_path / "moved")
-    again = report(tmp_path / "moved")
+    again = report(tmp_path / "moved", folder / "moved-report")
     assert again.code == 0, again.stderr
     assert again.document["metrics"]["throughput"] > 0
     assert again.document["status"] != "complete"
@@ -465,19 +449,21 @@ def test_a_folder_that_holds_a_run_is_not_written_over(target: Path, tmp_path: P
 @pytest.fixture(scope="module")
 def stopped_runs(target: Path, folder: Path) -> dict[str, Ended]:
     """Return runs ended by one SIGINT, by two, and by SIGKILL; the first and last had a cluster of their own."""
-    flags = ("--duration", "60s", "--warmup", "1s")
-    commands: dict[str, Command] = {}
-    for name, where in (("once", "embedded"), ("twice", target), ("sigkill", "embedded")):
-        (folder / f"tmp-{name}").mkdir()
-        commands[name] = start(STEADY, where, folder / name, *flags, TMPDIR=str(folder / f"tmp-{name}"))
-    for command in commands.values():
-        command.until_measuring(4.0)
-    commands["once"].signal(signal.SIGINT)
-    commands["twice"].signal(signal.SIGINT)
-    commands["sigkill"].signal(signal.SIGKILL)
-    time.sleep(0.1)
-    commands["twice"].signal(signal.SIGINT)
-    return {name: command.ended() for name, command in commands.items()}
+    plans = {"once": ("embedded?heap=512m", 1), "twice": (target, 2), "sigkill": ("embedded?heap=512m", 0)}
+    ended = {}
+    for name, (where, interrupts) in plans.items():
+        own = folder / f"tmp-{name}"
+        own.mkdir()
+        low = sets("Clock.rate=300/s")
+        with start(STEADY, where, folder / name, "--duration", "60s", "--warmup", "1s", *low, TMPDIR=str(own)) as command:
+            command.until_measuring(3.0)
+            if not interrupts:
+                command.signal(signal.SIGKILL)
+            for _ in range(interrupts):
+                command.signal(signal.SIGINT)
+                time.sleep(0.1)
+            ended[name] = command.ended()
+    return ended
 
 
 def test_one_interrupt_drains_and_every_number_is_whole(stopped_runs: dict[str, Ended]) -> None:
@@ -488,8 +474,8 @@ def test_one_interrupt_drains_and_every_number_is_whole(stopped_runs: dict[str, 
     untouched(ended)
     total, measured = sums(ended, "Clock"), ended.result["phases"][-2]
     assert measured["name"] == "measure"
-    assert 3 < measured["end"] - measured["start"] < 60
-    assert total["due"] == pytest.approx(RATE * (measured["end"] - measured["start"]), abs=2)
+    assert 2 < measured["end"] - measured["start"] < 60
+    assert total["due"] == pytest.approx(300 * (measured["end"] - measured["start"]), abs=2)
     assert (ended.out / "report.html").exists()
     assert "Traceback" not in ended.stderr
 
@@ -505,16 +491,16 @@ def test_two_interrupts_end_at_once_and_keep_what_there_is(stopped_runs: dict[st
     assert "Traceback" not in ended.stderr
 
 
-def test_a_killed_run_leaves_a_partial_result_that_can_be_read(stopped_runs: dict[str, Ended]) -> None:
+def test_a_killed_run_leaves_a_partial_result_that_can_be_read(stopped_runs: dict[str, Ended], folder: Path) -> None:
     """`loadkit report` makes its page and table; the seconds before the end are in it; nothing is claimed of losses."""
     ended = stopped_runs["sigkill"]
     assert ended.code == -signal.SIGKILL
     assert ended.result["status"] == "running"
     assert not (ended.out / "report.html").exists()
-    again = report(ended.out)
+    again = report(ended.out, folder / "sigkill-report")
     assert again.code == 0, again.stderr
     assert again.document["status"] == "interrupted"
-    assert again.document["metrics"]["throughput"] == pytest.approx(RATE, rel=0.5)
+    assert again.document["metrics"]["throughput"] == pytest.approx(300, rel=0.7)
     assert again.document["metrics"]["lost"] is None
     assert "lost" in again.document["withheld"]
     assert (ended.out / "report.html").exists()
