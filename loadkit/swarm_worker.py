@@ -53,6 +53,9 @@ class LoadProcess:
         self.runner, self._take = runner, take
         self.worker: Worker | None = None
         self._planned, self._ending, self._welcomed = Event(), Event(), Event()
+        self._idle = Event()
+        """Set when there is no run, or its last report is on its way."""
+        self._idle.set()
         self._numbers: dict[locust.User, int] = {}
         self._deltas: list[Delta] = []
         self._rolling = BoundedSemaphore()
@@ -152,6 +155,7 @@ class LoadProcess:
         self.worker = worker
         self._numbers.clear()
         self._ending.clear()
+        self._idle.clear()
         self._planned.set()
         gevent.spawn(self._roll, worker)
 
@@ -180,6 +184,7 @@ class LoadProcess:
         if isinstance(self.runner, WorkerRunner):
             self._report_now()
             self._send("closed", {"worker": self.runner.client_id})
+        self._idle.set()
 
     # what is measured
 
@@ -188,7 +193,7 @@ class LoadProcess:
         next_at = monotonic()
         while self.worker is worker:
             next_at = max(next_at + 1.0, monotonic() + 0.05)
-            if worker.ending:
+            if self._ending.is_set() or worker.ending:
                 gevent.sleep(0.1)
             else:
                 self._ending.wait(max(0.0, next_at - monotonic()))
@@ -220,18 +225,15 @@ class LoadProcess:
 
     def _leave(self) -> None:
         """Drain, close and report though the master did not ask for it: this process is being stopped."""
-        if self.worker and self._forked and self._ending.wait(DECIDING):
-            self._until(lambda: self.worker is None, 10 * LEAVING)
+        if self._idle.is_set() or (self._forked and self._ending.wait(DECIDING) and self._idle.wait(10 * LEAVING)):
+            return
+        deadline = monotonic() + LEAVING
         if self.worker:
             self.worker.end(monotonic_ns())
-            self._until(lambda: self.worker is None or not self.worker.outstanding(), LEAVING)
-        if self.worker:
-            self._on_close()
-
-    def _until(self, true: Callable[[], bool], seconds: float) -> None:
-        deadline = monotonic() + seconds
-        while not true() and monotonic() < deadline:
+        while self.worker and self.worker.outstanding() and monotonic() < deadline:
             gevent.sleep(0.02)
+        if not self._idle.is_set():
+            self._on_close()
 
     def _watch_master(self, runner: WorkerRunner, parent: int) -> None:
         """End when the master is gone: a forked process gets another parent, a remote one hears no heartbeat.
