@@ -7,7 +7,7 @@ from typing import TextIO
 
 from rich.console import Console
 
-from loadkit.errors import UsageError
+from loadkit.errors import RunError, UsageError
 from loadkit.report import page
 from loadkit.result import load
 from loadkit.summary import summarise
@@ -23,6 +23,9 @@ def finish(out: Path, stream: TextIO) -> Path | None:
 
     console = Console(file=stream, width=None if stream.isatty() else 100)
     console.print(text.table(result, summarise(result)))
-    written = page.write(out)
+    try:
+        written = page.write(out)
+    except OSError as error:
+        raise RunError(f"{out}: the page could not be written: {error.strerror}; what was measured is kept") from None
     console.print(f"report: {written}", highlight=False, soft_wrap=True)
     return written

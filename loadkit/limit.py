@@ -36,7 +36,7 @@ class Facts:
     send_delay_p99: float | None
     latency_p50: float | None
     process_cores: float | None
-    """Busiest generator process, in cores, mean of the measured phase."""
+    """Busiest generator process, in cores of Python's own work (one interpreter lock), mean of the measured phase."""
     machine_busy: float | None
     """Share of all cores of the generator's machine that were busy."""
     queue_full: float
@@ -143,7 +143,8 @@ def facts_of(result: Result, metrics: Mapping[str, float | None]) -> Facts:
     hosts = [row for row in result.of_kind("host") if row["t"] < end]
     by_process: dict[str, float] = {}
     for row in hosts:
-        by_process[row["name"]] = by_process.get(row["name"], 0) + (row.get("cpu") or 0)
+        spent = row.get("python", row.get("cpu")) or 0  # librdkafka's threads spin on their own while a cluster stalls
+        by_process[row["name"]] = by_process.get(row["name"], 0) + spent
     busy = [row["busy"] for row in hosts if row.get("busy") is not None]
     seconds = max(end - start, 1e-9)
     return Facts(

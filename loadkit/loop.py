@@ -11,7 +11,7 @@ import gc
 import sys
 from collections import deque
 from collections.abc import Callable
-from time import monotonic_ns
+from time import monotonic_ns, thread_time
 
 from loadkit.drivers import IDLE_NS, ConsumerDriver, ProducerDriver
 from loadkit.pacer import NEVER
@@ -37,6 +37,8 @@ class Loop:
         self.producers: list[ProducerDriver] = []
         self.consumers: list[ConsumerDriver] = []
         self.gaps: deque[int] = deque(maxlen=200_000)
+        self.cpu = 0.0
+        """CPU seconds of this thread: Python's work, without that of the client library's own threads."""
         self.error: BaseException | None = None
         self.done = False
         self._jobs: deque[Job] = deque()
@@ -62,6 +64,7 @@ class Loop:
         try:
             while not self._stop:
                 wait = self._step()
+                self.cpu = thread_time()
                 if wait > 0:
                     self._sleep(wait / 1e9)
         except BaseException as error:  # shown by whoever watches the loop, which ends the run

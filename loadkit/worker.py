@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from time import monotonic_ns, time
+from time import monotonic_ns, thread_time, time
 from typing import Any, cast
 
 import numpy as np
@@ -79,7 +79,7 @@ class Worker:
         self._confirmed: dict[str, Confirmed] = {}
         self._recorder: Recorder | None = None
         self._host = Host()
-        self._gauged = -1
+        self._gauged, self._python = -1, thread_time()
         self._opened = 0
         self._late: list[ConsumerWorkload] = []
         self._started = False
@@ -291,7 +291,9 @@ class Worker:
         phase = "drain" if middle >= window.until_ns else recorder.phase(middle)
         gaps = np.array(_drain(self.loop.gaps), float) / 1e9
         widest = float(gaps.max()) if len(gaps) else 0.0
+        before, self._python = self._python, self.loop.cpu + thread_time()
         host = {"kind": "host", "name": self.name, **self._host.sample(), "poll_gap": widest}
+        host["python"] = round(self._python - before, 4)
         delta.gap_p99 = float(np.quantile(gaps, 0.99)) if len(gaps) and phase == "measure" else 0.0
         rows = [host]
         for held in self._producers.values():
