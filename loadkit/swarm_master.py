@@ -117,7 +117,10 @@ class Master:
             self._note(error)
         try:
             self.runtime.call(lambda: self.settings.finished(trial.options.out))
-        except Exception as error:  # the result is on disk; only its page failed
+        except RunError as error:  # the result is on disk; only its page failed, on a full disk as its run did
+            if not self.settings.failed:
+                self._note(error)
+        except Exception as error:
             self._note(RunError(f"the page could not be written: {error!r}"))
         if getattr(self.environment.parsed_options, "csv_prefix", None):
             gevent.sleep(CSV_STATS_INTERVAL_SEC + 0.2)  # Locust writes its CSV files once more, the last second in them
@@ -183,6 +186,20 @@ class Master:
 
     def _on_spawned(self, **_: Any) -> None:
         self._spawned = True
+        counts: dict[str, int] = self.runner.target_user_classes_count
+        for workload in self.scenario.workloads:
+            asked, there = workload.fixed_count, counts.get(workload.name, 0)
+            if there < asked:
+                self.settings.say(f"warning: {workload.name} has {there} of the {asked} users that it asks for")
+        workers = self.runner.worker_count
+        if self.scenario.consumers and min(counts.values(), default=0) < workers and self._simulated():
+            self.settings.say(
+                "warning: consumers of the simulated sink receive only what their own process produces, "
+                f"and not every class has a user in each of the {workers} processes"
+            )
+
+    def _simulated(self) -> bool:
+        return self._open is not None and self._open.target.kind == "simulated"
 
     def _on_hello(self, msg: Any, **_: Any) -> None:
         self.runner.send_message("loadkit_welcome", {"pid": os.getpid(), **clock()}, msg.node_id)

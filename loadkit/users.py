@@ -1,6 +1,6 @@
 """ProducerUser and ConsumerUser: Locust user classes whose attributes declare a workload.
 
-With `swarm.py` the only code that imports Locust. A user itself does nothing a second time: it joins the
+With `swarm*.py` the only code that imports Locust. A user itself does nothing a second time: it joins the
 load loop when it starts and leaves it when it stops, and the loop does the work in a native thread.
 """
 
