@@ -19,7 +19,7 @@ test: $(DEV_STAMP) ## run all tests, real Kafka included
 
 check: $(DEV_STAMP) ## ruff and mypy
 	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
+	$(BIN)/ruff format --check loadkit tests bench scenarios
 	$(BIN)/mypy
 
 bench: $(DEV_STAMP) ## ratios against peers on the embedded Kafka, interleaved; takes about half an hour

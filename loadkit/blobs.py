@@ -20,7 +20,7 @@ def cells(data: NDArray[np.uint8], size: int, step: int = 1, first: int = 0) -> 
 
 
 def paste(rows: NDArray[np.uint8], at: int, values: NDArray[Any]) -> None:
-    """Write the n x k bytes `values`, or its n void cells of k bytes, into contiguous n x size `rows` from column `at` on."""
+    """Write the n x k bytes `values`, or n void cells of k bytes, into n x size `rows` from column `at` on."""
     if not len(rows):
         return
     held = values if values.dtype.kind == "V" else np.ascontiguousarray(values).view(f"V{values.shape[1]}").ravel()

@@ -23,7 +23,10 @@ def applies(role: str, name: str) -> bool:
 
 
 _TOPIC_WORDS = frozenset(
-    "cleanup compression delete file flush follower index leader local max message min preallocate remote retention segment unclean".split()
+    (
+        "cleanup compression delete file flush follower index leader local max message min preallocate remote "
+        "retention segment unclean"
+    ).split()
 )
 
 

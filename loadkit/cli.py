@@ -27,18 +27,28 @@ app = typer.Typer(
 cluster_app = typer.Typer(no_args_is_help=True, help="A real Kafka on this machine, for as long as it is wanted.")
 app.add_typer(cluster_app, name="cluster")
 
-Target = Annotated[str, typer.Option(envvar="LOADKIT_TARGET", help="embedded, embedded:3, embedded@3.6.2, simulated, or a target file.")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout; everything else goes to stderr.")]
+Target = Annotated[
+    str,
+    typer.Option(envvar="LOADKIT_TARGET", help="embedded, embedded:3, embedded@3.6.2, simulated, or a target file."),
+]
+Json = Annotated[
+    bool, typer.Option("--json", help="Print one JSON document on stdout; everything else goes to stderr.")
+]
 
 
 @app.command()
 def run(
     scenario: Annotated[Path, typer.Argument(help="A Locust file with ProducerUser or ConsumerUser classes.")],
     target: Target = "embedded",
-    set_: Annotated[list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="Change one setting: Checkout.rate=50k/s, linger.ms=20.")] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="PATH=VALUE", help="Change one setting: Checkout.rate=50k/s, linger.ms=20."),
+    ] = None,
     duration: Annotated[str, typer.Option(help="Length of the measured phase.")] = "30s",
     warmup: Annotated[str | None, typer.Option(help="Length of the warm-up; default: until flat, 5 to 30 s.")] = None,
-    messages: Annotated[int | None, typer.Option(min=1, help="Measure until so many messages were due, instead of --duration.")] = None,
+    messages: Annotated[
+        int | None, typer.Option(min=1, help="Measure until so many messages were due, instead of --duration.")
+    ] = None,
     slo: Annotated[list[str] | None, typer.Option(help="Exit 1 unless this holds, like 'latency.p99 < 20ms'.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for the result; default: reports/<scenario>-<time>.")] = None,
     drain_timeout: Annotated[str, typer.Option(help="Longest wait for what is in flight at the end.")] = "30s",
@@ -91,7 +101,9 @@ def doctor(
 @app.command()
 def init(
     kind: Annotated[str, typer.Argument(help="target or scenario.")],
-    path: Annotated[Path | None, typer.Argument(help="Where to write it; default: target.toml or scenario.py here.")] = None,
+    path: Annotated[
+        Path | None, typer.Argument(help="Where to write it; default: target.toml or scenario.py here.")
+    ] = None,
 ) -> None:
     """Write a commented target file or scenario to start from."""
     from loadkit import init as templates
@@ -100,7 +112,9 @@ def init(
 
 
 @app.command()
-def clean(target: Target = "embedded", run_id: Annotated[str | None, typer.Option(help="Only this run's.")] = None) -> None:
+def clean(
+    target: Target = "embedded", run_id: Annotated[str | None, typer.Option(help="Only this run's.")] = None
+) -> None:
     """Delete what loadkit's ledger says earlier runs made on a target and left there."""
     from loadkit import commands
 

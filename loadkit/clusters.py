@@ -96,7 +96,8 @@ class SinkCluster:
         self._names = names
         delay = 2 * spec.network + spec.replication + spec.request_overhead
         self._topics = {
-            name: sink.SinkTopic(topic.partitions, delay=delay, seed=spec.seed) for name, topic in scenario.topics.items()
+            name: sink.SinkTopic(topic.partitions, delay=delay, seed=spec.seed)
+            for name, topic in scenario.topics.items()
         }
 
     def producer(self, workload: ProducerWorkload, form: str, number: int) -> ProducerLane:
@@ -117,15 +118,14 @@ def forms(scenario: Scenario) -> dict[str, str]:
     found: dict[str, set[str]] = {name: set() for name in scenario.topics}
     for workload in scenario.producers:
         found[workload.topic.name].add(_form(workload))
-    return {name: forms.pop() if len(forms) == 1 else ("header" if forms else "binary") for name, forms in found.items()}
+    return {
+        name: forms.pop() if len(forms) == 1 else ("header" if forms else "binary") for name, forms in found.items()
+    }
 
 
 def _form(workload: ProducerWorkload) -> str:
     payload: Any = workload.payload
-    if workload.stamp == "header" or workload.tombstones or payload.stamp_form == "header":
-        where = "header"
-    else:
-        where = "value"
+    where = "header" if workload.stamp == "header" or workload.tombstones or payload.stamp_form == "header" else "value"
     if workload.stamp == "value" and where == "header":
         raise ScenarioError(f"{workload.name}.stamp: tombstones and {payload.kind} payloads are stamped in a header")
     try:

@@ -63,7 +63,8 @@ def cluster_status() -> str:
 
 
 def _line(state: embedded_state.State) -> str:
-    return f"{state.target}  Kafka {state.kafka_version}  bootstrap.servers={state.bootstrap}  pid {state.pid}  since {state.started}"
+    where = f"bootstrap.servers={state.bootstrap}"
+    return f"{state.target}  Kafka {state.kafka_version}  {where}  pid {state.pid}  since {state.started}"
 
 
 def cluster_stop() -> str:

@@ -104,7 +104,8 @@ def _judged(out: Path, objectives: list[Objective]) -> dict[str, Any]:
         held = [objective.holds(document["metrics"]) for objective in objectives]
         document["verdict"] = "fail" if False in held else "inconclusive" if None in held else "pass"
         for objective, holds in zip(objectives, held, strict=True):
-            print(f"slo {objective.text}: {'holds' if holds else 'unknown' if holds is None else 'FAILS'}", file=sys.stderr)
+            print(
+                f"slo {objective.text}: {'holds' if holds else 'unknown' if holds is None else 'FAILS'}",
+                file=sys.stderr,
+            )
     return document
-
-

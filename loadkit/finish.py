@@ -14,7 +14,7 @@ from loadkit.summary import summarise
 
 
 def finish(out: Path, stream: TextIO) -> Path | None:
-    """Return the page of the result in `out`, written, after printing the same facts as a table; None without a result."""
+    """Write the page of the result in `out`, print the same facts as a table, return the page; None without a result."""
     try:
         result = load(out)
     except UsageError:

@@ -24,7 +24,7 @@ SWITCH_SECONDS = 0.0002
 """The interpreter's switch interval: with its default of 5 ms messages leave up to 5 ms late beside other threads."""
 
 GC_THRESHOLDS = (50_000, 20, 100)
-"""Messages in hand look like garbage in the making: at the usual thresholds collecting took an eighth of the loop's time."""
+"""Messages in hand look like garbage: at the usual thresholds collecting took an eighth of the loop's time."""
 
 Job = Callable[[], None]
 

@@ -85,7 +85,11 @@ def simulate(scenario: Scenario, target: str, options: Options) -> None:
     run = _Run(scenario, users, simulated.Simulation(spec, _producers(scenario, users), _groups(scenario, users)), end)
     run.go(writer)
     integrity, totals = run.verify(), run.totals()
-    notes = [] if options.warmup in (None, 0) else [Warn.SETTING.say("--warmup: virtual time needs no warm-up", "leave it out")]
+    notes = (
+        []
+        if options.warmup in (None, 0)
+        else [Warn.SETTING.say("--warmup: virtual time needs no warm-up", "leave it out")]
+    )
     writer.close(status="complete", integrity=integrity, totals=totals, errors=run.collector.errors, notes=notes)
     made = summary.summarise(load(options.out))
     writer.facts |= {"metrics": made.metrics, "withheld": made.withheld, "intervals": made.intervals,
@@ -209,27 +213,41 @@ class _Run:
         intended, sent, acked = acks.intended_ns[good], acks.sent_ns[good], acks.acked_ns[good]
         recorder.values(name, "latency", intended, acked, acked - intended)
         recorder.values(name, "service_time", intended, acked, acked - sent)
-        recorder.values(name, "send_delay", acks.intended_ns[mine], acks.sent_ns[mine], (acks.sent_ns - acks.intended_ns)[mine])
+        recorder.values(
+            name, "send_delay", acks.intended_ns[mine], acks.sent_ns[mine], (acks.sent_ns - acks.intended_ns)[mine]
+        )
         size = int(workload.payload.mean_size() or 1024)  # type: ignore[attr-defined]
         recorder.counted("producer", name, intended, acked, "acked", 1)
         recorder.counted("producer", name, intended, acked, "acked_bytes", size)
         recorder.counted("producer", name, acks.intended_ns[mine], acks.sent_ns[mine], "sent", 1)
-        for clock, due in zip(acks.acked_ns[mine & ~good].tolist(), acks.intended_ns[mine & ~good].tolist(), strict=True):
+        for clock, due in zip(
+            acks.acked_ns[mine & ~good].tolist(), acks.intended_ns[mine & ~good].tolist(), strict=True
+        ):
             recorder.failed(name, clock, due, CODE)
         self._confirmed[workload.topic.name].add(acks.partition[good], acks.offset[good])
 
     def _deliveries(self, workload: ConsumerWorkload, consumed: Consumed, got: simulated.Deliveries) -> None:
-        self._recorder.values(workload.name, "end_to_end", got.intended_ns, got.received_ns, got.received_ns - got.intended_ns)
+        self._recorder.values(
+            workload.name, "end_to_end", got.intended_ns, got.received_ns, got.received_ns - got.intended_ns
+        )
         self._recorder.counted("consumer", workload.name, got.intended_ns, got.received_ns, "received", 1)
         consumed.add(got.partition, got.offset, got.producer.astype(np.int64), got.number)
 
-    def _lag(self, i: int, workload: ConsumerWorkload, done: simulated.Completed, got: simulated.Deliveries, second: int) -> None:
+    def _lag(
+        self, i: int, workload: ConsumerWorkload, done: simulated.Completed, got: simulated.Deliveries, second: int
+    ) -> None:
         """Add what was confirmed and take away what was received: how far the group is behind at the second's end."""
         own = np.array([user.workload.topic.name == workload.topic.name for user in self._users])
         stored = own[done.acks.producer] & (done.acks.error == 0) if len(done.acks.producer) else np.zeros(0, bool)
         self._behind[i] += int(stored.sum()) - len(got.number)
         if second * SECOND_NS < self._end_ns:
-            row = {"t": second, "phase": "measure", "kind": "consumer", "name": workload.name, "lag": max(0, self._behind[i])}
+            row = {
+                "t": second,
+                "phase": "measure",
+                "kind": "consumer",
+                "name": workload.name,
+                "lag": max(0, self._behind[i]),
+            }
             self.collector.add_rows([row])
 
     def verify(self) -> dict[str, Any]:

@@ -68,7 +68,7 @@ def _check_topics(target: Target, scenario: Scenario) -> None:
         if topic.existing and target.kind == "file" and topic.name not in target.topics.allow_existing:
             raise TopicError(
                 f"topic {topic.name!r} is declared existing=True, and the target does not allow it: "
-                f"add allow_existing = [\"{topic.name}\"] under [topics] of the target file"
+                f'add allow_existing = ["{topic.name}"] under [topics] of the target file'
             )
 
 
@@ -158,7 +158,9 @@ class KafkaSite:
 
     judges_integrity = True
 
-    def __init__(self, opened: OpenTarget, connection: admin.Connection, names: Names, scenario: Scenario, keep: bool) -> None:
+    def __init__(
+        self, opened: OpenTarget, connection: admin.Connection, names: Names, scenario: Scenario, keep: bool
+    ) -> None:
         self._opened, self._connection, self._scenario, self._keep = opened, connection, scenario, keep
         self.target, self.names = opened.target, names
         urls = opened.cluster.jmx_urls if opened.cluster else tuple(self.target.metrics.jmx_exporter)
@@ -179,7 +181,9 @@ class KafkaSite:
         admin.create_topics(self._connection, plans)
         for workload in scenario.consumers:
             if workload.protocol == "share":
-                admin.set_group_config(self._connection, self.names.groups[workload.name], {"share.auto.offset.reset": "earliest"})
+                admin.set_group_config(
+                    self._connection, self.names.groups[workload.name], {"share.auto.offset.reset": "earliest"}
+                )
 
     def _transactional_ids(self, scenario: Scenario) -> list[str]:
         return [self.target.named(self.names.run_id, w.name) for w in scenario.producers if w.transactions]
@@ -187,7 +191,10 @@ class KafkaSite:
     def _adopt(self, topic: Topic) -> None:
         found = admin.describe_topics(self._connection, [topic.name])[topic.name]
         if len(found) != topic.partitions:
-            raise TopicError(f"topic {topic.name} has {len(found)} partitions, the scenario says {topic.partitions}: say partitions={len(found)}")
+            raise TopicError(
+                f"topic {topic.name} has {len(found)} partitions, the scenario says {topic.partitions}: "
+                f"say partitions={len(found)}"
+            )
 
     def _plan(self, topic: Topic) -> admin.TopicPlan:
         brokers = len(self._connection.cluster.brokers)
@@ -214,7 +221,8 @@ class KafkaSite:
             "name": self.target.name, "kind": "embedded" if embedded_one else "external",
             "co_located": co_located, "cores": cores if co_located else None,
             "cluster": {
-                "version": embedded_one.kafka_version if embedded_one else cluster.version, "brokers": len(cluster.brokers),
+                "version": embedded_one.kafka_version if embedded_one else cluster.version,
+                "brokers": len(cluster.brokers),
                 "racks": list(cluster.racks), "cluster_id": cluster.id,
                 **({"java": embedded_one.java} if embedded_one else {}),
             },

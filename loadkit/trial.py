@@ -107,7 +107,9 @@ class Trial:
         """Note a load process that is gone: its share is named, the others take over from a stated instant."""
         gone = [number for number, (_, owner) in self.users.items() if owner == worker]
         share = len(gone) / max(1, len(self.users))
-        self.notes.append(Warn.WORKER_LOST.say(f"load process {worker} {how} with {len(gone)} users, {share:.0%} of all"))
+        self.notes.append(
+            Warn.WORKER_LOST.say(f"load process {worker} {how} with {len(gone)} users, {share:.0%} of all")
+        )
         for number in gone:
             self.left(number)
         self.collector.forget(worker)
@@ -137,7 +139,9 @@ class Trial:
             if self._stopping:
                 raise self._failed or Interrupted("stopped before the load began; nothing was measured")
             if monotonic() - begun > CONNECT + 0.1 * self._crew.expected():
-                raise RunError(f"only {len(self.users)} of {self._crew.expected()} users connected within {CONNECT:.0f} s")
+                raise RunError(
+                    f"only {len(self.users)} of {self._crew.expected()} users connected within {CONNECT:.0f} s"
+                )
         self._dirty = False
         self._zero_ns = monotonic_ns() + LEAD_NS
         started = time() + LEAD_NS / 1e9
@@ -147,7 +151,7 @@ class Trial:
         self._next_tick = self._zero_ns / 1e9 + 1.1
 
     def _warm_up(self) -> None:
-        """Load at the rate with which the schedule begins, until flat; the measured schedule starts on a whole second."""
+        """Load at the rate with which the schedule begins, until flat; measuring starts on a whole second."""
         wanted = self.options.warmup
         if wanted == 0:
             self._measure_ns = self._zero_ns
@@ -161,7 +165,9 @@ class Trial:
             flat = wanted is None and passed >= shortest and self.collector.steady()
             if passed >= longest or flat:
                 if wanted is None and not flat:
-                    self.notes.append(Warn.WARMUP_NOT_FLAT.say(f"rate or latency still changed after {longest:.0f} s of warm-up"))
+                    self.notes.append(
+                        Warn.WARMUP_NOT_FLAT.say(f"rate or latency still changed after {longest:.0f} s of warm-up")
+                    )
                 break
         seconds = -(-(monotonic_ns() + LEAD_NS - self._zero_ns) // SECOND_NS)
         self._measure_ns = self._zero_ns + max(0, seconds) * SECOND_NS
@@ -171,7 +177,11 @@ class Trial:
 
     def _measure(self) -> None:
         if self._stopping:
-            raise self._failed or self.interrupted or Interrupted("stopped before the measured phase; there is only warm-up")
+            raise (
+                self._failed
+                or self.interrupted
+                or Interrupted("stopped before the measured phase; there is only warm-up")
+            )
         self._duration_ns = self._plan_end()
         self._end_ns = NEVER if self._duration_ns == NEVER else self._measure_ns + self._duration_ns
         self._phases.append({"name": "measure", "start": self._t(self._measure_ns), "end": self._t(self._end_ns)})
@@ -234,7 +244,9 @@ class Trial:
         self._epoch += 1
         begin = max(0, monotonic_ns() + CHANGE_NS - self._measure_ns)
         self._quotas = {}
-        self.notes.append(Warn.USERS_CHANGED.say(f"{len(self.users)} users share the rates from {begin / 1e9:.1f} s on"))
+        self.notes.append(
+            Warn.USERS_CHANGED.say(f"{len(self.users)} users share the rates from {begin / 1e9:.1f} s on")
+        )
         self._order("measure", self._measure_ns, begin, self._duration_ns)
 
     def _drain(self) -> None:
@@ -250,7 +262,11 @@ class Trial:
 
     def _unread(self) -> int:
         groups = [(w.name, w.topic.name) for w in self.scenario.consumers]
-        return sum(v.unread + v.lost for v in self.collector.accounts.verdicts(groups)) if self._site.judges_integrity else 0
+        return (
+            sum(v.unread + v.lost for v in self.collector.accounts.verdicts(groups))
+            if self._site.judges_integrity
+            else 0
+        )
 
     def _tick(self, phase: str, total: float | None) -> None:
         """Wait a little; once a second look after samples, files and errors."""
@@ -340,14 +356,18 @@ class Trial:
         elif not groups:
             withheld = "no class of the scenario consumes"
         elif unplaced:
-            withheld = f"{unplaced:,} messages were confirmed without an offset (acks=0), so they cannot be accounted for"
+            withheld = (
+                f"{unplaced:,} messages were confirmed without an offset (acks=0), so they cannot be accounted for"
+            )
         elif self._abandoned:
             withheld = "the run was stopped before it had drained"
         if withheld:
             return {"withheld": withheld}
         facts = verdicts(self.collector.accounts.verdicts(groups, self._call(self._site.ends)))
         if facts["unread"]:
-            self.notes.append(Warn.UNREAD.say(f"{format_count(facts['unread'])} messages were not read when draining ended"))
+            self.notes.append(
+                Warn.UNREAD.say(f"{format_count(facts['unread'])} messages were not read when draining ended")
+            )
         return facts
 
     def _totals(self) -> dict[str, dict[str, int]]:
@@ -376,7 +396,11 @@ class Trial:
                 "role": "producer" if producing else "consumer",
                 "topic": workload.topic.name,
                 "users": len(self._members(workload.name)) or workload.fixed_count,
-                **({"rate": workload.rate} if isinstance(workload, ProducerWorkload) else {"group_id": self._group(workload.name)}),
+                **(
+                    {"rate": workload.rate}
+                    if isinstance(workload, ProducerWorkload)
+                    else {"group_id": self._group(workload.name)}
+                ),
                 "config": self._site.config(workload),
             }
         return found
@@ -393,4 +417,8 @@ def verdicts(found: list[Verdict]) -> dict[str, Any]:
     rows = [{name: getattr(v, name) for name in v.__slots__ if name != "lost_runs"} for v in found]
     names = ("lost", "duplicated", "reordered", "redelivered", "unconfirmed", "unread")
     ranges = [[v.topic, v.partition, start, end - 1] for v in found for start, end in v.lost_runs]
-    return {**{name: sum(row[name] for row in rows) for name in names}, "partitions": rows, "lost_ranges": ranges[:1000]}
+    return {
+        **{name: sum(row[name] for row in rows) for name in names},
+        "partitions": rows,
+        "lost_ranges": ranges[:1000],
+    }

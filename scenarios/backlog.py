@@ -1,4 +1,4 @@
-"""Backlog: consumers start late and read from the earliest; how fast do they drain, and what does it cost the producers?"""
+"""Backlog: consumers start late; how fast do they drain, and what does it cost the producers?"""
 
 from loadkit import ConsumerUser, ProducerUser, Topic, keys, payloads
 

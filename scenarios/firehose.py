@@ -1,4 +1,4 @@
-"""Firehose: 100-byte events without keys, as fast as they are due; how much can this cluster (or this generator) take?"""
+"""Firehose: 100-byte events without keys; how much can this cluster (or this generator) take?"""
 
 from loadkit import ProducerUser, Topic, payloads
 

@@ -194,10 +194,16 @@ def test_messages_are_counted_exactly(right: dict[str, Done], place: Path) -> No
 def test_an_objective_decides_the_exit_code(right: dict[str, Done]) -> None:
     """A failed SLO is exit 1 and nothing else is; a withheld metric is no pass."""
     found = {
-        name: (right[name].code, document(right[name])["verdict"]) for name in ("slo holds", "slo fails", "slo unknown", "slo p99.5")
+        name: (right[name].code, document(right[name])["verdict"])
+        for name in ("slo holds", "slo fails", "slo unknown", "slo p99.5")
     }
 
-    assert found == {"slo holds": (0, "pass"), "slo fails": (1, "fail"), "slo unknown": (0, "inconclusive"), "slo p99.5": (0, "pass")}
+    assert found == {
+        "slo holds": (0, "pass"),
+        "slo fails": (1, "fail"),
+        "slo unknown": (0, "inconclusive"),
+        "slo p99.5": (0, "pass"),
+    }
 
 
 def test_a_stall_is_in_the_percentiles(right: dict[str, Done]) -> None:

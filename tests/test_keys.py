@@ -117,7 +117,7 @@ def test_keys_depend_on_number_and_seed_alone(spec: keys.KeysSpec) -> None:
 def test_keys_are_decimal_text_of_one_width(n: int, data: st.DataObject) -> None:
     """Eight digits, or as many fours of digits as the last key needs."""
     width = max(8, -(-len(str(n - 1)) // 4) * 4)
-    indices = data.draw(st.lists(st.integers(0, n - 1), max_size=5)) + [0, n - 1]
+    indices = [*data.draw(st.lists(st.integers(0, n - 1), max_size=5)), 0, n - 1]
     assert Decimal(n).blobs(np.array(indices)).tolist() == [str(i).zfill(width).encode() for i in indices]
 
 

@@ -123,7 +123,11 @@ BROKEN = """
 def test_an_error_in_the_load_loop_stops_the_run(tmp_path: Path, extra: list[str]) -> None:
     """It happens in a native thread, where nobody would hear of it: a sentence, exit 3, and what was measured is kept."""
     text = HEAD.format(partitions=4, rate="400/s", more="pass") + BROKEN
-    ended = Locust(tmp_path / "run", *LOW[:5], "-t", "60s", *extra, file=write(tmp_path / "broken.py", text)).ended().clean()
+    ended = (
+        Locust(tmp_path / "run", *LOW[:5], "-t", "60s", *extra, file=write(tmp_path / "broken.py", text))
+        .ended()
+        .clean()
+    )
     assert ended.code == 3
     assert ended.errors == ["error: the client broke"]
     assert ended.result["status"] == "failed"

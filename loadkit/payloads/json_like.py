@@ -179,7 +179,8 @@ def _frame(token: int, items: int, note: int) -> bytes:
 def _catalogue(seed: int, items: int) -> bytes:
     """Return items in a hashed order, 64 bytes each with the comma after it, `items` more than places to start."""
     goods = (
-        "Ceramic mug", "Desk lamp", "Wool scarf", "Notebook A5", "Olive oil", "Phone case", "Rain jacket", "Tea sampler",
+        "Ceramic mug", "Desk lamp", "Wool scarf", "Notebook A5", "Olive oil", "Phone case", "Rain jacket",
+        "Tea sampler",
         "Water bottle", "Wall clock", "Yoga mat", "Zip hoodie", "Bike light", "Cork board", "Door mat", "Egg timer",
     )  # fmt: skip
     shelf = []

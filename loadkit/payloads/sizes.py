@@ -82,7 +82,7 @@ class Uniform(Sizes):
 
 
 class Lognormal(Sizes):
-    """The logarithm of the size is normal with standard deviation `sigma`; sizes outside `min` ... `max` are cut to it."""
+    """The logarithm of the size is normal with standard deviation `sigma`; sizes are cut to `min` ... `max`."""
 
     kind: Literal["lognormal"] = "lognormal"
     median: Size

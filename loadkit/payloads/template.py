@@ -117,7 +117,8 @@ def _uuid(seed: int, stream: int, numbers: Numbers) -> Iterable[str]:
     low = hashing.mix(seed, 2 * numbers + 1, stream) & np.uint64((1 << 62) - 1) | np.uint64(1 << 63)
     whole = np.stack((high, low), axis=1).astype(">u8").tobytes().hex()
     for i in range(0, len(whole), 32):
-        yield f"{whole[i : i + 8]}-{whole[i + 8 : i + 12]}-{whole[i + 12 : i + 16]}-{whole[i + 16 : i + 20]}-{whole[i + 20 : i + 32]}"
+        one = whole[i : i + 32]
+        yield f"{one[:8]}-{one[8:12]}-{one[12:16]}-{one[16:20]}-{one[20:]}"
 
 
 def _between(hole: str, low: int, high: int) -> Column:

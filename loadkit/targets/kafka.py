@@ -114,7 +114,9 @@ class _Prepared:
 class KafkaProducer(_Client):
     """A producer of one topic; see `lane.ProducerLane`."""
 
-    def __init__(self, config: Mapping[str, str], topic: str, form: str, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, config: Mapping[str, str], topic: str, form: str, headers: Mapping[str, str] | None = None
+    ) -> None:
         """Take librdkafka's properties, the real topic name, where stamps go, and static headers."""
         super().__init__(topic)
         self.form = form
@@ -288,7 +290,9 @@ class KafkaProducer(_Client):
             if commit:
                 self._producer.commit_transaction()
             else:
-                self._producer.flush(FLUSH)  # aborting before the broker knows of the transaction is fatal: librdkafka #4849
+                self._producer.flush(
+                    FLUSH
+                )  # aborting before the broker knows of the transaction is fatal: librdkafka #4849
                 self._producer.abort_transaction()
         except ck.KafkaException as error:
             raise TargetError(f"transaction on {self.topic}: {error.args[0].str()}") from None
@@ -396,7 +400,11 @@ class KafkaShareConsumer(_Client):
         try:
             self._consumer = ck.ShareConsumer(self._config(config))
         except (AttributeError, ck.KafkaException) as error:
-            said = "this confluent-kafka has no ShareConsumer; use 2.15 or newer" if isinstance(error, AttributeError) else error.args[0].str()
+            said = (
+                "this confluent-kafka has no ShareConsumer; use 2.15 or newer"
+                if isinstance(error, AttributeError)
+                else error.args[0].str()
+            )
             raise TargetError(f"share consumer of {topic}: {said}") from None
 
     def connect(self, timeout: float) -> None:

@@ -192,5 +192,3 @@ class SinkConsumer:
 
     def close(self) -> None:
         """Do nothing."""
-
-

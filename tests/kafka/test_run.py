@@ -70,7 +70,11 @@ def test_what_was_due_was_sent_confirmed_and_received_once(orders: Ended) -> Non
         "lost": 0, "duplicated": 0, "reordered": 0, "unsent": 0, "errors": 0
     }  # fmt: skip
     assert orders.metrics["offered"] == 1500
-    received = sum(row["received"] for row in orders.rows if row["kind"] == "consumer" and row["phase"] == "measure" and "received" in row)
+    received = sum(
+        row["received"]
+        for row in orders.rows
+        if row["kind"] == "consumer" and row["phase"] == "measure" and "received" in row
+    )
     assert received == 9000
 
 
@@ -115,13 +119,25 @@ def test_javas_reader_of_hdr_logs_sees_the_same_percentiles(orders: Ended, tmp_p
     for series, tag, count in (("latency", "Checkout.latency", 9000), ("end_to_end", "Billing.end_to_end", 9000)):
         written = tmp_path / series
         command = [embedded.java_command()[0], "-cp", str(jar), "org.HdrHistogram.HistogramLogProcessor", "-csv"]
-        command += ["-i", str(orders.out / "histograms.hlog"), "-tag", tag, "-o", str(written), "-outputValueUnitRatio", "1"]
+        command += [
+            "-i",
+            str(orders.out / "histograms.hlog"),
+            "-tag",
+            tag,
+            "-o",
+            str(written),
+            "-outputValueUnitRatio",
+            "1",
+        ]
         subprocess.run(command, check=True, capture_output=True, timeout=30)
         last = list(csv.DictReader(line for line in written.read_text().splitlines() if not line.startswith("#")))[-1]
         assert int(last["Total_Count"]) == count
         for name in ("p50", "p90", "p99", "max"):
             theirs = float(last[f"Total_{name[1:]}%" if name != "max" else "Total_Max"])
-            assert theirs == pytest.approx((orders.metrics[f"{series}.{name}"] or 0) * 1e6, rel=0.001, abs=1), (series, name)
+            assert theirs == pytest.approx((orders.metrics[f"{series}.{name}"] or 0) * 1e6, rel=0.001, abs=1), (
+                series,
+                name,
+            )
 
 
 def test_the_brokers_clock_lies_between_due_and_confirmed(kafka1: EmbeddedCluster, target: Path, folder: Path) -> None:
@@ -131,7 +147,9 @@ def test_the_brokers_clock_lies_between_due_and_confirmed(kafka1: EmbeddedCluste
     millisecond; and the count of records is the count of latencies.
     """
     extra = sets("orders.config.message.timestamp.type=LogAppendTime", "Checkout.fixed_count=2", "orders.partitions=3")
-    ended = run(ORDERS, target, folder / "clock", *LOW, *extra, "--duration", "5s", "--warmup", "1s", "--keep-topics").ok()
+    ended = run(
+        ORDERS, target, folder / "clock", *LOW, *extra, "--duration", "5s", "--warmup", "1s", "--keep-topics"
+    ).ok()
     facts = ended.result
     measured = next(phase for phase in facts["phases"] if phase["name"] == "measure")
     offset = wall_minus_monotonic()

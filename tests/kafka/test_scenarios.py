@@ -49,7 +49,9 @@ def by_topic(ended: Ended, what: str) -> Counter[str]:
     return counts
 
 
-def values(cluster: EmbeddedCluster, ended: Ended, topic: str) -> list[tuple[bytes | None, bytes | None, dict[str, bytes]]]:
+def values(
+    cluster: EmbeddedCluster, ended: Ended, topic: str
+) -> list[tuple[bytes | None, bytes | None, dict[str, bytes]]]:
     """Return key, value and headers of every message of a run's topic."""
     name = ended.result["target"]["topics"][topic]["name"]
     return [(m.key(), m.value(), dict(m.headers() or ())) for m in read(cluster, name)]
@@ -77,7 +79,9 @@ def test_a_backlog_waits_and_drains(runs: dict[str, Future[Ended]]) -> None:
     """Consumers joined 2 s late: the first messages waited that long end to end, and none was left unread."""
     ended = runs["backlog"].result().ok()
     assert (ended.metrics["end_to_end.max"] or 0) >= 2.0
-    late = [row for row in ended.rows if row["kind"] == "consumer" and row["phase"] == "measure" and row.get("received")]
+    late = [
+        row for row in ended.rows if row["kind"] == "consumer" and row["phase"] == "measure" and row.get("received")
+    ]
     measured = next(phase for phase in ended.result["phases"] if phase["name"] == "measure")
     assert min(row["t"] for row in late) >= measured["start"] + 2
     assert sum(row["received"] for row in late) == 1600
@@ -115,7 +119,9 @@ def test_every_group_protocol_accounts_for_every_message(runs: dict[str, Future[
     assert "Shared.lag" not in str(ended.metrics)
 
 
-def test_aborted_messages_are_neither_lost_nor_received(runs: dict[str, Future[Ended]], kafka1: EmbeddedCluster) -> None:
+def test_aborted_messages_are_neither_lost_nor_received(
+    runs: dict[str, Future[Ended]], kafka1: EmbeddedCluster
+) -> None:
     """Committed and aborted add up to what was confirmed; a reader of committed messages sees just the former."""
     ended = runs["transactions"].result().ok()
     untouched(ended)
@@ -149,7 +155,9 @@ def test_lines_and_texts_are_sent_as_they_are(runs: dict[str, Future[Ended]], ka
     assert set(counts) == {b"first", b"second line", b"third"}
     assert sums(ended, "Click")["acked"] == 800
     assert all(headers["source"] == b"web" and len(headers["loadkit"]) == 24 for _, _, headers in lines)
-    texts = [json.loads(value or b"") for _, value, headers in values(kafka1, ended, "texts") if number_of(headers) >= 2]
+    texts = [
+        json.loads(value or b"") for _, value, headers in values(kafka1, ended, "texts") if number_of(headers) >= 2
+    ]
     assert sorted(text["number"] for text in texts if text["number"] < 1 << 40) == list(range(800))
 
 
