@@ -10,7 +10,7 @@ from loadkit import secrets
 from loadkit.errors import ScenarioError
 from loadkit.scenario import ConsumerWorkload, ProducerWorkload, Scenario
 from loadkit.target import Target
-from loadkit.targets import kafka, sink
+from loadkit.targets import kafka, kafka_consumer, sink
 from loadkit.targets.lane import ConsumerLane, ProducerLane
 from loadkit.targets.properties import Layer
 from loadkit.targets.simspec import SimulatedSpec
@@ -60,9 +60,9 @@ class KafkaCluster:
         topic, run = self._names.topics[workload.topic.name], self._names.run
         config = {**self._settings(workload), "group.id": self._names.groups[workload.name]}
         if workload.protocol == "share":
-            return kafka.KafkaShareConsumer(config, topic, form, run)
+            return kafka_consumer.KafkaShareConsumer(config, topic, form, run)
         from_end = workload.start == "now" and workload.topic.existing
-        return kafka.KafkaConsumer(config, topic, form, run, from_end)
+        return kafka_consumer.KafkaConsumer(config, topic, form, run, from_end)
 
     def config(self, workload: ProducerWorkload | ConsumerWorkload) -> dict[str, str]:
         """Return the effective client settings, secrets masked."""

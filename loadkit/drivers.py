@@ -315,6 +315,12 @@ class ConsumerDriver:
         self.resume_at_ns = NEVER
         self._busy_until = 0
         self._paused = False
+        self._assigned = lane.rebalances()
+
+    def rebalanced(self) -> int:
+        """Return how often partitions were assigned anew since the last call; that of joining does not count."""
+        before, self._assigned = self._assigned, self.lane.rebalances()
+        return self._assigned - before
 
     def pause_between(self, start_ns: int, end_ns: int) -> None:
         """Stop fetching from one monotonic instant to another."""

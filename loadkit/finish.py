@@ -14,7 +14,7 @@ from loadkit.summary import summarise
 
 
 def finish(out: Path, stream: TextIO) -> Path | None:
-    """Write the page of the result in `out`, print the same facts as a table, return the page; None without a result."""
+    """Print the result in `out` as a table, write its page and return where; None without a result."""
     try:
         result = load(out)
     except UsageError:

@@ -307,6 +307,8 @@ class Worker:
                 held.requests, row["requests"] = row["requests"], row["requests"] - held.requests
                 rows.append({"kind": "client", **row, "name": f"{name}@{self.name}"})
         for consumer in self._consumers.values():
+            if again := consumer.rebalanced():
+                recorder.interval(second, phase).count("consumer", consumer.workload.name, rebalances=again)
             rows += [
                 {"kind": "client", **row, "name": f"{consumer.workload.name}@{self.name}"}
                 for row in consumer.lane.take_statistics()

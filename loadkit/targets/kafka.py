@@ -1,4 +1,4 @@
-"""The standard lane: confluent-kafka's producer and consumers behind the array boundary of `lane.py`.
+"""The standard lane: confluent-kafka's producer behind the array boundary of `lane.py`, and what consumers share.
 
 Subtleness ahead, all of it measured:
 - `msg.latency()` and a callback's clock are taken when `poll()` serves them, so `acked` is as true as the
@@ -7,7 +7,6 @@ Subtleness ahead, all of it measured:
   stamps are read from whole lists afterwards. No closure a message, and no Message is kept: kept ones are
   tracked by the garbage collector and cold when they are read (1.4 us each).
 - A delivery report carries the value but no headers, so header stamps cost one `partial` a message.
-- `consume(n, timeout)` waits for all n messages: always called with timeout 0.
 - `produce` is driven by `map` in C; on BufferError the iterator tells how many were taken.
 """
 
@@ -15,31 +14,28 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from itertools import repeat
-from operator import length_hint, methodcaller
+from operator import length_hint
 from time import monotonic, monotonic_ns
 from typing import Any
 
 import confluent_kafka as ck
 import numpy as np
-from numpy.typing import NDArray
 
 from loadkit import stamp
 from loadkit.errors import TargetError
 from loadkit.targets import statistics
-from loadkit.targets.lane import Acks, Batch, Failure, Received
+from loadkit.targets.lane import Acks, Batch, Failure
 from loadkit.targets.refusals import DENIED_ENTRY, explain
 
 FLUSH = 30.0
 """Seconds to wait for a transaction's messages before it is aborted."""
 HEADER = "loadkit"
 """The header that carries a stamp where the value cannot."""
-_VALUE, _PARTITION, _OFFSET = methodcaller("value"), methodcaller("partition"), methodcaller("offset")
-_HEADERS, _ERROR = methodcaller("headers"), methodcaller("error")
 
 
 class _Log:
@@ -62,7 +58,7 @@ def versions() -> dict[str, str]:
     return {"confluent_kafka": ck.__version__, "librdkafka": ck.libversion()[0]}
 
 
-class _Client:
+class Client:
     """What producers and consumers share: errors and statistics that callbacks bring."""
 
     def __init__(self, topic: str, statistics_interval_ms: int = 1000) -> None:
@@ -83,14 +79,14 @@ class _Client:
     def _refused(self, doing: str) -> TargetError:
         """Return the error that tells why something did not come about in time."""
         if self._errors:
-            return _explain(self._errors[-1], doing, self.topic)
+            return refused(self._errors[-1], doing, self.topic)
         return explain("_TIMED_OUT", "", doing, self.topic)
 
     def _raise_denied(self, doing: str) -> None:
         """Raise at once what waiting longer cannot mend."""
         for error in self._errors:
             if error.name() in DENIED_ENTRY or error.name().endswith("AUTHORIZATION_FAILED"):
-                raise _explain(error, doing, self.topic)
+                raise refused(error, doing, self.topic)
 
     def take_statistics(self) -> list[dict[str, Any]]:
         """Return the client's statistics since the last call, as flat numbers."""
@@ -100,7 +96,7 @@ class _Client:
         return taken
 
 
-def _explain(error: Any, doing: str, subject: str) -> TargetError:
+def refused(error: Any, doing: str, subject: str) -> TargetError:
     return explain(error.name(), error.str(), doing, subject)
 
 
@@ -111,7 +107,7 @@ class _Prepared:
     batch: Batch
 
 
-class KafkaProducer(_Client):
+class KafkaProducer(Client):
     """A producer of one topic; see `lane.ProducerLane`."""
 
     def __init__(
@@ -175,12 +171,12 @@ class KafkaProducer(_Client):
         try:
             found = self._producer.list_topics(self.topic, timeout=timeout).topics[self.topic]
             if found.error is not None:
-                raise _explain(found.error, doing, self.topic)
+                raise refused(found.error, doing, self.topic)
             if self._transactional:
                 self._producer.init_transactions(timeout)
         except ck.KafkaException as error:
             self._raise_denied(doing)
-            raise _explain(error.args[0], doing, self.topic) from None
+            raise refused(error.args[0], doing, self.topic) from None
 
     def prime(self, first: Batch, partitions: int, timeout: float) -> None:
         """Send one message to each partition and wait for all: opens every connection and the producer id."""
@@ -247,7 +243,7 @@ class KafkaProducer(_Client):
         try:
             self._poll(0)
         except ck.KafkaException as error:
-            raise _explain(error.args[0], f"producer of {self.topic}", self.topic) from None
+            raise refused(error.args[0], f"producer of {self.topic}", self.topic) from None
 
     def in_flight(self) -> int:
         """Return how many messages (and events) wait in the client."""
@@ -303,199 +299,3 @@ class KafkaProducer(_Client):
             with suppress(ck.KafkaException):  # a fenced or fatal client says so again
                 self._producer.purge()
                 self._poll(0)
-
-
-class KafkaConsumer(_Client):
-    """A member of a classic or KIP-848 consumer group on one topic; see `lane.ConsumerLane`."""
-
-    def __init__(self, config: Mapping[str, str], topic: str, form: str, run: int, from_end: bool = False) -> None:
-        """Take librdkafka's properties, the real topic name, where stamps are, and the run to account for.
-
-        `from_end`: start behind what a topic holds already, at a position known before `connect` returns.
-        """
-        super().__init__(topic)
-        self.form, self._run, self._from_end = form, run, from_end
-        self._assigned = 0
-        strategy = config.get("partition.assignment.strategy", "")
-        self._cooperative = "cooperative" in strategy or config.get("group.protocol") == "consumer"
-        self._taken = _Taken()
-        self._commits: deque[tuple[int, int]] = deque()
-        self._committing = 0
-        try:
-            self._consumer = ck.Consumer({**self._config(config), "on_commit": self._committed})
-        except ck.KafkaException as error:
-            raise TargetError(f"consumer of {topic}: {error.args[0].str()}") from None
-
-    def connect(self, timeout: float) -> None:
-        """Join the group and wait for an assignment (which may hold no partition); blocks."""
-        self._consumer.subscribe([self.topic], on_assign=self._on_assign)
-        deadline = monotonic() + timeout
-        while not self._assigned:
-            for message in self._consumer.consume(1, 0.05):
-                self._raise_error(message.error())
-                self._taken.add([message])
-            self._raise_denied(f"consumer of {self.topic}")
-            if monotonic() > deadline:
-                raise self._refused(f"consumer of {self.topic}")
-
-    def _raise_error(self, error: Any) -> None:
-        if error is not None and error.code() != ck.KafkaError._PARTITION_EOF:
-            raise _explain(error, f"consumer of {self.topic}", self.topic)
-
-    def _on_assign(self, _: Any, partitions: list[Any]) -> None:
-        """Note the assignment; the first one may have to begin behind what is there (later ones have commits)."""
-        if self._from_end and not self._assigned and partitions:
-            for place in partitions:
-                place.offset = self._consumer.get_watermark_offsets(place, timeout=10)[1]
-            (self._consumer.incremental_assign if self._cooperative else self._consumer.assign)(partitions)
-        self._assigned += 1
-
-    def take(self, most: int) -> int:
-        """Take up to `most` messages that have arrived and return how many; never blocks."""
-        return self._taken.add(self._consumer.consume(most, 0))
-
-    def pending(self) -> int:
-        """Return how many messages taken wait for `take_received`."""
-        return len(self._taken.messages)
-
-    def take_received(self) -> Received | None:
-        """Return the messages taken since the last call."""
-        return self._taken.cut(self.form, self._run)
-
-    def pause(self, paused: bool) -> None:
-        """Stop or resume fetching from the partitions held."""
-        (self._consumer.pause if paused else self._consumer.resume)(self._consumer.assignment())
-
-    def commit(self) -> None:
-        """Commit what was taken, without waiting; one at a time."""
-        if not self._committing:
-            self._committing = monotonic_ns()
-            self._consumer.commit(asynchronous=True)
-
-    def _committed(self, error: Any, _: Any) -> None:
-        begun, self._committing = self._committing, 0
-        if begun and error is None:
-            self._commits.append((begun, monotonic_ns()))
-
-    def take_commits(self) -> list[tuple[int, int]]:
-        """Return (begun, done) clocks of the commits confirmed since the last call."""
-        return [self._commits.popleft() for _ in range(len(self._commits))]
-
-    def rebalances(self) -> int:
-        """Return how often partitions were assigned so far."""
-        return self._assigned
-
-    def close(self) -> None:
-        """Commit by the group's own policy and leave the group."""
-        self._consumer.close()
-
-
-class KafkaShareConsumer(_Client):
-    """A member of a share group (KIP-932) on one topic: no partitions held, no order, records acknowledged on poll."""
-
-    def __init__(self, config: Mapping[str, str], topic: str, form: str, run: int) -> None:
-        super().__init__(topic)
-        self.form, self._run = form, run
-        self._taken = _Taken()
-        try:
-            self._consumer = ck.ShareConsumer(self._config(config))
-        except (AttributeError, ck.KafkaException) as error:
-            said = (
-                "this confluent-kafka has no ShareConsumer; use 2.15 or newer"
-                if isinstance(error, AttributeError)
-                else error.args[0].str()
-            )
-            raise TargetError(f"share consumer of {topic}: {said}") from None
-
-    def connect(self, timeout: float) -> None:
-        """Subscribe; a share group tells nobody when it is ready, so this only waits for an error."""
-        self._consumer.subscribe([self.topic])
-
-    def take(self, most: int) -> int:
-        """Take the messages of one poll and return how many; never blocks."""
-        return self._taken.add(list(self._consumer.poll(0)))
-
-    def pending(self) -> int:
-        """Return how many messages taken wait for `take_received`."""
-        return len(self._taken.messages)
-
-    def take_received(self) -> Received | None:
-        """Return the messages taken since the last call."""
-        return self._taken.cut(self.form, self._run)
-
-    def pause(self, paused: bool) -> None:
-        """Do nothing: a share consumer that is not polled fetches nothing."""
-
-    def commit(self) -> None:
-        """Do nothing: records are acknowledged by the next poll."""
-
-    def take_commits(self) -> list[tuple[int, int]]:
-        """Return nothing."""
-        return []
-
-    def rebalances(self) -> int:
-        """Return 0: a share group does not tell."""
-        return 0
-
-    def close(self) -> None:
-        """Leave the group; what was not acknowledged goes to another member."""
-        self._consumer.close()
-
-
-class _Taken:
-    """Messages as the client gave them, with the clock of each take; made into arrays many at a time."""
-
-    def __init__(self) -> None:
-        self.messages: list[Any] = []
-        self._counts: list[int] = []
-        self._clocks: list[int] = []
-
-    def add(self, messages: list[Any]) -> int:
-        """Keep the messages of one take; return how many."""
-        n = len(messages)
-        if n:
-            self.messages += messages
-            self._counts.append(n)
-            self._clocks.append(monotonic_ns())
-        return n
-
-    def cut(self, form: str, run: int) -> Received | None:
-        """Return and forget what was kept."""
-        if not self.messages:
-            return None
-        made = received(self.messages, np.repeat(self._clocks, self._counts), form, run)
-        self.messages, self._counts, self._clocks = [], [], []
-        return made
-
-
-def received(messages: list[Any], clocks: NDArray[np.int64], form: str, run: int) -> Received:
-    """Return those messages that are of this run as arrays, the others counted."""
-    errors: dict[str, int] = {}
-    failed = [error is not None for error in map(_ERROR, messages)]
-    if any(failed):
-        names = [message.error().name() for message, bad in zip(messages, failed, strict=True) if bad]
-        errors = {name: names.count(name) for name in set(names) - {"_PARTITION_EOF"}}
-        clocks = clocks[~np.array(failed)]
-        messages = [message for message, bad in zip(messages, failed, strict=True) if not bad]
-    stamps, valid = _stamps(messages, form)
-    own = valid & (stamps["run"] == run)
-    n = len(messages)
-    partition = np.fromiter(map(_PARTITION, messages), np.int32, n)
-    offset = np.fromiter(map(_OFFSET, messages), np.int64, n)
-    size = np.fromiter(map(len, messages), np.int64, n)
-    foreign = n - int(own.sum())
-    at = own if foreign else slice(None)
-    return Received(stamps[at], clocks[at], partition[at], offset[at], size[at], foreign, errors)
-
-
-def _stamps(messages: Sequence[Any], form: str) -> tuple[stamp.Stamps, NDArray[np.bool_]]:
-    if form != "header":
-        return stamp.read(list(map(_VALUE, messages)), form)  # type: ignore[arg-type]
-    return stamp.read([_header(headers) for headers in map(_HEADERS, messages)], "binary")
-
-
-def _header(headers: Sequence[tuple[str, bytes]] | None) -> bytes | None:
-    for name, value in headers or ():
-        if name == HEADER:
-            return value
-    return None
