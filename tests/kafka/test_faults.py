@@ -269,7 +269,10 @@ while True:
 def test_a_member_killed_in_its_group_costs_no_message_and_no_order(
     kafka1: EmbeddedCluster, target: Path, folder: Path
 ) -> None:
-    """A process that joined the run's group is killed with partitions in its hands: all is received, none judged lost."""
+    """A process that joined the run's group is killed with partitions in its hands: all is received, none judged lost.
+
+    The partitions move when it joins and again when it is missed, which the rows of the class count.
+    """
     out = folder / "member"
     command = start(
         ORDERS,
@@ -298,8 +301,7 @@ def test_a_member_killed_in_its_group_costs_no_message_and_no_order(
         member.communicate()
     ended = command.ended().ok()
     untouched(ended)
-    rebalances = max(row.get("rebalances", 0) for row in ended.rows)
-    assert rebalances == 0 or rebalances >= 1
+    assert sum(row.get("rebalances", 0) for row in ended.rows if row["kind"] == "consumer") >= 2
 
 
 # topics and sizes
@@ -442,36 +444,37 @@ def allow(cluster: EmbeddedCluster, kind: str, name: str, pattern: str = "PREFIX
 # the folder
 
 
+SMALL_FILES = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (64_000,) * 2); from loadkit.cli import main; main()"
+
+
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """Return a folder on a file system of 96 KiB."""
+def small_disk(tmp_path: Path) -> Iterator[Path | None]:
+    """Return a folder on a file system of 96 KiB, or None without the right to mount one."""
     place = tmp_path / "disk"
     place.mkdir()
-    if (
-        os.geteuid()
-        or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=96k", "tmpfs", place], check=False).returncode
-    ):
-        pytest.skip("needs the right to mount a small file system")
+    mount = ["mount", "-t", "tmpfs", "-o", "size=96k", "tmpfs", str(place)]
+    if os.geteuid() or subprocess.run(mount, check=False, capture_output=True).returncode:
+        yield None
+        return
     try:
         yield place
     finally:
-        subprocess.run(["umount", place], check=True)
+        subprocess.run(["umount", str(place)], check=True)
 
 
 def test_a_full_disk_ends_the_run_and_keeps_what_was_measured(
-    target: Path, folder: Path, small_disk: Path, tmp_path: Path
+    target: Path, folder: Path, small_disk: Path | None, tmp_path: Path
 ) -> None:
-    """Exit code 3 and the reason; `loadkit report` reads what is there, and says so where there is no room for its page."""
-    command = Command(
-        folder / "full", *run_arguments(STEADY, target, small_disk / "run", "--duration", "60s", "--warmup", "1s")
-    )
-    ended = command.ended()
-    assert ended.code == 3, ended.stderr
-    assert "the disk is full" in errors_said(ended)[0]
-    assert "Traceback" not in ended.stderr
-    no_room = report(small_disk / "run", folder / "full-report")
-    assert no_room.code == 3, no_room.stderr
-    shutil.copytree(small_disk / "run", tmp_path / "moved")
+    """Exit code 3 and the reason; `loadkit report` reads what is there, and says so where its page finds no room.
+
+    Without the right to mount a small file system, the system's limit on the size of a file stands in for it.
+    """
+    out, code, reason = (small_disk / "run", None, "the disk is full") if small_disk else (tmp_path / "run", SMALL_FILES, "File too large")
+    command = Command(folder / "full", *run_arguments(STEADY, target, out, "--duration", "60s", "--warmup", "1s"), code=code)
+    refused(command.ended(), 3, reason, "what was measured before is kept")
+    no_room = Command(folder / "no-room", "report", str(out), "--json", code=code).ended()
+    refused(no_room, 3, "the page could not be written")
+    shutil.copytree(out, tmp_path / "moved")
     again = report(tmp_path / "moved", folder / "moved-report")
     assert again.code == 0, again.stderr
     assert again.document["metrics"]["throughput"] > 0
