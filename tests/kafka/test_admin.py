@@ -180,7 +180,10 @@ def test_a_dead_broker_shows_as_under_replicated(kafka3: EmbeddedCluster, gone: 
     connection = admin.connect({"bootstrap.servers": kafka3.bootstrap})
     name = f"loadkit.{uuid.uuid4().hex[:8]}.replicated"
     admin.create_topics(connection, [TopicPlan(name, 3, 3, {"min.insync.replicas": "2"})])
-    assert not [part for part in admin.under_replicated(connection) if part.startswith(name)]
+    limit = time.monotonic() + 60
+    while [part for part in admin.under_replicated(connection) if part.startswith(name)]:
+        assert time.monotonic() < limit, "replicas of a new topic never caught up"
+        time.sleep(0.2)
     kafka3.kill_node(gone)
     try:
         limit = time.monotonic() + 60
