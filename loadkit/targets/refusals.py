@@ -17,7 +17,10 @@ DENIED_ENTRY = frozenset(
 """Codes after which waiting longer is of no use."""
 
 _LOGIN = "authentication failed: check sasl.mechanism, sasl.username and sasl.password of [client] ({text})"
-_TLS = "TLS failed: check security.protocol, ssl.ca.location and that the certificate names this host ({text})"
+_TLS = (
+    "TLS failed: check security.protocol (a PLAINTEXT listener ends the handshake), ssl.ca.location and that the "
+    "certificate names this host ({text})"
+)
 _TOPIC = "not authorised for topic {subject!r}: grant {operation} on it, best by a prefix ACL on topics.prefix"
 _GROUP = (
     "not authorised for group {subject!r}: grant Read, Describe and Delete on it, best by a prefix ACL on topics.prefix"
