@@ -449,10 +449,10 @@ SMALL_FILES = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (64_00
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path | None]:
-    """Return a folder on a file system of 96 KiB, or None without the right to mount one."""
+    """Return a folder on a file system of 64 KiB, or None without the right to mount one."""
     place = tmp_path / "disk"
     place.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=96k", "tmpfs", str(place)]
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(place)]
     if os.geteuid() or subprocess.run(mount, check=False, capture_output=True).returncode:
         yield None
         return
