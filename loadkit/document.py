@@ -21,6 +21,5 @@ def document_of(out: Path, verdict: str | None = None, wanted: Iterable[str] = (
     return {
         "schema": 1, "command": result.facts.get("command", "run"),
         "status": "interrupted" if status == "running" else status,
-        "limit": made.limit, "verdict": verdict, "metrics": made.metrics, "withheld": made.withheld,
-        "intervals": made.intervals, "evidence": made.evidence, "warnings": made.warnings, "out": str(out),
+        "verdict": verdict, **made.facts(), "out": str(out),
     }  # fmt: skip

@@ -69,11 +69,10 @@ def _simulate(scenario: Scenario, text: str, options: Options) -> None:
 
 def _load(request: Request, classes: list[Any], scenario: Scenario, options: Options, stream: Any) -> None:
     shown = Shown(sys.stderr)
-    finished = []
 
     def conclude(out: Path) -> None:
         shown.close()
-        finished.append(finish(out, stream))
+        finish(out, stream)
 
     settings = swarm.Settings(
         target=request.target, options=lambda _: options, change=lambda _: scenario, progress=shown,

@@ -8,7 +8,7 @@ from typing import TextIO
 from rich.console import Console
 
 from loadkit.errors import RunError, UsageError
-from loadkit.report import page
+from loadkit.report import page, text
 from loadkit.result import load
 from loadkit.summary import summarise
 
@@ -19,12 +19,11 @@ def finish(out: Path, stream: TextIO) -> Path | None:
         result = load(out)
     except UsageError:
         return None
-    from loadkit.report import text
-
     console = Console(file=stream, width=None if stream.isatty() else 100)
-    console.print(text.table(result, summarise(result)))
+    summary = summarise(result)
+    console.print(text.table(result, summary))
     try:
-        written = page.write(out)
+        written = page.write_loaded(result, summary)
     except OSError as error:
         raise RunError(f"{out}: the page could not be written: {error.strerror}; what was measured is kept") from None
     console.print(f"report: {written}", highlight=False, soft_wrap=True)

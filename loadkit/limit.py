@@ -20,8 +20,6 @@ LATE = 0.010
 """Send delay p99 (s) above which messages left late."""
 BUSY = 0.90
 """Share of one core at which a Python process (one interpreter lock) can do no more."""
-CALM = 0.60
-"""Share of one core below which a Python process certainly had time to send."""
 BROKER_BUSY = 0.20
 """Idle ratio of broker threads below which the broker is busy (Kafka's own advice: keep it above 0.3)."""
 
@@ -34,7 +32,6 @@ class Facts:
     throughput: float | None
     unsent: float
     send_delay_p99: float | None
-    latency_p50: float | None
     process_cores: float | None
     """Busiest generator process, in cores of Python's own work (one interpreter lock), mean of the measured phase."""
     machine_busy: float | None
@@ -44,8 +41,6 @@ class Facts:
     consumed: float | None
     broker_idle: float | None
     """Lowest mean idle ratio of any broker's request or network threads."""
-    queued_share: float | None
-    """Share of the service time that messages spent inside the client before a request left."""
     co_located: bool
 
 
@@ -152,14 +147,12 @@ def facts_of(result: Result, metrics: Mapping[str, float | None]) -> Facts:
         throughput=metrics.get("throughput"),
         unsent=metrics.get("unsent") or 0,
         send_delay_p99=metrics.get("send_delay.p99"),
-        latency_p50=metrics.get("latency.p50"),
         process_cores=max(by_process.values()) / seconds if by_process else None,
         machine_busy=sum(busy) / len(busy) if busy else None,
         queue_full=sum(row.get("queue_full") or 0 for row in result.of_kind("producer")),
         lag_slope=metrics.get("lag.slope"),
         consumed=metrics.get("consumed"),
         broker_idle=_broker_idle(result),
-        queued_share=None,
         co_located=bool(result.facts.get("target", {}).get("co_located")),
     )
 

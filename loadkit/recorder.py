@@ -27,7 +27,6 @@ Ints = NDArray[np.int64]
 SECOND_NS = 10**9
 SLICE = 20_000
 """Values recorded at once: a longer fold would hold the interpreter lock and make the loop late."""
-MAX_SECOND = 10**7
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from loadkit import hashing, summary
+from loadkit import hashing, outcome
 from loadkit.boundaries import Options
 from loadkit.clusters import forms
 from loadkit.collector import Collector
@@ -22,12 +22,11 @@ from loadkit.integrity import Confirmed, Consumed
 from loadkit.limit import Warn
 from loadkit.pacer import Pacer, pacer, quotas, time_of
 from loadkit.recorder import Recorder, Window
-from loadkit.result import Writer, load
+from loadkit.result import Writer
 from loadkit.scenario import ConsumerWorkload, ProducerWorkload, Scenario, Workload
 from loadkit.targets import simulated
 from loadkit.targets.properties import Layer, Role, effective
 from loadkit.targets.simspec import SimulatedSpec
-from loadkit.trial import verdicts
 
 SECOND_NS = 10**9
 CODE = "NOT_ENOUGH_REPLICAS"
@@ -90,11 +89,8 @@ def simulate(scenario: Scenario, target: str, options: Options) -> None:
         if options.warmup in (None, 0)
         else [Warn.SETTING.say("--warmup: virtual time needs no warm-up", "leave it out")]
     )
-    writer.close(status="complete", integrity=integrity, totals=totals, errors=run.collector.errors, notes=notes)
-    made = summary.summarise(load(options.out))
-    writer.facts |= {"metrics": made.metrics, "withheld": made.withheld, "intervals": made.intervals,
-                     "limit": made.limit, "evidence": made.evidence, "warnings": made.warnings}  # fmt: skip
-    writer.write_facts()
+    facts = {"status": "complete", "integrity": integrity, "totals": totals, "errors": run.collector.errors}
+    outcome.seal(writer, {**facts, "notes": notes})
 
 
 def _users(scenario: Scenario) -> list[_User]:
@@ -148,14 +144,8 @@ def _groups(scenario: Scenario, users: list[_User]) -> list[simulated.SimGroup]:
 
 
 def _classes(scenario: Scenario) -> dict[str, Any]:
-    return {
-        w.name: {
-            "role": "producer" if isinstance(w, ProducerWorkload) else "consumer", "topic": w.topic.name,
-            "users": w.fixed_count, "config": _config(w),
-            **({"rate": w.rate} if isinstance(w, ProducerWorkload) else {"group_id": w.group_id or w.name}),
-        }
-        for w in scenario.workloads
-    }  # fmt: skip
+    users = {w.name: w.fixed_count for w in scenario.workloads}
+    return outcome.classes(scenario, users, {w.name: w.group_id or w.name for w in scenario.consumers}, _config)
 
 
 def _config(workload: Workload) -> dict[str, str]:
@@ -256,7 +246,7 @@ class _Run:
             return {"withheld": "no class of the scenario consumes"}
         groups = [(w.name, w.topic.name) for w in self._scenario.consumers]
         ends = {(topic, p): (0, 0) for topic, t in self._scenario.topics.items() for p in range(t.partitions)}
-        return verdicts(self.collector.accounts.verdicts(groups, ends))
+        return outcome.verdicts(self.collector.accounts.verdicts(groups, ends))
 
     def totals(self) -> dict[str, dict[str, int]]:
         """Return what was due, sent, confirmed and failed by class: in virtual time all that is due is sent."""

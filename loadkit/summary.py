@@ -31,6 +31,10 @@ class Summary:
     evidence: list[str]
     warnings: list[dict[str, str]]
 
+    def facts(self) -> dict[str, Any]:
+        """Return the fields by name, as they stand in a result and in `--json`."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
 
 def summarise(result: Result, wanted: Iterable[str] = ()) -> Summary:
     """Return every metric of the vocabulary for the whole trial, and those that exist by class and by topic.

@@ -12,17 +12,16 @@ from datetime import UTC, datetime
 from time import monotonic, monotonic_ns, time
 from typing import Any
 
-from loadkit import summary
+from loadkit import outcome
 from loadkit.boundaries import SHORTEST_WARMUP, Crew, Options, Progress, Site
 from loadkit.budget import first_rate, total_bytes
 from loadkit.collector import Collector
 from loadkit.delta import Delta
 from loadkit.errors import Interrupted, LoadkitError, RunError, TargetError
-from loadkit.integrity import Verdict
 from loadkit.limit import Warn
 from loadkit.pacer import NEVER, Pacer, pacer, quotas, time_of
-from loadkit.result import Writer, load
-from loadkit.scenario import ProducerWorkload, Scenario
+from loadkit.result import Writer
+from loadkit.scenario import Scenario
 from loadkit.targets.properties import cautions
 from loadkit.units import format_count, format_duration, format_rate
 
@@ -331,13 +330,7 @@ class Trial:
             "uncertainty": {"acked_p99": max(self.collector.gaps, default=None)},
         }  # fmt: skip
         try:
-            self.writer.close(**facts)
-            made = summary.summarise(load(self.writer.out))
-            self.writer.facts |= {
-                "metrics": made.metrics, "withheld": made.withheld, "intervals": made.intervals,
-                "limit": made.limit, "evidence": made.evidence, "warnings": made.warnings,
-            }  # fmt: skip
-            self.writer.write_facts()
+            outcome.seal(self.writer, facts)
         except LoadkitError as error:
             self._failed = self._failed or error
         except OSError as error:
@@ -363,7 +356,7 @@ class Trial:
             withheld = "the run was stopped before it had drained"
         if withheld:
             return {"withheld": withheld}
-        facts = verdicts(self.collector.accounts.verdicts(groups, self._call(self._site.ends)))
+        facts = outcome.verdicts(self.collector.accounts.verdicts(groups, self._call(self._site.ends)))
         if facts["unread"]:
             self.notes.append(
                 Warn.UNREAD.say(f"{format_count(facts['unread'])} messages were not read when draining ended")
@@ -389,36 +382,8 @@ class Trial:
         return found
 
     def _classes(self) -> dict[str, Any]:
-        found = {}
-        for workload in self.scenario.workloads:
-            producing = isinstance(workload, ProducerWorkload)
-            found[workload.name] = {
-                "role": "producer" if producing else "consumer",
-                "topic": workload.topic.name,
-                "users": len(self._members(workload.name)) or workload.fixed_count,
-                **(
-                    {"rate": workload.rate}
-                    if isinstance(workload, ProducerWorkload)
-                    else {"group_id": self._group(workload.name)}
-                ),
-                "config": self._site.config(workload),
-            }
-        return found
-
-    def _group(self, name: str) -> str:
-        return self._site.names.groups.get(name, "")
+        users = {w.name: len(self._members(w.name)) or w.fixed_count for w in self.scenario.workloads}
+        return outcome.classes(self.scenario, users, self._site.names.groups, self._site.config)
 
     def _t(self, clock_ns: int) -> float:
         return round((clock_ns - self._zero_ns) / 1e9, 6)
-
-
-def verdicts(found: list[Verdict]) -> dict[str, Any]:
-    """Return the verdicts of all partitions as they stand in a result: sums, rows, and the first lost offsets."""
-    rows = [{name: getattr(v, name) for name in v.__slots__ if name != "lost_runs"} for v in found]
-    names = ("lost", "duplicated", "reordered", "redelivered", "unconfirmed", "unread")
-    ranges = [[v.topic, v.partition, start, end - 1] for v in found for start, end in v.lost_runs]
-    return {
-        **{name: sum(row[name] for row in rows) for name in names},
-        "partitions": rows,
-        "lost_ranges": ranges[:1000],
-    }

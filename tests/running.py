@@ -254,3 +254,16 @@ def untouched(ended: Ended) -> None:
     checked = ended.result["integrity"]
     for fault in ("lost", "duplicated", "reordered", "unread", "unconfirmed"):
         assert checked[fault] == 0, checked
+
+
+def processes_of(place: Path) -> list[str]:
+    """Return the command lines that name a folder."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            text = path.read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
+        except OSError:
+            continue
+        if str(place) in text:
+            found.append(text)
+    return found

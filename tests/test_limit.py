@@ -14,8 +14,8 @@ from loadkit.result import load
 from loadkit.summary import summarise
 
 FINE = Facts(
-    offered=1000.0, throughput=1000.0, unsent=0, send_delay_p99=0.001, latency_p50=0.003, process_cores=0.3, machine_busy=0.4,
-    queue_full=0, lag_slope=0.0, consumed=1000.0, broker_idle=0.7, queued_share=None, co_located=False,
+    offered=1000.0, throughput=1000.0, unsent=0, send_delay_p99=0.001, process_cores=0.3, machine_busy=0.4,
+    queue_full=0, lag_slope=0.0, consumed=1000.0, broker_idle=0.7, co_located=False,
 )  # fmt: skip
 """A trial that met its load with room everywhere."""
 SHORT: dict[str, Any] = {"throughput": 700.0, "unsent": 9000}

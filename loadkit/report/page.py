@@ -26,7 +26,7 @@ from loadkit.report import answer, charts
 from loadkit.report import sections as own_sections
 from loadkit.report.block import Block, Chart, Note
 from loadkit.report.view import View, view_of
-from loadkit.summary import summarise
+from loadkit.summary import Summary, summarise
 
 POLICY = (
     "default-src 'none'; script-src {scripts}; style-src 'unsafe-inline'; img-src data: blob:; font-src data:; "
@@ -51,8 +51,13 @@ def write(out: Path) -> Path:
     Raises UsageError when the folder holds no result.
     """
     loaded = result.load(out)
-    view = view_of(loaded, summarise(loaded))
-    path = out / result.PAGE
+    return write_loaded(loaded, summarise(loaded))
+
+
+def write_loaded(loaded: result.Result, summary: Summary) -> Path:
+    """Write the page of a result that is read and summarised already, and return its path."""
+    view = view_of(loaded, summary)
+    path = loaded.out / result.PAGE
     path.write_text(trial_page(view), encoding="utf-8", newline="\n")
     return path
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 import socket
 import struct
 
+from loadkit.targets.versions import exactly
+
 _METADATA, _API_VERSION, _CORRELATION = 3, 1, 1
 _CLIENT = b"loadkit"
 _PATIENCE = 2.0
@@ -19,8 +21,8 @@ def live_brokers(port: int) -> frozenset[int]:
     try:
         with socket.create_connection(("127.0.0.1", port), timeout=_PATIENCE) as connection:
             connection.sendall(request())
-            (size,) = struct.unpack(">i", _exactly(connection, 4))
-            return brokers(_exactly(connection, size))
+            (size,) = struct.unpack(">i", exactly(connection, 4))
+            return brokers(exactly(connection, size))
     except (OSError, struct.error, EOFError):
         return frozenset()
 
@@ -46,13 +48,3 @@ def brokers(response: bytes) -> frozenset[int]:
         at += 2 + max(rack, 0)
         ids.add(node)
     return frozenset(ids)
-
-
-def _exactly(connection: socket.socket, size: int) -> bytes:
-    data = b""
-    while len(data) < size:
-        part = connection.recv(size - len(data))
-        if not part:
-            raise EOFError
-        data += part
-    return data

@@ -51,8 +51,8 @@ def ask(host: str, port: int, context: ssl.SSLContext | None, timeout: float) ->
             stream = context.wrap_socket(plain, server_hostname=host.strip("[]")) if context else plain
             with stream:
                 stream.sendall(request())
-                (size,) = struct.unpack(">i", _exactly(stream, 4))
-                return parse(_exactly(stream, size)) if 0 < size < 1 << 20 else None
+                (size,) = struct.unpack(">i", exactly(stream, 4))
+                return parse(exactly(stream, size)) if 0 < size < 1 << 20 else None
     except (OSError, EOFError, struct.error, ValueError, IndexError):
         return None
 
@@ -156,7 +156,8 @@ class _Reader:
             pass
 
 
-def _exactly(stream: socket.socket, size: int) -> bytes:
+def exactly(stream: socket.socket, size: int) -> bytes:
+    """Return the next `size` bytes of a stream; EOFError when it ends before."""
     data = b""
     while len(data) < size:
         part = stream.recv(size - len(data))

@@ -49,12 +49,6 @@ def environment() -> dict[str, Any]:
     }
 
 
-def usable_cpus() -> set[int]:
-    """Return the CPUs that this process may use."""
-    affinity = getattr(psutil.Process(), "cpu_affinity", None)
-    return set(affinity()) if affinity else set(range(psutil.cpu_count() or 1))
-
-
 def pin(cpus: frozenset[int]) -> None:
     """Keep this process on some CPUs, where the system can."""
     affinity = getattr(psutil.Process(), "cpu_affinity", None)

@@ -18,6 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from running import processes_of
 
 from loadkit.errors import TargetError, TargetFileError
 from loadkit.targets import embedded, embedded_host, jars
@@ -51,22 +52,9 @@ def eventually(true: Callable[[], bool], limit: float = LIMIT) -> bool:
     return true()
 
 
-def commands(folder: Path) -> list[str]:
-    """Return the command line of every process that names `folder` in it."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            text = path.read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
-        except OSError:
-            continue
-        if str(folder) in text:
-            found.append(text)
-    return found
-
-
 def nothing_left(folder: Path) -> bool:
     """Return whether neither a process nor a file is left of a cluster whose TMPDIR was `folder`."""
-    return not commands(folder) and not list(folder.iterdir())
+    return not processes_of(folder) and not list(folder.iterdir())
 
 
 class Owner:
@@ -94,7 +82,7 @@ class Owner:
 
     def runs_a(self, main: str) -> bool:
         """Return whether a JVM with this main class is there."""
-        return eventually(lambda: any(main in command for command in commands(self.folder)), PATIENCE)
+        return eventually(lambda: any(main in command for command in processes_of(self.folder)), PATIENCE)
 
     def end(self) -> None:
         """Kill what may be left after a failed test."""
@@ -173,7 +161,7 @@ def test_a_killed_supervisor_takes_the_nodes_along_and_is_swept_after(
     """The JVMs die by PDEATHSIG; the data stays until the next start, which removes it first."""
     one = owner()
     os.kill(int(one.says("RUNS").split()[1]), signal.SIGKILL)
-    assert eventually(lambda: not any("kafka.Kafka" in command for command in commands(one.folder)))
+    assert eventually(lambda: not any("kafka.Kafka" in command for command in processes_of(one.folder)))
     (left,) = one.folder.iterdir()
     one.process.kill()
     monkeypatch.setenv("TMPDIR", str(one.folder))

@@ -23,6 +23,7 @@ from running import (
     delete,
     fill,
     grown,
+    processes_of,
     read,
     report,
     run,
@@ -444,7 +445,9 @@ def allow(cluster: EmbeddedCluster, kind: str, name: str, pattern: str = "PREFIX
 # the folder
 
 
-SMALL_FILES = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (64_000,) * 2); from loadkit.cli import main; main()"
+SMALL_FILES = (
+    "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (64_000,) * 2); from loadkit.cli import main; main()"
+)
 
 
 @pytest.fixture
@@ -469,8 +472,14 @@ def test_a_full_disk_ends_the_run_and_keeps_what_was_measured(
 
     Without the right to mount a small file system, the system's limit on the size of a file stands in for it.
     """
-    out, code, reason = (small_disk / "run", None, "the disk is full") if small_disk else (tmp_path / "run", SMALL_FILES, "File too large")
-    command = Command(folder / "full", *run_arguments(STEADY, target, out, "--duration", "60s", "--warmup", "1s"), code=code)
+    out, code, reason = (
+        (small_disk / "run", None, "the disk is full")
+        if small_disk
+        else (tmp_path / "run", SMALL_FILES, "File too large")
+    )
+    command = Command(
+        folder / "full", *run_arguments(STEADY, target, out, "--duration", "60s", "--warmup", "1s"), code=code
+    )
     refused(command.ended(), 3, reason, "what was measured before is kept")
     no_room = Command(folder / "no-room", "report", str(out), "--json", code=code).ended()
     refused(no_room, 3, "the page could not be written")
@@ -563,19 +572,6 @@ def test_no_node_and_no_data_is_left_of_a_run_that_was_stopped(stopped_runs: dic
         assert eventually(lambda place=place: not processes_of(place) and not list(place.glob("loadkit-kafka-*"))), (  # type: ignore[misc]
             name, processes_of(place), list(place.iterdir())
         )  # fmt: skip
-
-
-def processes_of(place: Path) -> list[str]:
-    """Return the command lines that name a folder."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            text = path.read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
-        except OSError:
-            continue
-        if str(place) in text:
-            found.append(text[:200])
-    return found
 
 
 def eventually(true: Callable[[], bool], limit: float = 10.0) -> bool:

@@ -1,0 +1,49 @@
+"""What a real and a simulated trial leave alike: classes, verdicts, and the numbers that follow from the files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from loadkit.integrity import Verdict
+from loadkit.result import Writer, load
+from loadkit.scenario import ProducerWorkload, Scenario, Workload
+from loadkit.summary import summarise
+
+
+def classes(
+    scenario: Scenario,
+    users: Mapping[str, int],
+    groups: Mapping[str, str],
+    config: Callable[[Workload], dict[str, str]],
+) -> dict[str, Any]:
+    """Return the facts of each class: role, topic, users, rate or group id, and the client settings in force."""
+    return {
+        w.name: {
+            "role": "producer" if isinstance(w, ProducerWorkload) else "consumer",
+            "topic": w.topic.name,
+            "users": users[w.name],
+            **({"rate": w.rate} if isinstance(w, ProducerWorkload) else {"group_id": groups.get(w.name, "")}),
+            "config": config(w),
+        }
+        for w in scenario.workloads
+    }
+
+
+def verdicts(found: list[Verdict]) -> dict[str, Any]:
+    """Return the verdicts of all partitions as they stand in a result: sums, rows, and the first lost offsets."""
+    rows = [{name: getattr(v, name) for name in v.__slots__ if name != "lost_runs"} for v in found]
+    names = ("lost", "duplicated", "reordered", "redelivered", "unconfirmed", "unread")
+    ranges = [[v.topic, v.partition, start, end - 1] for v in found for start, end in v.lost_runs]
+    return {
+        **{name: sum(row[name] for row in rows) for name in names},
+        "partitions": rows,
+        "lost_ranges": ranges[:1000],
+    }
+
+
+def seal(writer: Writer, facts: Mapping[str, Any]) -> None:
+    """Write the last facts, and the summary computed from the files as they lie on disk."""
+    writer.close(**facts)
+    writer.facts |= summarise(load(writer.out)).facts()
+    writer.write_facts()
