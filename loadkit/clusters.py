@@ -32,8 +32,8 @@ class Names:
 class Cluster(Protocol):
     """Makes lanes; one a process."""
 
-    def producer(self, workload: ProducerWorkload, form: str, number: int) -> ProducerLane:
-        """Return the lane of one producing user."""
+    def producer(self, workload: ProducerWorkload, form: str, number: int, offsets: bool) -> ProducerLane:
+        """Return the lane of one producing user, which tells the offsets of its messages if they are wanted."""
 
     def consumer(self, workload: ConsumerWorkload, form: str) -> ConsumerLane:
         """Return the lane of one consuming user."""
@@ -48,12 +48,12 @@ class KafkaCluster:
     def __init__(self, target: Target, names: Names) -> None:
         self._target, self._names = target, names
 
-    def producer(self, workload: ProducerWorkload, form: str, number: int) -> ProducerLane:
+    def producer(self, workload: ProducerWorkload, form: str, number: int, offsets: bool) -> ProducerLane:
         """Return a producer; a transactional one has an id of the run, so it fences nobody else's."""
         config = self._settings(workload)
         if workload.transactions:
             config["transactional.id"] = self._target.named(self._names.run_id, f"{workload.name}-{number}")
-        return kafka.KafkaProducer(config, self._names.topics[workload.topic.name], form, workload.headers)
+        return kafka.KafkaProducer(config, self._names.topics[workload.topic.name], form, workload.headers, offsets)
 
     def consumer(self, workload: ConsumerWorkload, form: str) -> ConsumerLane:
         """Return a consumer of the run's own group."""
@@ -100,7 +100,7 @@ class SinkCluster:
             for name, topic in scenario.topics.items()
         }
 
-    def producer(self, workload: ProducerWorkload, form: str, number: int) -> ProducerLane:
+    def producer(self, workload: ProducerWorkload, form: str, number: int, offsets: bool) -> ProducerLane:
         """Return a producer of the sink."""
         return sink.SinkProducer(self._topics[workload.topic.name])
 

@@ -26,6 +26,8 @@ CHUNK = 1000
 """Messages handed over in one step: more would keep confirmations waiting."""
 AHEAD_BYTES = 1 << 20
 """Bytes of messages a producer builds ahead, at most `CHUNK` messages: building few at a time costs ten times more."""
+BEHIND = 4
+"""How many times that is built at once by a producer that is behind: the next messages are due already."""
 GATHER = 4096
 """Confirmations that are turned into arrays at once; fewer wait for up to `GATHER_NS`."""
 GATHER_NS = 50_000_000
@@ -95,6 +97,10 @@ class Sent:
     begun_ns: int
     done_ns: int
     bytes: int
+
+    def __len__(self) -> int:
+        """Return how many."""
+        return len(self.intended_ns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,9 +180,9 @@ class ProducerDriver:
         if leg.over(now_ns):
             self.finish_leg()
             return now_ns
-        n = min(CHUNK, leg.due(now_ns) - leg.sent)
-        if n > 0:
-            return now_ns if self._send(leg, n) else now_ns + QUEUE_FULL_NS
+        due = leg.due(now_ns) - leg.sent
+        if due > 0:
+            return now_ns if self._send(leg, due) else now_ns + QUEUE_FULL_NS
         at = leg.next_ns()
         if at != NEVER or leg.until_ns == NEVER:
             return at
@@ -190,11 +196,12 @@ class ProducerDriver:
         """Close the current leg; what it did not send stays counted as unsent."""
         self.finished.append(self.legs.popleft())
 
-    def _send(self, leg: Leg, n: int) -> bool:
-        """Hand over up to n messages; return whether the client's queue had room for all of them."""
+    def _send(self, leg: Leg, due: int) -> bool:
+        """Hand over a chunk of what is due; return whether the client's queue had room for all of it."""
         ahead = self._ahead
         if ahead is None or ahead.leg is not leg or leg.sent >= ahead.first + len(ahead.intended_ns):
-            ahead = self._ahead = self._prepare(leg)
+            ahead = self._ahead = self._prepare(leg, min(max(due, self._lookahead), BEHIND * self._lookahead))
+        n = min(CHUNK, due)
         if self.workload.transactions:
             n = self._in_transaction(n)
         at = leg.sent - ahead.first
@@ -220,10 +227,10 @@ class ProducerDriver:
             self._open = _Open(monotonic_ns())
         return min(n, self.workload.transactions.messages - self._open.messages)
 
-    def _prepare(self, leg: Leg) -> _Ahead:
-        """Build the leg's next messages: when they are due and what is in them is known long before."""
-        numbers = leg.number + leg.stride * np.arange(leg.sent, leg.sent + self._lookahead)
-        intended = leg.pacer.intended(leg.sent, self._lookahead) + leg.origin_ns
+    def _prepare(self, leg: Leg, n: int) -> _Ahead:
+        """Build the leg's next n messages: when they are due and what is in them is known long before."""
+        numbers = leg.number + leg.stride * np.arange(leg.sent, leg.sent + n)
+        intended = leg.pacer.intended(leg.sent, n) + leg.origin_ns
         stamps = stamp.stamps(self.run, self.number, self.seq, intended)
         nulls = None
         if self.workload.tombstones:

@@ -25,7 +25,7 @@ from loadkit.targets.lane import Acks, Received
 
 Ints = NDArray[np.int64]
 SECOND_NS = 10**9
-SLICE = 20_000
+SLICE = 60_000
 """Values recorded at once: a longer fold would hold the interpreter lock and make the loop late."""
 
 
@@ -165,23 +165,24 @@ class Recorder:
 
     def acked(self, name: str, topic: str, batches: Iterable[Acks], log: SendLog) -> Iterator[None]:
         """Record confirmations; yields between slices."""
-        for acks in batches:  # each at most a few thousand
-            intended = acks.stamps["intended"]
-            sent = log.sent_at(acks.stamps["seq"].astype(np.int64))
-            for at, phase, second in self._parts(intended, acks.acked_ns):
+        for group in _grouped(list(batches)):
+            stamps, clocks = np.concatenate([a.stamps for a in group]), np.concatenate([a.acked_ns for a in group])
+            partition, size = np.concatenate([a.partition for a in group]), np.concatenate([a.size for a in group])
+            intended, sent = np.ascontiguousarray(stamps["intended"]), log.sent_at(stamps["seq"].astype(np.int64))
+            for at, phase, second in self._parts(intended, clocks):
                 interval = self.interval(second, phase)
-                latency = acks.acked_ns[at] - intended[at]
+                latency = clocks[at] - intended[at]
                 _record(interval, phase, f"{name}.latency", latency)
                 known = sent[at] > 0
-                _record(interval, phase, f"{name}.service_time", (acks.acked_ns[at] - sent[at])[known])
-                interval.count("producer", name, acked=len(latency), acked_bytes=int(acks.size[at].sum()))
+                _record(interval, phase, f"{name}.service_time", (clocks[at] - sent[at])[known])
+                interval.count("producer", name, acked=len(latency), acked_bytes=int(size[at].sum()))
                 _count_odd(interval, "producer", name, latency)
-                self._places(interval, topic, acks.partition[at], "acked")
+                self._places(interval, topic, partition[at], "acked")
             yield
 
     def received(self, name: str, topic: str, takes: Iterable[Received]) -> Iterator[None]:
         """Record what consumers got; yields between slices."""
-        for group in _grouped_takes(list(takes)):
+        for group in _grouped(list(takes)):
             stamps = np.concatenate([r.stamps["intended"] for r in group])
             clocks = np.concatenate([r.received_ns for r in group])
             partition = np.concatenate([r.partition for r in group])
@@ -267,24 +268,19 @@ def _n(at: Any, values: Ints) -> int:
 def _record(interval: Interval, phase: str, tag: str, values_ns: Ints) -> None:
     if len(values_ns):
         tag = tag if phase == "measure" else f"{phase}:{tag}"
-        interval.histograms.setdefault(tag, Histogram()).record_ns(values_ns)
+        histogram = interval.histograms.get(tag)
+        if histogram is None:
+            histogram = interval.histograms[tag] = Histogram()
+        histogram.record_ns(values_ns)
 
 
-def _grouped(chunks: list[Sent]) -> Iterator[list[Sent]]:
-    return _by_size(chunks, [len(c.intended_ns) for c in chunks])
-
-
-def _grouped_takes(takes: list[Received]) -> Iterator[list[Received]]:
-    return _by_size(takes, [len(t.offset) for t in takes])
-
-
-def _by_size(items: list[Any], sizes: list[int]) -> Iterator[list[Any]]:
-    """Yield runs of items of about `SLICE` values together."""
+def _grouped(items: list[Any]) -> Iterator[list[Any]]:
+    """Yield runs of chunks, confirmations or takes that hold about `SLICE` messages together."""
     group: list[Any] = []
     held = 0
-    for item, size in zip(items, sizes, strict=True):
+    for item in items:
         group.append(item)
-        held += size
+        held += len(item)
         if held >= SLICE:
             yield group
             group, held = [], 0

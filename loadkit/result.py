@@ -153,15 +153,8 @@ class Track:
     @property
     def total(self) -> Histogram:
         """All intervals merged."""
-        merged = Histogram()
-        merged.counts = np.asarray(self.counts.sum(axis=0), np.int64).ravel()
-        filled = np.flatnonzero(merged.counts)
-        if len(filled):
-            low, high = bounds()
-            merged.min = int(low[filled[0]])
-            merged.max = int(self.maxima.max())
-            merged.sum = float(((low[filled] + high[filled]) / 2.0 * merged.counts[filled]).sum())
-        return merged
+        exact = int(self.maxima.max()) if len(self.maxima) else None
+        return Histogram.of(np.asarray(self.counts.sum(axis=0), np.int64).ravel(), exact)
 
 
 def merged(tag: str, tracks: Iterable[Track]) -> Track:

@@ -8,6 +8,7 @@ Everything here works on whole batches: 10 to 50 ns a message.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import repeat
 from operator import itemgetter
 from typing import Any, Final, Literal, TypeAlias, cast
@@ -67,25 +68,23 @@ def from_hex(characters: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[
     return found.astype(np.uint8), valid
 
 
-def decode(values: Sequence[bytes]) -> Stamps:
-    """Return the stamps in front of `values`, each at least 24 bytes (header stamps: exactly 24).
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What was found in n values."""
 
-    Raises ValueError when one is shorter; use `read` for values that may be foreign.
-    """
-    sizes = np.fromiter(map(len, values), np.int64, len(values))
-    if len(sizes) and sizes.min() < SIZE:
-        raise ValueError(f"a stamp has {SIZE} bytes; a value has {sizes.min()}")
-    return _view(_heads(values, sizes, SIZE))
+    stamps: Stamps
+    """All zeros where there is none."""
+    valid: NDArray[np.bool_]
+    """Which values have one; a binary value has one if it is long enough: tell foreign ones by `run`."""
+    sizes: NDArray[np.int64]
+    """Bytes of each value, 0 where there is none."""
 
 
-def read(values: Sequence[bytes | None], form: Form) -> tuple[Stamps, NDArray[np.bool_]]:
-    """Return the stamp of each value, and which values have one; a stamp that is not there is all zeros.
-
-    A binary value has one if it is long enough: tell foreign ones by `run`.
-    """
+def read(values: Sequence[bytes | None], form: Form) -> Read:
+    """Return the stamps of values as clients give them back."""
     held = cast(Sequence[bytes], values)
     try:
-        sizes = np.fromiter(map(len, held), np.int64, len(held))
+        sizes = _sizes(held)
     except TypeError:  # tombstones have no value
         return read([value or b"" for value in values], form)
     if form == "binary":
@@ -94,7 +93,15 @@ def read(values: Sequence[bytes | None], form: Form) -> tuple[Stamps, NDArray[np
         raw, valid = _unhex(_heads(held, sizes, JSON_SIZE))
     if not valid.all():
         raw = np.where(valid[:, None], raw, np.uint8(0))
-    return _view(raw), valid
+    return Read(_view(raw), valid, sizes)
+
+
+def _sizes(values: Sequence[bytes]) -> NDArray[np.int64]:
+    """Return the size of each value: where all are equal, at half the price."""
+    found = list(map(len, values))
+    if found and found.count(found[0]) == len(found):
+        return np.full(len(found), found[0], np.int64)
+    return np.fromiter(found, np.int64, len(found))
 
 
 def _unhex(heads: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:

@@ -69,6 +69,8 @@ class Worker:
         self.name, self.run, self._number = name, run, number
         self._scenario, self._cluster, self._runtime = scenario, cluster, runtime
         self._forms = forms(scenario)
+        self._read = {workload.topic.name for workload in scenario.consumers}
+        """Topics whose messages are accounted for."""
         self.loop = Loop(runtime.native_sleep)
         self._contents: dict[str, tuple[Payload, Keys]] = {}
         self._building: set[str] = set()
@@ -104,7 +106,7 @@ class Worker:
         payload, keys = self._content(workload)
 
         def connect() -> ProducerDriver:
-            lane = self._cluster.producer(workload, form, number)
+            lane = self._cluster.producer(workload, form, number, workload.topic.name in self._read)
             lane.connect(CONNECT)
             made = ProducerDriver(workload, lane, payload, keys, form, self.run, number, self._runtime.start_thread)
             partitions = workload.topic.partitions
@@ -243,7 +245,7 @@ class Worker:
         self._give_way(recorder.sent(name, chunks))
         self._give_way(recorder.acked(name, topic, acks, held.log))
         held.log.prune()
-        for partition, offset in places:
+        for partition, offset in places if topic in self._read else []:
             self._confirmed[topic].add(partition, offset)
         for failure in _drain(driver.failures):
             recorder.failed(name, failure.acked_ns, failure.intended_ns, failure.code)

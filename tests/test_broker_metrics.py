@@ -93,6 +93,7 @@ def test_a_page_that_is_no_metrics_page_is_passed_over(served: dict[str, Any], t
     assert all(set(row) == {"kind", "name"} for row in rows)
 
 
-def test_samples_are_named_in_lower_case() -> None:
-    """Exporters' rules differ in case."""
-    assert list(parse('Kafka_Server_X{A="b"} 5\n')) == [("kafka_server_x", {"A": "b"}, 5.0)]
+def test_samples_are_named_in_lower_case_and_no_others_are_parsed() -> None:
+    """Exporters' rules differ in case, and a page has hundreds of lines that no row needs."""
+    text = 'Process_CPU_seconds_total{A="b"} 5\nkafka_server_x{A="b"} 5\nnot a metric {{{\n'
+    assert list(parse(text)) == [("process_cpu_seconds_total", {"A": "b"}, 5.0)]

@@ -28,7 +28,7 @@ def test_a_stamp_is_24_little_endian_bytes(run: int, producer: int, first: int, 
     made = stamp.stamps(run, producer, first, np.array(intended, np.int64))
     packed = [struct.pack("<IIQq", run, producer, first + i, due) for i, due in enumerate(intended)]
     assert made.tobytes() == b"".join(packed)
-    assert stamp.decode(packed).tolist() == made.tolist()
+    assert stamp.read(packed, "binary").stamps.tolist() == made.tolist()
 
 
 @given(u32, u32, st.integers(0, 2**63), batches, st.lists(st.binary(max_size=200), max_size=5))
@@ -39,7 +39,10 @@ def test_both_forms_read_back_among_foreign_values(
     made = stamp.stamps(run, producer, first, np.array(intended, np.int64))
     n = len(made)
     for form, values in (("binary", [row.tobytes() + b"x" * 9 for row in made]), ("json", json_value(made))):
-        found, valid = stamp.read([*foreign, *values, None, b""], form)  # type: ignore[arg-type]
+        given = [*foreign, *values, None, b""]
+        read = stamp.read(given, form)  # type: ignore[arg-type]
+        found, valid = read.stamps, read.valid
+        assert read.sizes.tolist() == [len(value or b"") for value in given]
         assert found[len(foreign) : len(foreign) + n].tolist() == made.tolist()
         assert valid[len(foreign) : len(foreign) + n].all()
         assert not valid[len(foreign) + n :].any()
@@ -52,15 +55,8 @@ def test_values_of_one_size_read_like_mixed_ones(size: int) -> None:
     """The fast path for equal sizes and the one for large values give the same stamps."""
     made = stamp.stamps(1, 2, 3, np.arange(50))
     values = [row.tobytes() + bytes(size - 24) for row in made]
-    assert stamp.decode(values).tolist() == made.tolist()
-    assert stamp.read(values, "binary")[0].tolist() == made.tolist()
-    assert stamp.read([*values, b"y" * (size + 1)], "binary")[0][:-1].tolist() == made.tolist()
-
-
-def test_too_short_a_value_has_no_stamp_to_decode() -> None:
-    """Decode says so; read is the tolerant one."""
-    with pytest.raises(ValueError, match="24 bytes; a value has 23"):
-        stamp.decode([b"x" * 24, b"x" * 23])
+    assert stamp.read(values, "binary").stamps.tolist() == made.tolist()
+    assert stamp.read([*values, b"y" * (size + 1)], "binary").stamps[:-1].tolist() == made.tolist()
 
 
 def test_a_json_value_with_its_stamp_is_json() -> None:
@@ -76,13 +72,13 @@ def test_one_wrong_character_makes_a_json_stamp_invalid(at: int) -> None:
     """In the field's name, the characters or the comma after them; its neighbours stay valid."""
     values = json_value(stamp.stamps(1, 2, 3, np.arange(3)))
     values[1] = values[1][:at] + b"G" + values[1][at + 1 :]
-    assert stamp.read(values, "json")[1].tolist() == [True, False, True]
+    assert stamp.read(values, "json").valid.tolist() == [True, False, True]
 
 
 def test_uppercase_is_not_our_hexadecimal() -> None:
     """What loadkit writes is lowercase; anything else is foreign."""
     values = [value.replace(b"a", b"A") for value in json_value(stamp.stamps(0xAAAA, 2, 3, np.arange(1)))]
-    assert not stamp.read(values, "json")[1].any()
+    assert not stamp.read(values, "json").valid.any()
 
 
 @given(st.binary(max_size=64).filter(lambda raw: len(raw) % 2 == 0))

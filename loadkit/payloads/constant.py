@@ -45,14 +45,24 @@ class ConstantPayload:
 
     def values(self, numbers: NDArray[np.int64], stamps: stamp.Stamps | None) -> Blobs:
         """Return the values of the class's messages `numbers`."""
-        drawn = self.spec.size.draw(self.seed, numbers)
-        ends = np.cumsum(drawn)
-        data = np.full(int(ends[-1]) if len(ends) else 0, ord("x"), np.uint8)
-        offsets = np.concatenate((np.zeros(1, np.int64), ends))
-        if stamps is not None and len(numbers):
+        if stamps is not None:
             self.spec.check_stamp("value")
-            cells(data, stamp.SIZE)[offsets[:-1]] = stamp.as_bytes(stamps).view(f"V{stamp.SIZE}").ravel()
-        return Blobs(data, offsets, sizes.spread(self.spec.size))
+        made = self._blobs(numbers)
+        if stamps is not None and len(numbers):
+            head = stamp.as_bytes(stamps).view(f"V{stamp.SIZE}").ravel()
+            if made.size:
+                cells(made.data, stamp.SIZE, made.size)[:] = head
+            else:
+                cells(made.data, stamp.SIZE)[made.offsets[:-1]] = head
+        return made
+
+    def _blobs(self, numbers: NDArray[np.int64]) -> Blobs:
+        size = sizes.spread(self.spec.size)
+        if size is not None:
+            return Blobs.rows(np.full((len(numbers), size), ord("x"), np.uint8))
+        ends = np.cumsum(self.spec.size.draw(self.seed, numbers))
+        data = np.full(int(ends[-1]) if len(ends) else 0, ord("x"), np.uint8)
+        return Blobs(data, np.concatenate((np.zeros(1, np.int64), ends)))
 
 
 SPEC = Constant

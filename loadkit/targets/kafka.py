@@ -3,7 +3,7 @@
 Subtleness ahead, all of it measured:
 - `msg.latency()` and a callback's clock are taken when `poll()` serves them, so `acked` is as true as the
   polling is frequent; the loop polls every 0.1 ms while anything is in flight and records the gaps.
-- The delivery callback only appends a clock reading, the value and the place to lists through bound methods;
+- The delivery callback only appends a clock reading, the value and the place to lists;
   stamps are read from whole lists afterwards. No closure a message, and no Message is kept: kept ones are
   tracked by the garbage collector and cold when they are read (1.4 us each).
 - A delivery report carries the value but no headers, so header stamps cost one `partial` a message.
@@ -111,9 +111,12 @@ class KafkaProducer(Client):
     """A producer of one topic; see `lane.ProducerLane`."""
 
     def __init__(
-        self, config: Mapping[str, str], topic: str, form: str, headers: Mapping[str, str] | None = None
-    ) -> None:
-        """Take librdkafka's properties, the real topic name, where stamps go, and static headers."""
+        self, config: Mapping[str, str], topic: str, form: str, headers: Mapping[str, str] | None = None,
+        offsets: bool = True,
+    ) -> None:  # fmt: skip
+        """Take librdkafka's properties, the real topic name, where stamps go, static headers, and whether to
+        keep offsets, which cost a twentieth of everything and are of use only where the topic is read as well.
+        """
         super().__init__(topic)
         self.form = form
         self._static = [(name, text.encode()) for name, text in (headers or {}).items()]
@@ -122,7 +125,7 @@ class KafkaProducer(Client):
         """Values, or the stamps of header form: whatever carries a stamp."""
         self._sizes: list[int] = []
         self._partitions: list[int] = []
-        self._offsets: list[int] = []
+        self._offsets: list[int] | None = [] if offsets else None
         self._failures: deque[Failure] = deque()
         self.queue_full = 0
         self._transactional = "transactional.id" in config
@@ -134,19 +137,30 @@ class KafkaProducer(Client):
         self._poll = self._producer.poll
 
     def _callback(self) -> Callable[[Any, Any], None]:
-        clock, clocks, values, failed = monotonic_ns, self._clocks.append, self._stamped.append, self._failed
-        partitions, offsets = self._partitions.append, self._offsets.append
+        clock, clocks, values, partitions = monotonic_ns, self._clocks, self._stamped, self._partitions
+        offsets, failed = self._offsets, self._failed
 
         def delivered(error: Any, message: Any) -> None:
             if error is None:
-                clocks(clock())
-                values(message.value())
-                partitions(message.partition())
-                offsets(message.offset())
+                clocks.append(clock())
+                values.append(message.value())
+                partitions.append(message.partition())
             else:
                 failed(error, message, None)
 
-        return delivered
+        if offsets is None:
+            return delivered
+
+        def delivered_somewhere(error: Any, message: Any) -> None:
+            if error is None:
+                clocks.append(clock())
+                values.append(message.value())
+                partitions.append(message.partition())
+                offsets.append(message.offset())
+            else:
+                failed(error, message, None)
+
+        return delivered_somewhere
 
     def _delivered_named(self, name: bytes, error: Any, message: Any) -> None:
         """Serve the confirmation of a message whose stamp travels in a header."""
@@ -155,14 +169,15 @@ class KafkaProducer(Client):
             self._stamped.append(name)
             self._sizes.append(len(message))
             self._partitions.append(message.partition())
-            self._offsets.append(message.offset())
+            if self._offsets is not None:
+                self._offsets.append(message.offset())
         else:
             self._failed(error, message, name)
 
     def _failed(self, error: Any, message: Any, name: bytes | None) -> None:
         values = [name if name is not None else message.value()]
-        stamps, valid = stamp.read(values, "binary" if name is not None else self.form)  # type: ignore[arg-type]
-        intended = int(stamps["intended"][0]) if valid[0] else 0
+        found = stamp.read(values, "binary" if name is not None else self.form)  # type: ignore[arg-type]
+        intended = int(found.stamps["intended"][0]) if found.valid[0] else 0
         self._failures.append(Failure(monotonic_ns(), error.name(), intended))
 
     def connect(self, timeout: float) -> None:
@@ -255,20 +270,19 @@ class KafkaProducer(Client):
 
     def take_acks(self) -> Acks | None:
         """Return the confirmations served since the last call."""
-        n = len(self._offsets)  # appended last: what it holds, all hold
+        offsets = self._offsets
+        n = len(self._partitions if offsets is None else offsets)  # appended last: what it holds, all hold
         if not n:
             return None
-        values = self._stamped[:n]
-        sizes = self._sizes[:n] if self.form == "header" else list(map(len, values))
-        stamps, _ = stamp.read(values, "json" if self.form == "json" else "binary")
+        found = stamp.read(self._stamped[:n], "json" if self.form == "json" else "binary")
         acks = Acks(
-            stamps,
-            np.array(self._clocks[:n], np.int64),
-            np.array(self._partitions[:n], np.int32),
-            np.array(self._offsets[:n], np.int64),
-            np.array(sizes, np.int64),
+            found.stamps,
+            np.fromiter(self._clocks, np.int64, n),
+            np.fromiter(self._partitions, np.int32, n),
+            np.full(n, -1, np.int64) if offsets is None else np.fromiter(offsets, np.int64, n),
+            np.fromiter(self._sizes, np.int64, n) if self.form == "header" else found.sizes,
         )
-        for column in (self._clocks, self._stamped, self._sizes, self._partitions, self._offsets):
+        for column in (self._clocks, self._stamped, self._sizes, self._partitions, offsets or []):
             del column[:n]
         return acks
 

@@ -191,24 +191,24 @@ class _Taken:
 def received(messages: list[Any], clocks: NDArray[np.int64], form: str, run: int) -> Received:
     """Return those messages that are of this run as arrays, the others counted."""
     errors: dict[str, int] = {}
-    failed = [error is not None for error in map(_ERROR, messages)]
-    if any(failed):
-        names = [message.error().name() for message, bad in zip(messages, failed, strict=True) if bad]
+    reported = list(map(_ERROR, messages))
+    if reported.count(None) != len(messages):
+        names = [error.name() for error in reported if error is not None]
         errors = {name: names.count(name) for name in set(names) - {"_PARTITION_EOF"}}
-        clocks = clocks[~np.array(failed)]
-        messages = [message for message, bad in zip(messages, failed, strict=True) if not bad]
-    stamps, valid = _stamps(messages, form)
-    own = valid & (stamps["run"] == run)
+        clocks = clocks[[error is None for error in reported]]
+        messages = [message for message, error in zip(messages, reported, strict=True) if error is None]
+    found = _stamps(messages, form)
+    own = found.valid & (found.stamps["run"] == run)
     n = len(messages)
     partition = np.fromiter(map(_PARTITION, messages), np.int32, n)
     offset = np.fromiter(map(_OFFSET, messages), np.int64, n)
-    size = np.fromiter(map(len, messages), np.int64, n)
+    size = found.sizes if form != "header" else np.fromiter(map(len, messages), np.int64, n)
     foreign = n - int(own.sum())
     at = own if foreign else slice(None)
-    return Received(stamps[at], clocks[at], partition[at], offset[at], size[at], foreign, errors)
+    return Received(found.stamps[at], clocks[at], partition[at], offset[at], size[at], foreign, errors)
 
 
-def _stamps(messages: Sequence[Any], form: str) -> tuple[stamp.Stamps, NDArray[np.bool_]]:
+def _stamps(messages: Sequence[Any], form: str) -> stamp.Read:
     if form != "header":
         return stamp.read(list(map(_VALUE, messages)), form)  # type: ignore[arg-type]
     return stamp.read([_header(headers) for headers in map(_HEADERS, messages)], "binary")

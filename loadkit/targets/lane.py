@@ -39,9 +39,13 @@ class Acks:
     acked_ns: Ints
     partition: NDArray[np.int32]
     offset: Ints
-    """-1 or less where the broker gave none (acks=0)."""
+    """-1 or less where the broker gave none (acks=0) or nobody wanted it."""
     size: Ints
     """Bytes of each value."""
+
+    def __len__(self) -> int:
+        """Return how many."""
+        return len(self.acked_ns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +61,10 @@ class Received:
     foreign: int = 0
     """Messages without a stamp of this run."""
     errors: Mapping[str, int] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        """Return how many."""
+        return len(self.received_ns)
 
 
 @dataclass(frozen=True, slots=True)
