@@ -29,8 +29,9 @@ AHEAD_BYTES = 1 << 20
 BEHIND = 4
 """How many times that is built at once by a producer that is behind: the next messages are due already."""
 GATHER = 4096
-"""Confirmations that are turned into arrays at once; fewer wait for up to `GATHER_NS`."""
-GATHER_NS = 50_000_000
+"""Messages that are turned into arrays at once; fewer wait for up to `GATHER_NS`."""
+GATHER_NS = 10_000_000
+"""Longer, and each time would hold up sending by more than a millisecond at 100,000 messages a second."""
 IDLE_NS = 10_000_000
 QUEUE_FULL_NS = 1_000_000
 """How long to wait before trying again when the client's queue has no room."""
@@ -39,6 +40,7 @@ ENDING_NS = 100_000
 SETTLE_NS = 1_000_000_000
 """How long after the end what was due may still be handed over."""
 
+Ints = NDArray[np.int64]
 StartThread = Callable[[Callable[[], None]], object]
 
 
@@ -90,16 +92,25 @@ class Leg:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """One chunk handed over: consecutive numbers of one producer, between two clock readings."""
+    """Chunks of consecutive messages of one producer, each handed over between two clock readings; one row a chunk."""
 
-    seq: int
-    intended_ns: NDArray[np.int64]
-    begun_ns: int
-    done_ns: int
-    bytes: int
+    seq: Ints
+    """The number of each chunk's first message."""
+    count: Ints
+    begun_ns: Ints
+    done_ns: Ints
+    bytes: Ints
+    intended_ns: Ints
+    """When each message of all chunks was due."""
+
+    @classmethod
+    def of(cls, chunks: list[tuple[int, int, int, int, int]], intended_ns: list[Ints]) -> Sent:
+        """Return the table of chunks given as (seq, count, begun, done, bytes), with the due times of each."""
+        seq, count, begun, done, size = np.array(chunks, np.int64).T
+        return cls(seq, count, begun, done, size, np.concatenate(intended_ns))
 
     def __len__(self) -> int:
-        """Return how many."""
+        """Return how many messages."""
         return len(self.intended_ns)
 
 
@@ -109,8 +120,8 @@ class _Ahead:
 
     leg: Leg
     first: int
-    intended_ns: NDArray[np.int64]
-    offsets: NDArray[np.int64]
+    intended_ns: Ints
+    offsets: Ints
     prepared: Any
 
 
@@ -143,12 +154,14 @@ class ProducerDriver:
         self.failures: deque[Failure] = deque()
         self.commits: deque[tuple[int, int]] = deque()
         self.aborted = 0
-        self.places: deque[tuple[NDArray[np.int32], NDArray[np.int64]]] = deque()
+        self.places: deque[tuple[NDArray[np.int32], Ints]] = deque()
         self._ahead: _Ahead | None = None
         self._lookahead = int(np.clip(AHEAD_BYTES // max(1, mean_size(workload)), 1, CHUNK))
         self._open: _Open | None = None
-        self._open_places: list[tuple[NDArray[np.int32], NDArray[np.int64]]] = []
+        self._open_places: list[tuple[NDArray[np.int32], Ints]] = []
         self._transactions = 0
+        self._chunks: list[tuple[int, int, int, int, int]] = []
+        self._chunks_due: list[Ints] = []
         self._gathered_ns = 0
 
     def prime(self, partitions: int, now_ns: int) -> Batch:
@@ -212,7 +225,8 @@ class ProducerDriver:
         taken = self.lane.send(ahead.prepared, at, n)
         if taken:
             size = int(ahead.offsets[at + taken] - ahead.offsets[at])
-            self.sent.append(Sent(self.seq, ahead.intended_ns[at : at + taken], begun, monotonic_ns(), size))
+            self._chunks.append((self.seq, taken, begun, monotonic_ns(), size))
+            self._chunks_due.append(ahead.intended_ns[at : at + taken])
         self.seq += taken
         leg.sent += taken
         if self._open:
@@ -245,7 +259,10 @@ class ProducerDriver:
             self.collect()
 
     def collect(self) -> None:
-        """Turn the confirmations served so far into arrays."""
+        """Turn the chunks handed over and then the confirmations served so far into arrays."""
+        if self._chunks:
+            self.sent.append(Sent.of(self._chunks, self._chunks_due))
+            self._chunks, self._chunks_due = [], []
         acks = self.lane.take_acks()
         if acks is not None:
             self.acks.append(acks)

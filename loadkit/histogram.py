@@ -74,7 +74,7 @@ class Histogram:
 
     @classmethod
     def of(cls, counts: Counts, exact_max: int | None = None) -> Histogram:
-        """Return the histogram of counts by index; minimum, sum and (unless `exact_max` is given) maximum are theirs."""
+        """Return the histogram of counts by index; minimum, sum and, unless it is given, maximum follow from them."""
         made = cls()
         made.counts = counts
         filled = np.flatnonzero(counts)

@@ -115,7 +115,7 @@ class Confirmed:
 
     def add(self, partition: NDArray[np.int32], offset: Ints) -> None:
         """Take the places of confirmed messages."""
-        for p in np.unique(partition).tolist():
+        for p in np.flatnonzero(np.bincount(partition)).tolist():
             offsets = np.sort(offset[partition == p])
             known = offsets[offsets >= 0]
             delta = self._new.setdefault(p, Delta())
@@ -144,7 +144,7 @@ class Consumed:
         """Take received messages of this run, in the order in which they came."""
         late: list[tuple[Delta, NDArray[np.uint64], NDArray[np.bool_]]] = []
         names: list[NDArray[np.uint64]] = []
-        for p in np.unique(partition).tolist():
+        for p in np.flatnonzero(np.bincount(partition)).tolist():
             mine = partition == p
             self._one(p, offset[mine], producer[mine], seq[mine], late, names)
         self._judge(late)

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from loadkit import stamp
 from loadkit.drivers import Sent
 from loadkit.histogram import HIGHEST_US, Histogram
 from loadkit.targets.lane import Acks, Received
@@ -94,16 +95,15 @@ class SendLog:
         self._count = np.zeros(0, np.int64)
         self._left = np.zeros(0, np.int64)
 
-    def add(self, chunks: list[Sent]) -> None:
+    def add(self, sent: list[Sent]) -> None:
         """Append chunks in the order of their numbers."""
-        table = np.array([(c.seq, c.begun_ns, c.done_ns - c.begun_ns, len(c.intended_ns)) for c in chunks], np.int64)
-        if not len(table):
+        if not sent:
             return
-        self._first = np.concatenate([self._first, table[:, 0]])
-        self._begun = np.concatenate([self._begun, table[:, 1]])
-        self._took = np.concatenate([self._took, table[:, 2]])
-        self._count = np.concatenate([self._count, table[:, 3]])
-        self._left = np.concatenate([self._left, table[:, 3]])
+        self._first = np.concatenate([self._first, *(s.seq for s in sent)])
+        self._begun = np.concatenate([self._begun, *(s.begun_ns for s in sent)])
+        self._took = np.concatenate([self._took, *(s.done_ns - s.begun_ns for s in sent)])
+        self._count = np.concatenate([self._count, *(s.count for s in sent)])
+        self._left = np.concatenate([self._left, *(s.count for s in sent)])
 
     def sent_at(self, seqs: Ints) -> Ints:
         """Return when messages were handed over, and count them as confirmed; 0 for unknown ones."""
@@ -127,10 +127,11 @@ class SendLog:
         return len(self._first)
 
 
-def handed_over(chunks: list[Sent]) -> tuple[Ints, NDArray[np.float64]]:
+def handed_over(sent: list[Sent]) -> tuple[Ints, NDArray[np.float64]]:
     """Return when each message of some chunks was handed over, and its share of its chunk's bytes."""
-    n = np.array([len(c.intended_ns) for c in chunks])
-    begun, took, size = np.array([(c.begun_ns, c.done_ns - c.begun_ns, c.bytes) for c in chunks], np.int64).T
+    n = np.concatenate([s.count for s in sent])
+    begun, size = np.concatenate([s.begun_ns for s in sent]), np.concatenate([s.bytes for s in sent])
+    took = np.concatenate([s.done_ns for s in sent]) - begun
     place = np.arange(n.sum()) - np.repeat(np.cumsum(n) - n, n)
     return np.repeat(begun, n) + place * np.repeat(took, n) // np.repeat(n, n), np.repeat(size / n, n)
 
@@ -166,7 +167,7 @@ class Recorder:
     def acked(self, name: str, topic: str, batches: Iterable[Acks], log: SendLog) -> Iterator[None]:
         """Record confirmations; yields between slices."""
         for group in _grouped(list(batches)):
-            stamps, clocks = np.concatenate([a.stamps for a in group]), np.concatenate([a.acked_ns for a in group])
+            stamps, clocks = stamp.joined([a.stamps for a in group]), np.concatenate([a.acked_ns for a in group])
             partition, size = np.concatenate([a.partition for a in group]), np.concatenate([a.size for a in group])
             intended, sent = np.ascontiguousarray(stamps["intended"]), log.sent_at(stamps["seq"].astype(np.int64))
             for at, phase, second in self._parts(intended, clocks):
@@ -183,7 +184,7 @@ class Recorder:
     def received(self, name: str, topic: str, takes: Iterable[Received]) -> Iterator[None]:
         """Record what consumers got; yields between slices."""
         for group in _grouped(list(takes)):
-            stamps = np.concatenate([r.stamps["intended"] for r in group])
+            stamps = np.ascontiguousarray(stamp.joined([r.stamps for r in group])["intended"])
             clocks = np.concatenate([r.received_ns for r in group])
             partition = np.concatenate([r.partition for r in group])
             size = np.concatenate([r.size for r in group])

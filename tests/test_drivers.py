@@ -86,10 +86,13 @@ def test_what_is_due_is_sent_and_never_more(rate: float, arrivals: str, pauses: 
     assert [(item.number, item.seq, item.intended, item.key) for item in lane.items] == [
         (i, i, at, str(i).encode()) for i, at in enumerate(intended)
     ]
-    chunks = list(made.sent)
-    assert [at for chunk in chunks for at in chunk.intended_ns.tolist()] == intended
-    assert [chunk.seq for chunk in chunks] == np.cumsum([0, *(len(c.intended_ns) for c in chunks)])[:-1].tolist()
-    assert sum(chunk.bytes for chunk in chunks) == 32 * n
+    made.collect()
+    told = list(made.sent)
+    assert [at for sent in told for at in sent.intended_ns.tolist()] == intended
+    counts = [count for sent in told for count in sent.count.tolist()]
+    assert [seq for sent in told for seq in sent.seq.tolist()] == np.cumsum([0, *counts])[:-1].tolist()
+    assert sum(counts) == n
+    assert sum(size for sent in told for size in sent.bytes.tolist()) == 32 * n
 
 
 def test_one_step_hands_over_a_bounded_number() -> None:
@@ -124,7 +127,8 @@ def test_debt_outlives_a_full_queue_and_goes_on_at_the_right_message(seed: int, 
     assert [(i.number, i.seq, i.intended, i.key) for i in lane.items] == [
         (k, k, schedule.at(k) + origin, str(k).encode()) for k in range(len(lane.items))
     ]
-    assert sum(len(chunk.intended_ns) for chunk in made.sent) == len(lane.items)
+    made.collect()
+    assert sum(map(len, made.sent)) == len(lane.items)
 
 
 @given(st.floats(1, 3000), st.lists(st.integers(1, SECOND), max_size=3), st.sampled_from(["even", "poisson"]))

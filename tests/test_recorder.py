@@ -93,7 +93,7 @@ class Life:
             due_at = [due := due + rng.randint(0, SECOND // 4) for _ in range(size)]
             begun = max(clock, due_at[-1]) + rng.choice([0, 1000, 10**6, SECOND])
             clock = begun + rng.randint(0, 10**7)
-            self.chunks.append(Sent(len(self.messages), np.array(due_at), begun, clock, 100 * size))
+            self.chunks.append(chunk(len(self.messages), np.array(due_at), begun, clock, 100 * size))
             for i, intended in enumerate(due_at):
                 self.messages.append(self.message(intended, begun + i * (clock - begun) // size))
             n -= size
@@ -108,6 +108,11 @@ class Life:
         return Message(
             len(self.messages), intended, sent, acked, code, received, rng.randrange(3), rng.randint(24, 200)
         )
+
+
+def chunk(seq: int, intended_ns: Ints, begun_ns: int, done_ns: int, size: int) -> Sent:
+    """Return one chunk as a driver hands it on."""
+    return Sent.of([(seq, len(intended_ns), begun_ns, done_ns, size)], [intended_ns])
 
 
 def acks_of(messages: list[Message]) -> Acks:
@@ -227,7 +232,7 @@ def test_bytes_handed_over_add_up() -> None:
     """Every chunk's bytes are counted once, also where a chunk's messages lie in two seconds and phases."""
     recorder = Recorder(Window(ZERO, ZERO, ZERO + 10 * SECOND))
     intended = ZERO + np.arange(-3, 7) * SECOND // 10
-    exhausted(recorder.sent("Checkout", [Sent(0, intended, ZERO + SECOND - 5, ZERO + SECOND + 5, 10_240)]))
+    exhausted(recorder.sent("Checkout", [chunk(0, intended, ZERO + SECOND - 5, ZERO + SECOND + 5, 10_240)]))
     rows = [interval.counts["producer", "Checkout"] for interval in recorder.cut(99).values()]
     assert sum(row["sent_bytes"] for row in rows) == 10_240
     assert sorted(row["sent"] for row in rows) == [2, 3, 5]
@@ -235,19 +240,24 @@ def test_bytes_handed_over_add_up() -> None:
 
 def test_a_chunks_messages_are_spread_between_its_two_clock_readings() -> None:
     """Message k of n was handed over at begun + k / n of the time the chunk took, in the log as in the series."""
-    chunks = [Sent(10, np.zeros(4, np.int64), 1000, 1400, 40), Sent(14, np.zeros(2, np.int64), 2000, 2001, 20)]
+    chunks = [
+        chunk(8, np.zeros(2, np.int64), 500, 700, 20),
+        Sent.of([(10, 4, 1000, 1400, 40), (14, 2, 2000, 2001, 20)], [np.zeros(4, np.int64), np.zeros(2, np.int64)]),
+    ]
     log = SendLog()
     log.add(chunks)
-    expected = [1000, 1100, 1200, 1300, 2000, 2000]
-    assert log.sent_at(np.arange(10, 16)).tolist() == expected
-    assert handed_over(chunks)[0].tolist() == expected
+    expected = [500, 600, 1000, 1100, 1200, 1300, 2000, 2000]
+    assert log.sent_at(np.arange(8, 16)).tolist() == expected
+    instants, sizes = handed_over(chunks)
+    assert instants.tolist() == expected
+    assert sizes.tolist() == 8 * [10.0]
 
 
 def test_the_send_log_keeps_stragglers_and_forgets_the_rest() -> None:
     """A chunk is kept until its last message is confirmed, however long ago; unknown numbers have no instant."""
     log = SendLog()
     for first in range(0, 10_000, 10):
-        log.add([Sent(first, np.zeros(10, np.int64), 1000 + first, 1010 + first, 1)])
+        log.add([chunk(first, np.zeros(10, np.int64), 1000 + first, 1010 + first, 1)])
     everyone = np.arange(10_000)
     stragglers = np.array([3, 4999, 9990])
     log.sent_at(np.setdiff1d(everyone, stragglers))
@@ -285,7 +295,7 @@ def test_a_stall_of_two_seconds_is_in_the_percentiles_wherever_it_falls(second: 
     intended = ZERO + np.arange(13 * rate + 1) * SECOND // rate
     acked = np.where((intended >= start) & (intended < start + 2 * SECOND), start + 2 * SECOND, intended + 10**6)
     recorder, log, n = Recorder(window), SendLog(), len(intended)
-    log.add([Sent(i, intended[i : i + 1], int(intended[i]), int(intended[i]), 1) for i in range(n)])
+    log.add([chunk(i, intended[i : i + 1], int(intended[i]), int(intended[i]), 1) for i in range(n)])
     stamps = stamped(7, list(range(n)), intended.tolist())
     acks = Acks(stamps, acked, np.zeros(n, np.int32), np.arange(n), np.ones(n, np.int64))
     exhausted(recorder.acked("Checkout", "orders", [acks], log))

@@ -6,7 +6,7 @@ gave them, with the clock of each take, and made into arrays many at a time: a f
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from operator import methodcaller
 from time import monotonic, monotonic_ns
@@ -22,7 +22,7 @@ from loadkit.targets.kafka import HEADER, Client, refused
 from loadkit.targets.lane import Received
 
 _VALUE, _PARTITION, _OFFSET = methodcaller("value"), methodcaller("partition"), methodcaller("offset")
-_HEADERS, _ERROR = methodcaller("headers"), methodcaller("error")
+_HEADERS = methodcaller("headers")
 
 
 class KafkaConsumer(Client):
@@ -189,23 +189,26 @@ class _Taken:
 
 
 def received(messages: list[Any], clocks: NDArray[np.int64], form: str, run: int) -> Received:
-    """Return those messages that are of this run as arrays, the others counted."""
-    errors: dict[str, int] = {}
-    reported = list(map(_ERROR, messages))
-    if reported.count(None) != len(messages):
-        names = [error.name() for error in reported if error is not None]
-        errors = {name: names.count(name) for name in set(names) - {"_PARTITION_EOF"}}
-        clocks = clocks[[error is None for error in reported]]
-        messages = [message for message, error in zip(messages, reported, strict=True) if error is None]
+    """Return those messages that are of this run as arrays, the others counted.
+
+    Only what has no stamp of this run is asked whether it is an error: asking each message costs a tenth of everything.
+    """
     found = _stamps(messages, form)
     own = found.valid & (found.stamps["run"] == run)
+    stamps, size, errors, foreign = found.stamps, found.sizes, Counter[str](), 0
+    if not own.all():
+        others = [message.error() for message, mine in zip(messages, own.tolist(), strict=True) if not mine]
+        errors.update(error.name() for error in others if error is not None)
+        foreign = others.count(None)
+        del errors["_PARTITION_EOF"]
+        messages = [message for message, mine in zip(messages, own.tolist(), strict=True) if mine]
+        stamps, size, clocks = stamps[own], size[own], clocks[own]
     n = len(messages)
     partition = np.fromiter(map(_PARTITION, messages), np.int32, n)
     offset = np.fromiter(map(_OFFSET, messages), np.int64, n)
-    size = found.sizes if form != "header" else np.fromiter(map(len, messages), np.int64, n)
-    foreign = n - int(own.sum())
-    at = own if foreign else slice(None)
-    return Received(found.stamps[at], clocks[at], partition[at], offset[at], size[at], foreign, errors)
+    if form == "header":
+        size = np.fromiter(map(len, messages), np.int64, n)
+    return Received(stamps, clocks, partition, offset, size, foreign, errors)
 
 
 def _stamps(messages: Sequence[Any], form: str) -> stamp.Read:

@@ -61,11 +61,16 @@ def producer_defaults() -> dict[str, str]:
 
 
 def consumer_defaults() -> dict[str, str]:
-    """Return what a consumer gets unless the user says otherwise."""
+    """Return what a consumer gets unless the user says otherwise.
+
+    librdkafka stops fetching from a partition for `fetch.queue.backoff.ms` (1 s) whenever 100,000 messages wait in the
+    client: a consumer catching up with six partitions of 100 B ended at 145,000/s so, and at 830,000/s with 10 ms.
+    """
     return {
         "auto.offset.reset": "earliest",
         "isolation.level": "read_committed",
         "partition.assignment.strategy": "cooperative-sticky",
+        "fetch.queue.backoff.ms": "10",
         "allow.auto.create.topics": "false",
     }
 

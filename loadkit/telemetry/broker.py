@@ -91,4 +91,4 @@ _GAUGES: dict[str, tuple[str, dict[str, str], float]] = {
     "produce_remote_p99": _time("remote", "Produce"),
     "fetch_p99": _time("total", "FetchConsumer"),
 }
-_WANTED = tuple({metric for metric, *_ in (*_RATES.values(), *_GAUGES.values())})
+_WANTED = tuple({metric for metric, _ in _RATES.values()} | {metric for metric, *_ in _GAUGES.values()})
