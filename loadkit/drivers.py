@@ -28,10 +28,15 @@ AHEAD_BYTES = 1 << 20
 """Bytes of messages a producer builds ahead, at most `CHUNK` messages: building few at a time costs ten times more."""
 BEHIND = 4
 """How many times that is built at once by a producer that is behind: the next messages are due already."""
-GATHER = 4096
-"""Messages that are turned into arrays at once; fewer wait for up to `GATHER_NS`."""
-GATHER_NS = 10_000_000
-"""Longer, and each time would hold up sending by more than a millisecond at 100,000 messages a second."""
+GATHER = 1024
+"""Messages that are turned into arrays at once: many more would hold up sending by a millisecond."""
+GATHER_NS = 50_000_000
+"""How long fewer wait: each time costs as much as a few hundred messages."""
+FEW = 64
+"""Messages handed over or taken in a step after which the loop may sleep a little, so that its steps do not each cost
+more than the messages they move."""
+AT_ONCE = 0
+"""Come again without sleeping."""
 IDLE_NS = 10_000_000
 QUEUE_FULL_NS = 1_000_000
 """How long to wait before trying again when the client's queue has no room."""
@@ -176,7 +181,7 @@ class ProducerDriver:
         self.legs.append(leg)
 
     def step(self, now_ns: int) -> int:
-        """Hand over what is due, serve confirmations; return when to come again (monotonic ns)."""
+        """Hand over what is due, serve confirmations; return when to come again (monotonic ns), or AT_ONCE."""
         if self._open and self._open.ending and not self._settle():
             return now_ns + ENDING_NS
         again = self._advance(now_ns)
@@ -192,17 +197,24 @@ class ProducerDriver:
             return NEVER
         if leg.over(now_ns):
             self.finish_leg()
-            return now_ns
+            return AT_ONCE
         due = leg.due(now_ns) - leg.sent
         if due > 0:
-            return now_ns if self._send(leg, due) else now_ns + QUEUE_FULL_NS
+            if not self._send(leg, due):
+                return now_ns + QUEUE_FULL_NS
+            if due > FEW:
+                return AT_ONCE
+        return self._next(leg, now_ns)
+
+    def _next(self, leg: Leg, now_ns: int) -> int:
+        """Return when a leg's next message is due; close the leg when there is none."""
         at = leg.next_ns()
         if at != NEVER or leg.until_ns == NEVER:
             return at
         end_ns = leg.origin_ns + leg.until_ns
         if now_ns >= end_ns:
             self.finish_leg()
-            return now_ns
+            return AT_ONCE
         return end_ns  # the next leg's first message may be due at that very instant
 
     def finish_leg(self) -> None:
@@ -351,7 +363,7 @@ class ConsumerDriver:
         self.pause_at_ns, self.resume_at_ns = start_ns, end_ns
 
     def step(self, now_ns: int) -> bool:
-        """Take what has arrived; return whether there was any."""
+        """Take what has arrived; return whether there was so much that more can be expected at once."""
         self._pause_or_resume(now_ns)
         if now_ns < self._busy_until:
             self._gather(now_ns)
@@ -364,7 +376,7 @@ class ConsumerDriver:
             self._busy_until = max(now_ns, self._busy_until) + round(n * self.workload.process_time * 1e9)
         if self.workload.commit == "poll":
             self.lane.commit()
-        return True
+        return n > FEW
 
     def _gather(self, now_ns: int) -> None:
         if now_ns - self._gathered_ns >= GATHER_NS or self.lane.pending() >= GATHER:

@@ -35,19 +35,25 @@ def fold(stats: Any, delta: Delta, zero_epoch: float) -> None:
 
 def _extend(stats: Any, method: str, name: str, histogram: Histogram, at: int) -> None:
     made = StatsEntry(None, name, method, use_response_times_cache=False)
-    filled = np.flatnonzero(histogram.counts)
-    middle = (bounds()[0][filled] + bounds()[1][filled]) / 2000.0
-    times = np.minimum(middle, histogram.max / 1000.0)
     made.num_requests = len(histogram)
     made.total_response_time = histogram.sum / 1000.0
     made.min_response_time, made.max_response_time = histogram.min / 1000.0, histogram.max / 1000.0
-    for time, count in zip(np.round(times, 3).tolist(), histogram.counts[filled].tolist(), strict=True):
-        made.response_times[time] = made.response_times.get(time, 0) + count
+    made.response_times = _times(histogram)
     made.num_reqs_per_sec = {at: made.num_requests}
     made.last_request_timestamp = float(at)
     made.start_time = float(at)
     stats.entries[(name, method)].extend(made)
     stats.total.extend(made)
+
+
+def _times(histogram: Histogram) -> dict[float, int]:
+    """Return counts by milliseconds to 8 bits, 0.4 %: Locust goes through all of them in Python, twice a second."""
+    filled = np.flatnonzero(histogram.counts)
+    middle = np.minimum((bounds()[0][filled] + bounds()[1][filled]) / 2, histogram.max)
+    mantissa, exponent = np.frexp(middle)
+    rounded, at = np.unique(np.ldexp(np.round(mantissa * 256) / 256, exponent), return_inverse=True)
+    counts = np.bincount(at, histogram.counts[filled], len(rounded)).astype(np.int64)
+    return dict(zip(np.round(rounded / 1000.0, 3).tolist(), counts.tolist(), strict=True))
 
 
 def _fail(stats: Any, name: str, count: int, at: int) -> None:
