@@ -28,10 +28,10 @@ AHEAD_BYTES = 1 << 20
 """Bytes of messages a producer builds ahead, at most `CHUNK` messages: building few at a time costs ten times more."""
 BEHIND = 4
 """How many times that is built at once by a producer that is behind: the next messages are due already."""
-GATHER = 1024
-"""Messages that are turned into arrays at once: many more would hold up sending by a millisecond."""
-GATHER_NS = 50_000_000
-"""How long fewer wait: each time costs as much as a few hundred messages."""
+GATHER = 4096
+"""Messages that are turned into arrays at once; fewer wait for up to `GATHER_NS`."""
+GATHER_NS = 20_000_000
+"""Longer, and each time would hold up sending by milliseconds; shorter, and it costs more than the messages do."""
 FEW = 64
 """Messages handed over or taken in a step after which the loop may sleep a little, so that its steps do not each cost
 more than the messages they move."""
