@@ -36,6 +36,12 @@ def _blank() -> HdrHistogram:
 
 
 @cache
+def _encoder() -> HdrHistogram:
+    """Return the one that encodes: each is half a megabyte in cycles, which wait for the garbage collector."""
+    return _blank()
+
+
+@cache
 def bounds() -> tuple[Counts, Counts]:
     """Return the lowest and the highest equivalent value (µs) of each count index."""
     index = np.arange(_blank().counts_len, dtype=np.int64)
@@ -146,7 +152,7 @@ class Histogram:
         return str(self._library().encode(), "ascii")
 
     def _library(self) -> HdrHistogram:
-        wrapped = _blank()
+        wrapped = _encoder()  # set anew in all that counts
         np.frombuffer(wrapped.counts, np.int64)[:] = self.counts
         wrapped.total_count = len(self)
         wrapped.min_value = self.min or (1 << 63) - 1

@@ -118,11 +118,13 @@ def claim(out: Path) -> None:
 
 def write_parquet(out: Path) -> None:
     """Write `series.parquet` from the rows of `series.jsonl`."""
-    import pandas as pd
+    import pyarrow
+    from pyarrow import parquet
 
     rows = [{key: value for key, value in row.items() if not isinstance(value, (dict, list))}
             for row in read_rows(out)[0]]  # fmt: skip
-    pd.DataFrame(rows).to_parquet(out / PARQUET, index=False)
+    names = dict.fromkeys(name for row in rows for name in row)
+    parquet.write_table(pyarrow.table({name: [row.get(name) for row in rows] for name in names}), out / PARQUET)
 
 
 def read_rows(out: Path) -> tuple[list[Row], int]:

@@ -22,6 +22,8 @@ from loadkit.targets.embedded import EmbeddedCluster
 
 ROOT = Path(__file__).parent.parent
 SCENARIOS = Path(__file__).parent / "kafka" / "scenarios"
+STEADY = SCENARIOS / "steady.py"
+ORDERS = "scenarios/orders.py"
 PATIENCE = 110.0
 """Seconds after which a command that should have ended is killed and its test fails: generous, for loaded machines."""
 
@@ -267,3 +269,18 @@ def processes_of(place: Path) -> list[str]:
         if str(place) in text:
             found.append(text)
     return found
+
+
+def errors_said(ended: Ended) -> list[str]:
+    """Return the lines on stderr that say what went wrong."""
+    return [line for line in ended.stderr.splitlines() if line.startswith("error:")]
+
+
+def refused(ended: Ended, code: int, *words: str) -> None:
+    """Fail unless a command ended with a code and one sentence with these words in it, and no traceback."""
+    assert ended.code == code, ended.stderr
+    said = " ".join(ended.stderr.split())
+    assert len(errors_said(ended)) == 1, ended.stderr
+    for word in words:
+        assert word in said, ended.stderr
+    assert "Traceback" not in ended.stderr

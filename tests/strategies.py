@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from loadkit import stamp
 from loadkit.histogram import HIGHEST_US
 from loadkit.stamp import Stamps
-
-settings.register_profile("loadkit", deadline=None)  # machines are shared: no test may fail for being slow
-settings.load_profile("loadkit")
 
 Ints = NDArray[np.int64]
 SECOND = 10**9

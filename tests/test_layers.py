@@ -52,7 +52,7 @@ HOMES = {
     "typer": {"cli"},
     "rich": {"finish", "progress", "report.text"},
     "hdrh": {"histogram"},
-    "pandas": {"result"},
+    "pyarrow": {"result"},
 }
 """Each third-party library that has one home: the modules or packages that may import it."""
 LAYER = {name: layer for layer, names in LAYERS.items() for name in names.split()}

@@ -52,7 +52,7 @@ WRONG = {
     "unknown target": ({}, ["--target", "simulatde"], 2, ["simulatde", "simulated"]),
     "unknown parameter": ({}, ["--target", "simulated?netwrok=1ms"], 2, ["netwrok", "network"]),
     "a secret on the command line": ({}, ["--set", "Checkout.config.sasl.password=x"], 2, ["sasl.password"]),
-    "too short": ({}, ["-t", "1s", "--warmup", "30s"], 3, ["time was over too early", "only warm-up"]),
+    "too short": ({}, ["-t", "5s", "--warmup", "60s"], 3, ["time was over too early", "only warm-up"]),
 }
 
 

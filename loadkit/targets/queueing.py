@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import brentq
 
 Ints = npt.NDArray[np.int64]
 
@@ -66,7 +65,7 @@ def md1_wait_quantile(arrivals: float, service: float, share: float) -> float:
     """Return the quantile (s) of the wait of M/D/1; 0 where that share of messages does not wait at all."""
     if share <= 1 - utilisation(arrivals, service):
         return 0.0
-    return float(brentq(lambda wait: md1_wait_cdf(arrivals, service, wait) - share, 0.0, 20.0 / service))
+    return _root(lambda wait: md1_wait_cdf(arrivals, service, wait) - share, 20.0 / service)
 
 
 def erlang_c(arrivals: float, service: float, servers: int) -> float:
@@ -108,7 +107,13 @@ def mmc_sojourn_quantile(arrivals: float, service: float, servers: int, share: f
     if spare <= 0:
         return math.inf
     most = -2 * math.log1p(-share) / min(spare, service) + 10 / service
-    return float(brentq(lambda t: mmc_sojourn_tail(arrivals, service, servers, t) - (1 - share), 0.0, most))
+    return _root(lambda t: mmc_sojourn_tail(arrivals, service, servers, t) - (1 - share), most)
+
+
+def _root(function: Callable[[float], float], most: float) -> float:
+    from scipy.optimize import brentq  # a third of a second, which every command would pay
+
+    return float(brentq(function, 0.0, most))
 
 
 def messages_per_batch(rate: float, partitions: int, linger: float, most: int) -> int:

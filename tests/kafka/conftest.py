@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from running import target_file
 
 from loadkit.targets import embedded
 from loadkit.targets.embedded import EmbeddedCluster, EmbeddedSpec
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    """Make the marker known, so that these tests can be left out with `-m 'not kafka'`."""
-    config.addinivalue_line("markers", "kafka: needs a real Kafka, started by loadkit itself")
 
 
 @pytest.fixture(scope="session")
@@ -27,3 +24,15 @@ def kafka3() -> Iterator[EmbeddedCluster]:
     """Return three nodes for the whole run; whoever stops or kills one starts it again."""
     with embedded.start(EmbeddedSpec.parse("embedded:3")) as cluster:
         yield cluster
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder for all runs of a module."""
+    return tmp_path_factory.mktemp("runs")
+
+
+@pytest.fixture(scope="module")
+def target(kafka1: EmbeddedCluster, folder: Path) -> Path:
+    """Return the one-node cluster as an external target."""
+    return target_file(folder, kafka1)

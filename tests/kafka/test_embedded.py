@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
@@ -36,12 +35,6 @@ from loadkit.targets import embedded
 cluster = embedded.start(embedded.EmbeddedSpec.parse(sys.argv[1]), lambda text: print(text, flush=True))
 print("RUNS", cluster._link._pid, flush=True)
 {end}
-"""
-SERVER = """
-import json, sys
-from dataclasses import asdict
-from loadkit.targets import embedded
-embedded.serve(embedded.EmbeddedSpec.parse("embedded"), ready=lambda state: print("RUNS", flush=True))
 """
 
 
@@ -325,43 +318,6 @@ def test_the_target_file_of_a_cluster_leads_to_it(kafka1: EmbeddedCluster) -> No
     assert set(target["limits"]) == {"max_rate", "max_bytes", "max_partitions"}
     three = embedded.target_toml(replace(embedded.state_of(kafka1), nodes=3))
     assert tomllib.loads(three)["topics"]["min_insync_replicas"] == 2
-
-
-def test_the_other_locked_version_starts() -> None:
-    """Kafka 3.6.2 runs on whatever Java is found, and tells its metrics."""
-    with embedded.start(EmbeddedSpec.parse("embedded@3.6.2?heap=512m")) as cluster:
-        assert live_brokers(int(cluster.bootstrap.split(":")[1])) == {1}
-        page = metrics(cluster.jmx_urls[0])
-        assert len(page) < 1000
-        assert "kafka_controller_kafkacontroller_offlinepartitionscount" in page
-    assert not cluster.data_dir.exists()
-
-
-def test_a_served_cluster_is_found_and_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`running` lists it, `stop` returns when it is gone, its owner exits with 0, and stale files are swept."""
-    cache = tmp_path / "cache"
-    jars.jars(VERSION)
-    cache.mkdir()
-    (cache / "jars").symlink_to(jars.cache_dir() / "jars")
-    monkeypatch.setenv("LOADKIT_CACHE", str(cache))
-    (tmp_path / "t").mkdir()
-    one = Owner(tmp_path / "t", SERVER)
-    try:
-        one.says("RUNS")
-        (state,) = embedded.running()
-        assert state.pid == one.process.pid
-        assert live_brokers(int(state.bootstrap.split(":")[1])) == {1}
-        stale = embedded.state_file(state).with_name("stale.json")
-        stale.write_text(json.dumps({**json.loads(embedded.state_file(state).read_text()), "data_dir": "/none"}))
-        assert embedded.running() == [state]
-        assert not stale.exists()
-        embedded.stop(state)
-        assert nothing_left(tmp_path / "t") or eventually(lambda: nothing_left(tmp_path / "t"))
-        assert one.process.wait(LIMIT) == 0
-        assert embedded.running() == []
-        assert not list((cache / "clusters").iterdir())
-    finally:
-        one.end()
 
 
 def test_three_nodes_know_each_other(kafka3: EmbeddedCluster) -> None:

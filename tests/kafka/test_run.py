@@ -36,18 +36,6 @@ LOW = sets("Checkout.rate=1k/s")
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder for all runs of this module."""
-    return tmp_path_factory.mktemp("run")
-
-
-@pytest.fixture(scope="module")
-def target(kafka1: EmbeddedCluster, folder: Path) -> Path:
-    """Return the one-node cluster as an external target."""
-    return target_file(folder, kafka1)
-
-
-@pytest.fixture(scope="module")
 def orders(kafka1: EmbeddedCluster, target: Path, folder: Path) -> Ended:
     """Return one run of the orders scenario with several settings changed, its topic kept."""
     changes = sets("Checkout.rate=1500/s", "orders.partitions=5", "linger.ms=7", "Checkout.payload.size=600B")
