@@ -9,10 +9,11 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeVar
 
 import confluent_kafka as ck
@@ -27,6 +28,11 @@ _LOG = logging.getLogger("loadkit.librdkafka")
 _LOG.addHandler(logging.NullHandler())
 _PAUSE = 0.1
 _NO_COORDINATOR = ("NOT_COORDINATOR", "COORDINATOR_NOT_AVAILABLE", "COORDINATOR_LOAD_IN_PROGRESS", "_WAIT_COORD")
+_NO_LEADER = (
+    "LEADER_NOT_AVAILABLE", "NOT_LEADER_FOR_PARTITION", "FENCED_LEADER_EPOCH", "UNKNOWN_LEADER_EPOCH",
+    "OFFSET_NOT_AVAILABLE", "_NOENT",
+)  # fmt: skip
+"""What is said while a partition's leader moves; _NOENT is librdkafka's "No leaders found"."""
 _SLICE = 0.005
 ck_admin: Any = confluent_kafka.admin
 """Any: the package re-exports its names without telling type checkers."""
@@ -293,11 +299,25 @@ def end_offsets(connection: Connection, topic: str) -> dict[int, int]:
 
 def _offsets(connection: Connection, topic: str, spec: Any) -> dict[int, int]:
     asked = {ck.TopicPartition(topic, number): spec for number in _numbers(connection, topic)}
-    futures = connection.client.list_offsets(asked, request_timeout=connection.timeout)
-    return {
-        place.partition: _result(connection, future, f"asking for offsets of {topic}", topic).offset
-        for place, future in futures.items()
-    }
+    doing = f"asking for offsets of {topic}"
+
+    def ask() -> dict[int, int]:
+        futures = connection.client.list_offsets(asked, request_timeout=connection.timeout)
+        found = {}
+        for place, future in futures.items():
+            try:
+                found[place.partition] = _result(connection, future, doing, topic).offset
+            except TargetError:
+                told = future.exception() if future.done() else None
+                if isinstance(told, ck.KafkaException) and told.args[0].name() in _NO_LEADER:
+                    raise told from None
+                raise
+        return found
+
+    try:
+        return _once_settled(ask, _NO_LEADER, connection.timeout)
+    except ck.KafkaException as refused:
+        raise _explain(refused.args[0], doing, topic) from None
 
 
 def _numbers(connection: Connection, topic: str) -> tuple[int, ...]:
@@ -316,7 +336,8 @@ def committed(connection: Connection, group: str, topic: str) -> dict[int, int]:
     parts = [ck.TopicPartition(topic, number) for number in _numbers(connection, topic)]
     consumer = _reader(connection, group)
     try:
-        found = _once_coordinated(lambda: consumer.committed(parts, timeout=connection.timeout), connection.timeout)
+        ask = partial(consumer.committed, parts, timeout=connection.timeout)
+        found = _once_settled(ask, _NO_COORDINATOR, connection.timeout)
     except ck.KafkaException as refused:
         raise _explain(refused.args[0], doing, group) from None
     for place in found:
@@ -332,14 +353,14 @@ def _reader(connection: Connection, group: str) -> Any:
     return connection.readers[group]
 
 
-def _once_coordinated(ask: Callable[[], _Answer], timeout: float) -> _Answer:
-    """Return what `ask` returns once the group has a coordinator, which takes a new cluster a moment."""
+def _once_settled(ask: Callable[[], _Answer], passing: Collection[str], timeout: float) -> _Answer:
+    """Return what `ask` returns once it is not refused by one of the codes that pass: a leader or coordinator moves."""
     limit = time.monotonic() + timeout
     while True:
         try:
             return ask()
         except ck.KafkaException as refused:
-            if refused.args[0].name() not in _NO_COORDINATOR or time.monotonic() > limit:
+            if refused.args[0].name() not in passing or time.monotonic() > limit:
                 raise
         time.sleep(_PAUSE)
 

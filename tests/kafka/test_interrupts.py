@@ -16,8 +16,8 @@ pytestmark = pytest.mark.kafka
 
 @pytest.fixture(scope="module")
 def stopped_runs(target: Path, folder: Path) -> dict[str, Ended]:
-    """Return runs ended by one SIGINT, by two, and by SIGKILL; the first and last had a cluster of their own."""
-    plans = {"once": ("embedded?heap=512m", 1), "twice": (target, 2), "sigkill": ("embedded?heap=512m", 0)}
+    """Return runs ended by one SIGINT, by two, and by SIGKILL; the last had a cluster of its own."""
+    plans = {"once": (target, 1), "twice": (target, 2), "sigkill": ("embedded?heap=512m", 0)}
     ended = {}
     with ExitStack() as stack:
         commands = {}
