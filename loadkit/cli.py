@@ -17,7 +17,7 @@ from typing import Annotated, Any
 
 import typer
 
-from loadkit.errors import LoadkitError, UsageError
+from loadkit.errors import Interrupted, LoadkitError, UsageError
 from loadkit.secrets import MASK
 
 app = typer.Typer(
@@ -167,7 +167,7 @@ def main() -> None:
     try:
         sys.exit(app(standalone_mode=False) or 0)
     except LoadkitError as error:
-        _say(f"error: {error}")
+        _say(str(error) if isinstance(error, Interrupted) else f"error: {error}")
         sys.exit(error.exit_code)
     except typer.Abort:
         sys.exit(130)

@@ -236,26 +236,6 @@ class Interleaved:
         return self.pacer.intended(self.slot + first * self.stride, n, step * self.stride)
 
 
-@dataclass(frozen=True, slots=True)
-class Shifted:
-    """Another schedule, `offset_ns` later."""
-
-    pacer: Pacer
-    offset_ns: int
-
-    def due(self, elapsed_ns: int) -> int:
-        """Return how many messages are intended at or before `elapsed_ns`."""
-        return self.pacer.due(elapsed_ns - self.offset_ns) if elapsed_ns >= self.offset_ns else 0
-
-    def at(self, message: int) -> int:
-        """Return when one message is due."""
-        return min(self.pacer.at(message) + self.offset_ns, NEVER)
-
-    def intended(self, first: int, n: int, step: int = 1) -> Instants:
-        """Return when the n messages first, first + step, ... are due."""
-        return np.minimum(self.pacer.intended(first, n, step), NEVER - self.offset_ns) + self.offset_ns
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Poisson:
     """Arrivals at random, independent of each other: the share `1 / stride` of a shaped rate.

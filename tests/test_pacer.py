@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from loadkit import shapes
-from loadkit.pacer import NEVER, Even, Interleaved, Pacer, Poisson, Shifted, pacer, quotas, rational, shaped, time_of
+from loadkit.pacer import NEVER, Even, Interleaved, Pacer, Poisson, pacer, quotas, rational, shaped, time_of
 
 DAY = 86_400 * 10**9
 
@@ -228,14 +228,6 @@ def test_poisson_goes_back_to_what_it_said_and_keeps_few_blocks() -> None:
     assert fresh.due(int(late[0])) == 190_001
     assert fresh.due(int(early[5])) == 6
     assert (fresh.intended(190_000, 10_000) == late).all()
-
-
-def test_a_shifted_schedule_is_the_same_one_later() -> None:
-    """Nothing is due before the offset; then everything is, that much later."""
-    schedule = Shifted(pacer(10, None, "even", 0, 1, 0), 5 * 10**9)
-    assert_inverse(schedule, 5 * 10**9)
-    assert schedule.due(5 * 10**9 - 1) == 0
-    assert at(schedule, 10) == 6 * 10**9
 
 
 @given(st.lists(st.tuples(rates, any_shapes()), min_size=1, max_size=4), st.integers(0, 5000))

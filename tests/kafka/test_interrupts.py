@@ -50,6 +50,8 @@ def test_one_interrupt_drains_and_every_number_is_whole(stopped_runs: dict[str, 
     assert total["due"] == pytest.approx(300 * (measured["end"] - measured["start"]), abs=2)
     assert (ended.out / "report.html").exists()
     assert "Traceback" not in ended.stderr
+    assert "interrupted: what was measured until now is kept" in ended.stderr
+    assert "error:" not in ended.stderr
 
 
 def test_two_interrupts_end_at_once_and_keep_what_there_is(stopped_runs: dict[str, Ended]) -> None:
