@@ -329,9 +329,9 @@ class ProducerDriver:
         """Return how many messages are due and not handed over."""
         return sum(max(0, leg.counted(now_ns) - leg.sent) for leg in list(self.legs))
 
-    def busy(self) -> bool:
-        """Return whether confirmations are outstanding."""
-        return bool(self._open) or self.lane.in_flight() > 0
+    def outstanding(self) -> int:
+        """Return how many confirmations are awaited, that of an open transaction included."""
+        return self.lane.in_flight() + bool(self._open)
 
 
 def mean_size(workload: ProducerWorkload) -> int:

@@ -14,11 +14,13 @@ from collections import deque
 from collections.abc import Callable
 from time import monotonic_ns, thread_time
 
-from loadkit.drivers import AT_ONCE, IDLE_NS, ConsumerDriver, ProducerDriver
+from loadkit.drivers import AT_ONCE, FEW, IDLE_NS, ConsumerDriver, ProducerDriver
 from loadkit.pacer import NEVER
 
 TICK_NS = 100_000
 """Longest sleep while confirmations are outstanding."""
+SHARP_NS = 40_000
+"""The same while they are few: then polling costs little, and the lateness of each confirmation shows."""
 LEAST_NS = 60_000
 """Shortest sleep: a wake-up costs about as much, so at high rates a few messages leave together."""
 LISTEN_NS = 500_000
@@ -85,18 +87,21 @@ class Loop:
         """Do one round; return how long to sleep in nanoseconds."""
         while self._jobs:
             self._jobs.popleft()()
-        again, in_flight = NEVER, False
+        again, in_flight = NEVER, 0
         for producer in self.producers:
             again = min(again, producer.step(monotonic_ns()))
-            in_flight = in_flight or producer.busy()
-        self._note_gap(in_flight)
+            in_flight += producer.outstanding()
+        self._note_gap(in_flight > 0)
         worked = False
         for consumer in self.consumers:
             worked = consumer.step(monotonic_ns()) or worked
         if worked:
             return 0
-        longest = TICK_NS if in_flight else LISTEN_NS if self.consumers else IDLE_NS
-        return 0 if again == AT_ONCE else min(longest, max(again - monotonic_ns(), LEAST_NS))
+        if again == AT_ONCE:
+            return 0
+        tick = SHARP_NS if in_flight <= FEW else TICK_NS
+        longest = tick if in_flight else LISTEN_NS if self.consumers else IDLE_NS
+        return min(longest, max(again - monotonic_ns(), LEAST_NS))
 
     def _note_gap(self, in_flight: bool) -> None:
         """Keep the time between two rounds of polling: the uncertainty of `acked`."""

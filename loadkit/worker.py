@@ -338,7 +338,7 @@ class Worker:
     def outstanding(self) -> int:
         """Return how many messages are due, in flight or in an open transaction."""
         drivers = [held.driver for held in self._producers.values()]
-        return sum(len(driver.legs) + driver.lane.in_flight() + driver.busy() for driver in drivers)
+        return sum(len(driver.legs) + driver.outstanding() for driver in drivers)
 
     def _error(self) -> str | None:
         return str(self.loop.error) or type(self.loop.error).__name__ if self.loop.error else None

@@ -276,7 +276,7 @@ def run_to_end(made: ProducerDriver) -> None:
     for _ in range(4000):
         CLOCK.now += 10**6
         settle(made)
-        if not made.legs and not made.busy():
+        if not made.legs and not made.outstanding():
             break
     made.collect()
 
@@ -323,7 +323,7 @@ def test_nothing_is_sent_while_a_transaction_ends_and_the_debt_goes_on_behind_it
     CLOCK.now += SECOND
     assert settle(made) <= CLOCK.now + 10**6
     assert len(lane.items) == 10
-    assert made.busy()
+    assert made.outstanding()
     jobs.pop()()
     settle(made)
     assert len(lane.items) == 20

@@ -11,7 +11,7 @@ from fake_lane import Clock, ConsumerLane, Keyed, Numbered, ProducerLane
 
 from loadkit import drivers, loop, payloads
 from loadkit.drivers import IDLE_NS, ConsumerDriver, Leg, ProducerDriver
-from loadkit.loop import LISTEN_NS, TICK_NS, Loop
+from loadkit.loop import LISTEN_NS, SHARP_NS, Loop
 from loadkit.pacer import pacer
 from loadkit.scenario import ConsumerWorkload, ProducerWorkload, Topic
 
@@ -71,9 +71,9 @@ def test_polling_is_frequent_while_confirmations_are_outstanding(monkeypatch: py
     served = [clock for acks in stage.loop.producers[0].acks for clock in acks.acked_ns.tolist()]
     assert served
     for item, clock in zip(lane.items, served, strict=False):
-        assert 0 <= clock - item.at - 3_050_000 <= TICK_NS
+        assert 0 <= clock - item.at - 3_050_000 <= SHARP_NS
     assert stage.loop.gaps
-    assert max(stage.loop.gaps) <= TICK_NS
+    assert max(stage.loop.gaps) <= SHARP_NS
 
 
 def test_consumers_are_looked_after_often_and_without_a_pause_while_there_is_something(
