@@ -43,6 +43,8 @@ class TargetError(LoadkitError):
     """The cluster could not be reached or refused what we asked."""
 
     exit_code = 3
+    code = ""
+    """The name of Kafka's or librdkafka's error code, where there was one."""
 
 
 class TopicError(TargetError):

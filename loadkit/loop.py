@@ -95,9 +95,7 @@ class Loop:
         worked = False
         for consumer in self.consumers:
             worked = consumer.step(monotonic_ns()) or worked
-        if worked:
-            return 0
-        if again == AT_ONCE:
+        if worked or again == AT_ONCE:
             return 0
         tick = SHARP_NS if in_flight <= FEW else TICK_NS
         longest = tick if in_flight else LISTEN_NS if self.consumers else IDLE_NS

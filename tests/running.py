@@ -284,3 +284,11 @@ def refused(ended: Ended, code: int, *words: str) -> None:
     for word in words:
         assert word in said, ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+def eventually(true: Callable[[], bool], limit: float = 5.0) -> bool:
+    """Return whether something becomes true in time (s)."""
+    until = time.monotonic() + limit
+    while not true() and time.monotonic() < until:
+        time.sleep(0.02)
+    return true()

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loadkit import stamp
-from loadkit.blobs import Blobs, cells
+from loadkit.blobs import Blobs, cells, paste
 from loadkit.payloads import sizes
 from loadkit.payloads.spec import SizedSpec, StampForm
 
@@ -47,22 +47,21 @@ class ConstantPayload:
         """Return the values of the class's messages `numbers`."""
         if stamps is not None:
             self.spec.check_stamp("value")
-        made = self._blobs(numbers)
-        if stamps is not None and len(numbers):
-            head = stamp.as_bytes(stamps).view(f"V{stamp.SIZE}").ravel()
-            if made.size:
-                cells(made.data, stamp.SIZE, made.size)[:] = head
-            else:
-                cells(made.data, stamp.SIZE)[made.offsets[:-1]] = head
-        return made
-
-    def _blobs(self, numbers: NDArray[np.int64]) -> Blobs:
         size = sizes.spread(self.spec.size)
-        if size is not None:
-            return Blobs.rows(np.full((len(numbers), size), ord("x"), np.uint8))
+        return self._mixed(numbers, stamps) if size is None else self._equal(numbers, stamps, size)
+
+    def _equal(self, numbers: NDArray[np.int64], stamps: stamp.Stamps | None, size: int) -> Blobs:
+        rows = np.full((len(numbers), size), ord("x"), np.uint8)
+        if stamps is not None:
+            paste(rows, 0, stamp.as_bytes(stamps))
+        return Blobs.rows(rows)
+
+    def _mixed(self, numbers: NDArray[np.int64], stamps: stamp.Stamps | None) -> Blobs:
         ends = np.cumsum(self.spec.size.draw(self.seed, numbers))
-        data = np.full(int(ends[-1]) if len(ends) else 0, ord("x"), np.uint8)
-        return Blobs(data, np.concatenate((np.zeros(1, np.int64), ends)))
+        made = Blobs(np.full(int(ends[-1]) if len(ends) else 0, ord("x"), np.uint8), np.append(0, ends))
+        if stamps is not None and len(numbers):
+            cells(made.data, stamp.SIZE)[made.offsets[:-1]] = stamp.as_bytes(stamps).view(f"V{stamp.SIZE}").ravel()
+        return made
 
 
 SPEC = Constant

@@ -13,7 +13,6 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any, TypeVar
 
 import confluent_kafka as ck
@@ -278,9 +277,8 @@ def _deleted(
     for name, future in futures.items():
         try:
             _result(connection, future, f"deleting {what} {name}", name)
-        except TargetError:
-            error = future.exception() if future.done() else None
-            if not isinstance(error, ck.KafkaException) or error.args[0].name() not in absent:
+        except TargetError as refused:
+            if refused.code not in absent:
                 raise
         else:
             gone.append(name)
@@ -303,21 +301,9 @@ def _offsets(connection: Connection, topic: str, spec: Any) -> dict[int, int]:
 
     def ask() -> dict[int, int]:
         futures = connection.client.list_offsets(asked, request_timeout=connection.timeout)
-        found = {}
-        for place, future in futures.items():
-            try:
-                found[place.partition] = _result(connection, future, doing, topic).offset
-            except TargetError:
-                told = future.exception() if future.done() else None
-                if isinstance(told, ck.KafkaException) and told.args[0].name() in _NO_LEADER:
-                    raise told from None
-                raise
-        return found
+        return {place.partition: _result(connection, future, doing, topic).offset for place, future in futures.items()}
 
-    try:
-        return _once_settled(ask, _NO_LEADER, connection.timeout)
-    except ck.KafkaException as refused:
-        raise _explain(refused.args[0], doing, topic) from None
+    return _once_settled(ask, _NO_LEADER, connection.timeout)
 
 
 def _numbers(connection: Connection, topic: str) -> tuple[int, ...]:
@@ -335,11 +321,14 @@ def committed(connection: Connection, group: str, topic: str) -> dict[int, int]:
     doing = f"asking for offsets of group {group}"
     parts = [ck.TopicPartition(topic, number) for number in _numbers(connection, topic)]
     consumer = _reader(connection, group)
-    try:
-        ask = partial(consumer.committed, parts, timeout=connection.timeout)
-        found = _once_settled(ask, _NO_COORDINATOR, connection.timeout)
-    except ck.KafkaException as refused:
-        raise _explain(refused.args[0], doing, group) from None
+
+    def ask() -> list[Any]:
+        try:
+            return consumer.committed(parts, timeout=connection.timeout)  # type: ignore[no-any-return]
+        except ck.KafkaException as refused:
+            raise _explain(refused.args[0], doing, group) from None
+
+    found = _once_settled(ask, _NO_COORDINATOR, connection.timeout)
     for place in found:
         if place.error is not None:
             raise _explain(place.error, doing, group)
@@ -359,8 +348,8 @@ def _once_settled(ask: Callable[[], _Answer], passing: Collection[str], timeout:
     while True:
         try:
             return ask()
-        except ck.KafkaException as refused:
-            if refused.args[0].name() not in passing or time.monotonic() > limit:
+        except TargetError as refused:
+            if refused.code not in passing or time.monotonic() > limit:
                 raise
         time.sleep(_PAUSE)
 

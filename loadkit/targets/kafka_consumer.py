@@ -197,11 +197,12 @@ def received(messages: list[Any], clocks: NDArray[np.int64], form: str, run: int
     own = found.valid & (found.stamps["run"] == run)
     stamps, size, errors, foreign = found.stamps, found.sizes, Counter[str](), 0
     if not own.all():
-        others = [message.error() for message, mine in zip(messages, own.tolist(), strict=True) if not mine]
+        pairs = list(zip(messages, own.tolist(), strict=True))
+        others = [message.error() for message, mine in pairs if not mine]
         errors.update(error.name() for error in others if error is not None)
         foreign = others.count(None)
         del errors["_PARTITION_EOF"]
-        messages = [message for message, mine in zip(messages, own.tolist(), strict=True) if mine]
+        messages = [message for message, mine in pairs if mine]
         stamps, size, clocks = stamps[own], size[own], clocks[own]
     n = len(messages)
     partition = np.fromiter(map(_PARTITION, messages), np.int32, n)

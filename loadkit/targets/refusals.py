@@ -67,13 +67,15 @@ def explain(name: str, text: str, doing: str, subject: str = "", **facts: object
 
     `name` is the code's (`TOPIC_ALREADY_EXISTS`), `text` the library's own words, `subject` a topic, group or address.
     """
-    kind = TopicError if name in _TOPICAL else TargetError
     if name in UNREACHABLE:
-        return kind(MASK.text(f"{doing}: no answer from {subject or 'the cluster'} in time ({text}): {_REACH}"))
-    known = {"operation": "Create, Describe, Read, Write and Delete", "replication_factor": "this", "brokers": "these",
-             "partitions": "so many", **facts, "subject": subject, "text": text}  # fmt: skip
-    meaning = _TEXTS.get(name, "{text}").format_map(known)
-    return kind(MASK.text(f"{doing}: {meaning}"))
+        meaning = f"no answer from {subject or 'the cluster'} in time ({text}): {_REACH}"
+    else:
+        known = {"operation": "Create, Describe, Read, Write and Delete", "replication_factor": "this",
+                 "brokers": "these", "partitions": "so many", **facts, "subject": subject, "text": text}  # fmt: skip
+        meaning = _TEXTS.get(name, "{text}").format_map(known)
+    made = (TopicError if name in _TOPICAL else TargetError)(MASK.text(f"{doing}: {meaning}"))
+    made.code = name
+    return made
 
 
 _REACH = "check bootstrap.servers, the network, and that the listener's security.protocol is the one of [client]"

@@ -9,7 +9,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 import tomllib
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -17,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from running import processes_of
+from running import eventually, processes_of
 
 from loadkit.errors import TargetError, TargetFileError
 from loadkit.targets import embedded, embedded_host, jars
@@ -36,13 +35,6 @@ cluster = embedded.start(embedded.EmbeddedSpec.parse(sys.argv[1]), lambda text: 
 print("RUNS", cluster._link._pid, flush=True)
 {end}
 """
-
-
-def eventually(true: Callable[[], bool], limit: float = LIMIT) -> bool:
-    until = time.monotonic() + limit
-    while not true() and time.monotonic() < until:
-        time.sleep(0.02)
-    return true()
 
 
 def nothing_left(folder: Path) -> bool:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from running import STEADY, Ended, processes_of, report, sets, start, sums, untouched
+from running import STEADY, Ended, eventually, processes_of, report, sets, start, sums, untouched
 
 pytestmark = pytest.mark.kafka
 
@@ -84,14 +83,6 @@ def test_no_node_and_no_data_is_left_of_a_run_that_was_stopped(stopped_runs: dic
     """Neither a process that names the run's temporary folder nor a data folder in it, within 10 s."""
     for name in stopped_runs:
         place = folder / f"tmp-{name}"
-        assert eventually(lambda place=place: not processes_of(place) and not list(place.glob("loadkit-kafka-*"))), (  # type: ignore[misc]
+        assert eventually(lambda place=place: not processes_of(place) and not list(place.glob("loadkit-kafka-*")), 10.0), (  # type: ignore[misc]
             name, processes_of(place), list(place.iterdir())
         )  # fmt: skip
-
-
-def eventually(true: Callable[[], bool], limit: float = 10.0) -> bool:
-    """Return whether something becomes true in time."""
-    until = time.monotonic() + limit
-    while not true() and time.monotonic() < until:
-        time.sleep(0.05)
-    return true()

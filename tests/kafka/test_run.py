@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from running import (
+    ORDERS,
     Ended,
     create,
     delete,
@@ -30,7 +31,6 @@ from loadkit.targets.embedded import EmbeddedCluster
 
 pytestmark = pytest.mark.kafka
 
-ORDERS = "scenarios/orders.py"
 LOW = sets("Checkout.rate=1k/s")
 """The machine is shared: these tests are about truth, which a low rate tells as well."""
 
