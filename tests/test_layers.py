@@ -17,7 +17,7 @@ LAYERS = {
         result scenario secrets shapes slo stamp summary units vocabulary
     """,
     "online": """
-        boundaries budget changes clusters collector commands delta doctor drivers health ledger legs locust_stats loop outcome recorder scenario_file simulation
+        boundaries budget changes clusters collector commands delta doctor drivers health lanes ledger legs locust_stats loop outcome recorder scenario_file simulation
         site swarm swarm_master swarm_runtime swarm_users swarm_worker target target_sections targets telemetry trial users worker
     """,
     "offline": "report",
