@@ -193,14 +193,16 @@ class Memory:
 
     _BASE: Final = 1 << 16
     """The lowest address that can be read; none below it is ever mapped."""
-    _SPAN: Final = (1 << 47) - (1 << 16)
+    _END: Final = 1 << 47
+    """The end of user space."""
 
     def __init__(self, size: int) -> None:
         """See the memory as overlapping cells of `size` bytes, one at each address."""
+        self._highest = self._END - size
 
         class Whole:
             __array_interface__ = {  # noqa: RUF012 - numpy reads it from the class
-                "shape": (self._SPAN - size,), "typestr": f"|V{size}", "data": (self._BASE, True),
+                "shape": (self._highest + 1 - self._BASE,), "typestr": f"|V{size}", "data": (self._BASE, True),
                 "strides": (1,), "version": 3,
             }  # fmt: skip
 
@@ -208,6 +210,9 @@ class Memory:
 
     def copied(self, addresses: Pointers) -> NDArray[np.void]:
         """Return the bytes at each address; IndexError for an address outside of user space, before it is read."""
+        low, high = int(addresses.min(initial=self._END)), int(addresses.max(initial=0))
+        if low < self._BASE or high > self._highest:  # numpy itself would count a negative index from the end
+            raise IndexError(f"{low:#x} to {high:#x}: not all of it can be read")
         return self._cells[(addresses - np.uint64(self._BASE)).astype(np.int64)]
 
 
@@ -275,7 +280,7 @@ def _check_layout(lib: Library) -> None:
     rows["key"], rows["key_len"], rows["private"] = address(key), 3, [1 << 40, 7]
     good = lib.produce_batch(rkt, ANY_PARTITION, COPY, address(rows), 2)
     lib.purge(rk, PURGE_ALL)
-    event = lib.queue_wait(queue, 5000)
+    event = lib.queue_wait(queue, 5000) if good else None
     fits = bool(good == 2 and event and lib.event_type(event) == EVENT_DR) and _same(lib, event, rows)
     if event:
         lib.event_destroy(event)

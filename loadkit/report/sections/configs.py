@@ -43,7 +43,12 @@ def _classes(classes: Mapping[str, Mapping[str, Any]]) -> Table | None:
     rows = [[name, *(text(facts.get(key)) for key in keys)] for name, facts in classes.items()]
     words = {"rate": "rate (msg/s)", "group_id": "group"}
     return (
-        table("Classes", ("class", *(words.get(key, key) for key in keys)), rows, texts=(0, 1, 2, *range(5, len(keys) + 1)))
+        table(
+            "Classes",
+            ("class", *(words.get(key, key) for key in keys)),
+            rows,
+            texts=(0, 1, 2, *range(5, len(keys) + 1)),
+        )
         if rows
         else None
     )
