@@ -82,7 +82,7 @@ class _Workload(_Declared):
     fixed_count: int = Field(1, ge=1, le=10_000)
     config: Properties = {}
     lane: Literal["auto", "standard", "fast"] = "auto"
-    """How the client library is called: `fast` by whole batches, `standard` message by message, `auto` fast if it can."""
+    """How the client library is called: `fast` by whole batches, `standard` by single messages, or `auto`."""
 
 
 class ProducerWorkload(_Workload):

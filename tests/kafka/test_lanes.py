@@ -70,9 +70,8 @@ def test_the_same_things_are_measured(twins: dict[str, Future[Ended]]) -> None:
     }
     assert fast["commit.p50"] is not None
     assert fast["batch.size"] is not None
-    for name in ("latency.p50", "end_to_end.p50"):
-        assert 0.005 < (fast[name] or 0) + 0.005, name
-    assert (fast["send_delay.p50"] or 0) < (fast["latency.p50"] or 0) < (fast["end_to_end.p99"] or 0)
+    for metrics in (fast, standard):
+        assert (metrics["send_delay.p50"] or 0) < (metrics["latency.p50"] or 0) < (metrics["end_to_end.p99"] or 0)
 
 
 @pytest.mark.parametrize("lane", LANES)

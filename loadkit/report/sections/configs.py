@@ -47,7 +47,7 @@ def _classes(classes: Mapping[str, Mapping[str, Any]]) -> Table | None:
             "Classes",
             ("class", *(words.get(key, key) for key in keys)),
             rows,
-            texts=(0, 1, 2, *range(5, len(keys) + 1)),
+            texts=[0, *(i for i, key in enumerate(keys, 1) if key not in ("users", "rate"))],
         )
         if rows
         else None
