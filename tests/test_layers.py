@@ -13,7 +13,7 @@ ROOT = Path(__file__).parent.parent / "loadkit"
 
 LAYERS = {
     "base": """
-        blobs document errors hashing histogram init integrity intervals keys lag limit pacer payloads plugins
+        arrays blobs document errors hashing histogram init integrity intervals keys lag limit pacer payloads plugins
         result scenario secrets shapes slo stamp summary units vocabulary
     """,
     "online": """
