@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,4 +22,4 @@ def test_distinct_values_are_those_of_a_set_in_order(values: list[int]) -> None:
 @given(numbers)
 def test_rising_means_each_greater_than_the_one_before(values: list[int]) -> None:
     """None and one value rise."""
-    assert rising(np.array(values, np.int64)) == all(a < b for a, b in zip(values, values[1:], strict=False))
+    assert rising(np.array(values, np.int64)) == all(a < b for a, b in pairwise(values))

@@ -6,12 +6,14 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
+from running import eventually
 
 from loadkit import stamp
 from loadkit.blobs import Blobs
 from loadkit.targets import librdkafka
 from loadkit.targets.fast import FastProducer
 from loadkit.targets.fast_client import Held, stamps_of
+from loadkit.targets.kafka import LOG
 from loadkit.targets.lane import Batch
 from loadkit.targets.librdkafka import MESSAGE, Unavailable, address, heads, library, structs
 
@@ -121,6 +123,18 @@ def test_what_a_full_queue_leaves_is_sent_again_and_what_is_purged_failed() -> N
     assert sorted(failure.intended_ns for failure in failures) == list(range(100, 110))
     assert {failure.code for failure in failures} == {"_PURGE_QUEUE"}
     assert producer.send(prepared, 10, 15) == 10, "their events are destroyed, so there is room again"
+    producer.close()
+
+
+def test_a_producer_hears_statistics_errors_and_log_lines() -> None:
+    """They come as events between confirmations."""
+    lines, unreachable = len(LOG.lines), {"bootstrap.servers": "127.0.0.1:1", "debug": "broker"}
+    producer = FastProducer(unreachable, "nowhere", "binary")
+    assert eventually(lambda: producer.poll() or bool(producer._statistics and producer._errors))
+    assert {"role", "requests", "queue"} <= producer.take_statistics()[0].keys()
+    assert producer._errors[0].name() in ("_TRANSPORT", "_ALL_BROKERS_DOWN")
+    assert "127.0.0.1:1" in producer._errors[0].str()
+    assert len(LOG.lines) > lines
     producer.close()
 
 

@@ -24,7 +24,6 @@ from loadkit.targets.fast_client import FastClient, Held, stamps_of
 from loadkit.targets.kafka import FLUSH
 from loadkit.targets.lane import Acks, Batch, Failure
 from loadkit.targets.librdkafka import ANY_PARTITION, BY_PARTITION, COPY, MESSAGE, QUEUE_FULL, Metadata, address
-from loadkit.targets.refusals import explain
 
 ROOM = 16_384
 """Confirmations whose places are kept before arrays are made of them; more is made when one event holds more."""
@@ -78,7 +77,7 @@ class FastProducer(FastClient):
             self.begin()
         prepared = self.prepare(first)
         prepared.rows["partition"] = np.arange(partitions)
-        self._flying += self._produce_batch(self._topic, 0, COPY | BY_PARTITION, prepared.at, partitions)
+        self._hand_over(prepared, 0, partitions, BY_PARTITION)
         deadline = monotonic() + timeout
         while self._flying and monotonic() < deadline:
             self._serve(self.lib.queue_wait(self._queue, 50))
@@ -86,9 +85,7 @@ class FastProducer(FastClient):
         self._convert()
         if self._flying:
             raise self._refused(self._doing)
-        if self._failures:
-            code = self._failures[0].code
-            raise explain(code, code, self._doing, self.topic)
+        self._forgive(self._failures, partitions)
         if self._transactional:
             self._check_error(self.lib.commit_transaction(self._rk, round(timeout * 1000)))
 
@@ -103,8 +100,11 @@ class FastProducer(FastClient):
 
     def send(self, prepared: _Prepared, first: int, n: int) -> int:
         """Hand over n messages from `first` on; return how many were taken (fewer when the queue is full)."""
+        return self._hand_over(prepared, first, n, 0)
+
+    def _hand_over(self, prepared: _Prepared, first: int, n: int, flags: int) -> int:
         at = prepared.at + first * MESSAGE.itemsize
-        good: int = self._produce_batch(self._topic, ANY_PARTITION, COPY, at, n)
+        good: int = self._produce_batch(self._topic, ANY_PARTITION, COPY | flags, at, n)
         self._flying += good
         return n if good == n else self._partly(prepared, first, n)
 
@@ -127,8 +127,12 @@ class FastProducer(FastClient):
             self._serve(event)
 
     def _serve(self, event: int | None) -> None:
-        """Keep the messages of one event, and the event with them."""
+        """Keep the messages of one event, and the event with them; hear what another one tells."""
         if not event:
+            return
+        if self.lib.event_type(event) != librdkafka.EVENT_DR:
+            self._hear(event)
+            self.lib.event_destroy(event)
             return
         clock, n = monotonic_ns(), self.lib.event_message_count(event)
         self.lib.event_message_array(event, self._held.place(n), n)

@@ -1,7 +1,7 @@
 """What the fast lane's producers and consumers share: a client of librdkafka made without confluent-kafka's layer.
 
-Everything but messages comes by callbacks, which the library makes while it is polled, in the poller's thread; log
-lines are queued for the same reason. Callbacks only append to deques.
+Statistics, errors and log lines come while the client is polled, in the poller's thread: a consumer's by callbacks, a
+producer's, whose queue is polled for events, as events. Either only appends to deques.
 """
 
 from __future__ import annotations
@@ -79,6 +79,19 @@ class FastClient(Client):
 
     def _on_error(self, _: int, code: int, reason: bytes | None, __: int) -> None:
         self._errors.append(Problem(self.lib.name(code), (reason or b"").decode(errors="replace")))
+
+    def _hear(self, event: int) -> None:
+        """Take statistics, an error or a log line from an event."""
+        lib, kind = self.lib, self.lib.event_type(event)
+        if kind == librdkafka.EVENT_STATS:
+            self._statistics.append(lib.event_stats(event).decode())
+        elif kind == librdkafka.EVENT_ERROR:
+            text = lib.event_error_string(event) or b""
+            self._errors.append(Problem(lib.name(lib.event_error(event)), text.decode(errors="replace")))
+        elif kind == librdkafka.EVENT_LOG:
+            facility, text, level = ctypes.c_char_p(), ctypes.c_char_p(), ctypes.c_int()
+            lib.event_log(event, ctypes.byref(facility), ctypes.byref(text), ctypes.byref(level))
+            LOG.log(level.value, "%s: %s", facility.value, text.value)
 
     def _check(self, code: int) -> None:
         """Raise TargetError for an error code."""

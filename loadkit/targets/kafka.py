@@ -88,6 +88,12 @@ class Client:
             if error.name() in DENIED_ENTRY or error.name().endswith("AUTHORIZATION_FAILED"):
                 raise refused(error, doing, self.topic)
 
+    def _forgive(self, failures: deque[Failure], sent: int) -> None:
+        """Forget that some of the first messages failed (they may be too large); TargetError if all of them did."""
+        if len(failures) >= sent:
+            raise explain(failures[0].code, failures[0].code, f"producer of {self.topic}", self.topic)
+        failures.clear()
+
     def take_statistics(self) -> list[dict[str, Any]]:
         """Return the client's statistics since the last call, as flat numbers."""
         taken = []
@@ -200,16 +206,17 @@ class KafkaProducer(Client):
         prepared = self.prepare(first)
         for p in range(partitions):
             key = prepared.keys[p] if prepared.keys is not None else None
-            self._produce(self.topic, prepared.values[p], key, p, **self._name(first, p))
+            try:
+                self._produce(self.topic, prepared.values[p], key, p, **self._name(first, p))
+            except ck.KafkaException as error:
+                self._unsendable(error.args[0], p, first.stamps)
         deadline = monotonic() + timeout
         while len(self._producer) and monotonic() < deadline:
             self._poll(0.05)
             self._raise_denied(f"producer of {self.topic}")
         if len(self._producer):
             raise self._refused(f"producer of {self.topic}")
-        if self._failures:
-            code = self._failures[0].code
-            raise explain(code, code, f"producer of {self.topic}", self.topic)
+        self._forgive(self._failures, partitions)
         if self._transactional:
             self._producer.commit_transaction(timeout)
 

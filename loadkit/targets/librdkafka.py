@@ -30,6 +30,7 @@ ANY_PARTITION: Final = -1
 COPY, BY_PARTITION = 0x2, 0x8
 """Flags of `produce_batch`: copy payloads; take the partition of each message."""
 EVENT_DR: Final = 0x1
+EVENT_LOG, EVENT_ERROR, EVENT_STATS = 0x4, 0x8, 0x40
 PURGE_ALL: Final = 0x1 | 0x2
 PRODUCER, CONSUMER = 0, 1
 
@@ -107,6 +108,10 @@ _AT_ONCE: dict[str, tuple[Any, list[Any]]] = {
     "event_message_count": (c_size_t, [c_void_p]),
     "event_message_array": (c_size_t, [c_void_p, c_void_p, c_size_t]),
     "event_destroy": (None, [c_void_p]),
+    "event_stats": (c_char_p, [c_void_p]),
+    "event_error": (c_int, [c_void_p]),
+    "event_error_string": (c_char_p, [c_void_p]),
+    "event_log": (c_int, [c_void_p, POINTER(c_char_p), POINTER(c_char_p), POINTER(c_int)]),
     "message_destroy": (None, [c_void_p]),
     "metadata_destroy": (None, [POINTER(Metadata)]),
     "topic_partition_list_new": (POINTER(TopicPartitions), [c_int]),
@@ -291,7 +296,7 @@ def _check_layout(lib: Library) -> None:
         raise Unavailable("librdkafka's messages are not laid out as expected")
 
 
-def _same(lib: Library, event: int, rows: NDArray[np.void]) -> bool:
+def _same(lib: Library, event: int | None, rows: NDArray[np.void]) -> bool:
     pointers = np.zeros(2, np.uint64)
     if lib.event_message_count(event) != 2 or lib.event_message_array(event, address(pointers), 2) != 2:
         return False

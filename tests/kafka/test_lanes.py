@@ -63,14 +63,12 @@ def test_the_logs_are_the_same(kafka1: EmbeddedCluster, twins: dict[str, Future[
 
 
 def test_the_same_things_are_measured(twins: dict[str, Future[Ended]]) -> None:
-    """Every metric that one lane gives the other gives too, commits and what librdkafka tells of itself among them."""
+    """Latencies, commits, and what librdkafka tells of itself."""
     fast, standard = (twins[lane].result().metrics for lane in LANES)
-    assert {name for name, value in fast.items() if value is None} == {
-        name for name, value in standard.items() if value is None
-    }
-    assert fast["commit.p50"] is not None
-    assert fast["batch.size"] is not None
+    assert fast.keys() == standard.keys()
     for metrics in (fast, standard):
+        assert metrics["commit.p50"] is not None
+        assert metrics["batch.size"] is not None
         assert (metrics["send_delay.p50"] or 0) < (metrics["latency.p50"] or 0) < (metrics["end_to_end.p99"] or 0)
 
 
