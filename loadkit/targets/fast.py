@@ -23,7 +23,7 @@ from loadkit.targets import librdkafka
 from loadkit.targets.fast_client import FastClient, Held, stamps_of
 from loadkit.targets.kafka import FLUSH
 from loadkit.targets.lane import Acks, Batch, Failure
-from loadkit.targets.librdkafka import ANY_PARTITION, BY_PARTITION, COPY, MESSAGE, QUEUE_FULL, Metadata, address
+from loadkit.targets.librdkafka import ANY_PARTITION, BY_PARTITION, COPY, FEW, MESSAGE, QUEUE_FULL, Metadata, address
 
 ROOM = 16_384
 """Confirmations whose places are kept before arrays are made of them; more is made when one event holds more."""
@@ -56,7 +56,7 @@ class FastProducer(FastClient):
         self._acks: list[Acks] = []
         self._failures: deque[Failure] = deque()
         self._flying = 0
-        self._poll, self._produce_batch = self.lib.queue_poll, self.lib.produce_batch
+        self._poll = self.lib.queue_poll
 
     def _prepare(self, conf: int) -> None:
         self.lib.conf_set_events(conf, librdkafka.EVENT_DR)
@@ -104,7 +104,8 @@ class FastProducer(FastClient):
 
     def _hand_over(self, prepared: _Prepared, first: int, n: int, flags: int) -> int:
         at = prepared.at + first * MESSAGE.itemsize
-        good: int = self._produce_batch(self._topic, ANY_PARTITION, COPY | flags, at, n)
+        produce = self.lib.produce_few if n <= FEW else self.lib.produce_batch
+        good: int = produce(self._topic, ANY_PARTITION, COPY | flags, at, n)
         self._flying += good
         return n if good == n else self._partly(prepared, first, n)
 

@@ -39,6 +39,8 @@ class Problem:
 class FastClient(Client):
     """A client handle and its callbacks."""
 
+    gather_ns = 4_000_000
+
     def __init__(self, kind: int, role: str, config: Mapping[str, str], topic: str) -> None:
         """Make the client; `role` names it in messages. Raises TargetError for what the library refuses."""
         super().__init__(topic)

@@ -17,7 +17,7 @@ from loadkit import stamp
 from loadkit.targets import librdkafka
 from loadkit.targets.fast_client import FastClient, Held, stamps_of
 from loadkit.targets.lane import Received
-from loadkit.targets.librdkafka import ASSIGN_PARTITIONS, NO_ERROR, PARTITION_EOF, TopicPartitions
+from loadkit.targets.librdkafka import ASSIGN_PARTITIONS, FEW, NO_ERROR, PARTITION_EOF, TopicPartitions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,10 +42,11 @@ class FastConsumer(FastClient):
         self._assigned, self._committing = 0, 0
         self._commits: deque[tuple[int, int]] = deque()
         self._held = Held(ROOM)
+        self._few = True
+        """Whether the last take was of few messages, as the next will probably be."""
         super().__init__(librdkafka.CONSUMER, "consumer", config, topic)
         self.lib.poll_set_consumer(self._rk)
         self._queue = self.lib.queue_get_consumer(self._rk)
-        self._consume = self.lib.consume_batch_queue
 
     def _prepare(self, conf: int) -> None:
         self._group_callbacks = librdkafka.REBALANCE_CB(self._on_rebalance), librdkafka.COMMIT_CB(self._on_commit)
@@ -98,10 +99,12 @@ class FastConsumer(FastClient):
         return self._take(most, 0)
 
     def _take(self, most: int, wait_ms: int) -> int:
-        n: int = self._consume(self._queue, wait_ms, self._held.place(most), most)
-        if n > 0:
+        consume = self.lib.consume_few if self._few and not wait_ms else self.lib.consume_batch_queue
+        n: int = max(consume(self._queue, wait_ms, self._held.place(most), most), 0)
+        self._few = n <= FEW
+        if n:
             self._held.took(n, monotonic_ns())
-        return max(n, 0)
+        return n
 
     def pending(self) -> int:
         """Return how many messages taken wait for `take_received`."""

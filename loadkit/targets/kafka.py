@@ -61,6 +61,8 @@ def versions() -> dict[str, str]:
 class Client:
     """What producers and consumers share: errors and statistics that callbacks bring."""
 
+    gather_ns = 20_000_000
+
     def __init__(self, topic: str, statistics_interval_ms: int = 1000) -> None:
         self.topic = topic
         self._statistics: deque[str] = deque(maxlen=120)

@@ -6,8 +6,9 @@ memory is here: `Memory.structs` and `Memory.heads` copy from addresses into arr
 An address is good from the call that gave it until the event or message is destroyed; lanes copy first and destroy
 afterwards. `library()` refuses (`Unavailable`) what it does not know: another version, another layout.
 
-A function that returns at once is called with the interpreter lock held (`PyDLL`): letting go and taking it again can
-cost a switch interval. One that works for long or waits lets go (`CDLL`).
+A function that returns at once is called with the interpreter lock held (`PyDLL`): to take it again beside a thread
+that folds costs a switch interval and more, several of which in one round of the loop made messages milliseconds late.
+One that works for long or waits lets go (`CDLL`). What does either, as the number of messages is, is there both ways.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ OLDEST, BEFORE = 0x02000000, 0x03000000
 """Versions of librdkafka with this layout (rdkafka.h, stable since 0.9.1), as `rd_kafka_version` counts them."""
 NO_ERROR, QUEUE_FULL, PARTITION_EOF, ASSIGN_PARTITIONS = 0, -184, -191, -175
 ANY_PARTITION: Final = -1
+FEW: Final = 64
+"""Messages that take less time than letting go of the interpreter lock may cost."""
 COPY, BY_PARTITION = 0x2, 0x8
 """Flags of `produce_batch`: copy payloads; take the partition of each message."""
 EVENT_DR: Final = 0x1
@@ -151,7 +154,11 @@ class Unavailable(Exception):
 
 
 class Library:
-    """The functions, by their names without `rd_kafka_`; `queue_poll` holds the lock, `queue_wait` lets go of it."""
+    """The functions, by their names without `rd_kafka_`.
+
+    `queue_poll`, `produce_few` and `consume_few` hold the interpreter lock; `queue_wait` lets go of it as
+    `produce_batch` and `consume_batch_queue` do.
+    """
 
     def __init__(self, path: str) -> None:
         """Load the library at a path; it is the one confluent-kafka has loaded already. Raises Unavailable."""
@@ -163,6 +170,8 @@ class Library:
                     setattr(self, name, _typed(source, f"rd_kafka_{name}", result, arguments))
             self.queue_poll = _typed(held, "rd_kafka_queue_poll", c_void_p, [c_void_p, c_int])
             self.queue_wait = _typed(free, "rd_kafka_queue_poll", c_void_p, [c_void_p, c_int])
+            self.produce_few = _typed(held, "rd_kafka_produce_batch", *_AT_LENGTH["produce_batch"])
+            self.consume_few = _typed(held, "rd_kafka_consume_batch_queue", *_AT_LENGTH["consume_batch_queue"])
         except AttributeError as error:
             raise Unavailable(f"{path} lacks a function: {error}") from None
 
