@@ -24,6 +24,8 @@ ROOT = Path(__file__).parent.parent
 SCENARIOS = Path(__file__).parent / "kafka" / "scenarios"
 STEADY = SCENARIOS / "steady.py"
 ORDERS = "scenarios/orders.py"
+QUICK = "jvm=-XX:TieredStopAtLevel=1"
+"""A parameter for brokers that are not measured: without the second compiler a start takes half the CPU."""
 PATIENCE = 110.0
 """Seconds after which a command that should have ended is killed and its test fails: generous, for loaded machines."""
 
