@@ -78,7 +78,7 @@ class Record:
     metrics: Mapping[str, float | None] = field(default_factory=dict)
     withheld: Mapping[str, str] = field(default_factory=dict)
     intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
-    warnings: Sequence[Mapping[str, str]] = ()
+    warnings: tuple[Mapping[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import csv
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -37,18 +37,18 @@ class Stored:
     target_name: str
     strategy: str
     base: Settings
-    points: Sequence[Point]
-    order: Sequence[tuple[str, int]]
+    points: tuple[Point, ...]
+    order: tuple[tuple[str, int], ...]
     """(point, repeat) of the trials done and of those to come, as far as is known."""
-    trials: Sequence[Record] = ()
+    trials: tuple[Record, ...] = ()
     status: str = "running"
     """running, complete, interrupted or failed."""
     target: Mapping[str, Any] = field(default_factory=dict)
     """What the first result says of the target."""
-    not_explored: Sequence[str] = ()
+    not_explored: tuple[str, ...] = ()
     environment: Mapping[str, Any] = field(default_factory=dict)
     loadkit: str | None = None
-    argv: Sequence[str] = ()
+    argv: tuple[str, ...] = ()
 
     def point(self, name: str) -> Point:
         """Return the point of an id."""
@@ -89,23 +89,23 @@ def read(out: Path) -> Stored:
             f"{path} has schema {data.get('schema')}; this loadkit reads {SCHEMA}: use the version that wrote it"
         )
     axes = tuple(Axis(one["path"], tuple(one["values"])) for one in data["axes"])
-    spec = {name: _hashable(data[name]) for name in _SPEC}
+    spec = {name: _fixed(data[name]) for name in _SPEC}
     rest = ("scenario", "target_name", "strategy", "base", "status", "target", "not_explored", "environment",
             "loadkit", "argv")  # fmt: skip
     return Stored(
-        sweep=Sweep(axes, **spec), points=[Point(**point) for point in data["points"]],
-        order=[(point, repeat) for point, repeat in data["order"]],
-        trials=[_record(row) for row in data["trials"]], **{name: data[name] for name in rest},
+        sweep=Sweep(axes, **spec), points=tuple(Point(**point) for point in data["points"]),
+        order=tuple((point, repeat) for point, repeat in data["order"]),
+        trials=tuple(_record(row) for row in data["trials"]), **{name: _fixed(data[name]) for name in rest},
     )  # fmt: skip
 
 
-def _hashable(value: Any) -> Any:
+def _fixed(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
 def _record(row: Mapping[str, Any]) -> Record:
     intervals = {name: (low, high) for name, (low, high) in row["intervals"].items()}
-    return Record(**{**row, "intervals": intervals})
+    return Record(**{**row, "intervals": intervals, "warnings": tuple(row["warnings"])})
 
 
 def recorded(out: Path, sure: Record, wanted: Iterable[str] = ()) -> Record | None:
@@ -122,13 +122,13 @@ def recorded(out: Path, sure: Record, wanted: Iterable[str] = ()) -> Record | No
         return None
     if "metrics" not in facts or not set(wanted) <= facts["metrics"].keys():
         facts |= summarise(load(folder), wanted).facts()
-    known = {name: facts[name] for name in ("limit", "metrics", "withheld", "warnings")}
+    known = {name: facts[name] for name in ("limit", "metrics", "withheld")}
     intervals = {name: (low, high) for name, (low, high) in facts["intervals"].items()}
     mine = {name: getattr(sure, name) for name in Record.__slots__}
     status = sure.status if facts["status"] == "complete" else facts["status"]
     return Record(**{
         **mine, **known, "intervals": intervals, "status": status, "error": facts.get("error"),
-        "started_at": facts.get("started_at"),
+        "started_at": facts.get("started_at"), "warnings": tuple(facts["warnings"]),
     })  # fmt: skip
 
 
