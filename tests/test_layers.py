@@ -20,7 +20,7 @@ LAYERS = {
         boundaries budget changes clusters collector commands delta doctor drivers health ledger legs locust_stats loop outcome recorder scenario_file simulation
         site swarm swarm_master swarm_runtime swarm_users swarm_worker target target_sections targets telemetry trial users worker
     """,
-    "offline": "report",
+    "offline": "analysis report",
     "top": "cli drive finish plain_errors plain_locust progress __main__",
 }
 """Each module, or package with all that is in it, and its layer."""
