@@ -14,14 +14,14 @@ ROOT = Path(__file__).parent.parent / "loadkit"
 LAYERS = {
     "base": """
         blobs document errors hashing histogram init integrity intervals keys lag limit pacer payloads plugins
-        result scenario secrets shapes slo stamp summary units vocabulary
+        result scenario secrets shapes slo stamp summary sweep units vocabulary
     """,
     "online": """
         boundaries budget changes clusters collector commands delta doctor drivers health ledger legs locust_stats loop outcome recorder scenario_file simulation
         site swarm swarm_master swarm_runtime swarm_users swarm_worker target target_sections targets telemetry trial users worker
     """,
     "offline": "analysis report",
-    "top": "cli drive finish plain_errors plain_locust progress __main__",
+    "top": "cli drive finish plain_errors plain_locust progress session __main__",
 }
 """Each module, or package with all that is in it, and its layer."""
 MAY_SEE = {
