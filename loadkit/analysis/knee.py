@@ -16,11 +16,13 @@ import numpy as np
 
 FEWEST = 4
 """Distinct rates without which no knee is looked for."""
+FLAT = 0.1
+"""Relative distance from the top of power within which rates are not told apart: repeats of a p99 differ by as much."""
 
 
 @dataclass(frozen=True, slots=True)
 class Knee:
-    """The knee and the measured rates on either side of it: it is known no closer than they stand."""
+    """The measured rate with most power, and the nearest on either side with clearly less: the knee lies between."""
 
     rate: float
     latency: float
@@ -28,10 +30,10 @@ class Knee:
 
 
 def knee(rates: Sequence[float], latencies: Sequence[float]) -> Knee | None:
-    """Return the knee of measured points in any order; None with too few rates or when it lies at an end.
+    """Return the knee of points in any order; None with too few rates or where power does not fall on both sides.
 
-    Repeats at a rate count as their geometric mean. Between the measured rates a parabola through the best point
-    and its neighbours, on logarithmic axes, says where the top is.
+    Repeats at a rate count as their geometric mean. Nothing is interpolated: latency may be flat up to the knee and a
+    hundredfold beyond, and no smooth curve through three such points has its top where the knee is.
     """
     pairs = [(rate, latency) for rate, latency in zip(rates, latencies, strict=True) if rate > 0 and latency > 0]
     x = np.array(sorted({float(np.log(rate)) for rate, _ in pairs}))
@@ -40,18 +42,9 @@ def knee(rates: Sequence[float], latencies: Sequence[float]) -> Knee | None:
         return None
     power = x - y
     at = int(np.argmax(power))
-    if at in (0, len(x) - 1):
+    less = np.flatnonzero(power < power[at] - FLAT)
+    below, above = less[less < at], less[less > at]
+    if not len(below) or not len(above):
         return None
-    near = slice(at - 1, at + 2)
-    top = _top(x[near], power[near])
-    latency = float(np.exp(np.interp(top, x, y)))
-    return Knee(float(np.exp(top)), latency, (float(np.exp(x[at - 1])), float(np.exp(x[at + 1]))))
-
-
-def _top(x: np.ndarray[tuple[int], np.dtype[np.float64]], y: np.ndarray[tuple[int], np.dtype[np.float64]]) -> float:
-    """Return where the parabola through three points, the middle one highest, has its top."""
-    left, right = (y[1] - y[0]) / (x[1] - x[0]), (y[2] - y[1]) / (x[2] - x[1])
-    if left == right:
-        return float(x[1])
-    middle = (x[0] + x[1]) / 2 + left / (left - right) * (x[2] - x[0]) / 2
-    return float(np.clip(middle, x[0], x[2]))
+    rate, latency, low, high = (float(np.exp(value)) for value in (x[at], y[at], x[below[-1]], x[above[0]]))
+    return Knee(rate, latency, (low, high))

@@ -25,6 +25,8 @@ from loadkit.summary import Summary
 WIDE = 100
 _TONES = {"good": "green", "warn": "yellow", "bad": "red"}
 _MARKS = {"good": "✓", "warn": "!", "bad": "✗"}
+SIGNS = {tone: (_MARKS[tone], f"bold {color}") for tone, color in _TONES.items()}
+"""The sign before an answer and the style of its line, by tone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,8 @@ def _answer(view: View) -> Iterator[RenderableType]:
     stopped = answer.status(view)
     if stopped:
         yield Text(clean(stopped), style="bold yellow")
-    yield Text(f"{_MARKS[tone]} {clean(answer.one_sentence(view))}", style=f"bold {_TONES[tone]}")
+    sign, style = SIGNS[tone]
+    yield Text(f"{sign} {clean(answer.one_sentence(view))}", style=style)
     labels = answer.labels(view)
     if labels:
         yield Text(clean("; ".join(labels)), style="dim")

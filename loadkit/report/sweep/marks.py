@@ -70,9 +70,10 @@ class Dot:
 
 @dataclass(frozen=True, slots=True)
 class Trail:
-    """One line of latency over rate; `knee` is where it bends."""
+    """Points of one curve, the line that is drawn through them, and where it bends."""
 
     name: str
     spots: tuple[Spot, ...]
     color: int
+    line: tuple[tuple[float, float], ...]
     knee: tuple[float, float] | None = None

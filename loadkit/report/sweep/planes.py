@@ -35,17 +35,18 @@ def tradeoff(spots: Sequence[Spot], front: Sequence[tuple[float, float]], x: str
 
 def trails(
     lines: Sequence[Trail], x: str, y: str, bound: tuple[float, str] | None = None,
-    regions: Sequence[tuple[float, float]] = (),
+    regions: Sequence[tuple[float, float]] = (), log_x: bool = True,
 ) -> Figure:  # fmt: skip
-    """Return one metric over rate, with knees, the bound of an objective, and the rates that passed shaded."""
+    """Return one metric over another, with knees, the bound of an objective, and the rates that passed shaded."""
     spots = [spot for line in lines for spot in line.spots]
-    traces = [*(_trail(line, len(lines) > 1) for line in lines), *_marked(spots)]
+    traces = [*(_trail(line) for line in lines if line.line), *_marked(spots)]
     knees = [line.knee for line in lines if line.knee]
     if knees:
         traces.append(_knees(knees))
     figure = go.Figure(traces, charts.layout(x, y))
     figure.update_layout(hovermode="closest", height=420, annotations=[_ring(spot) for spot in spots if spot.ring])
-    log_axis(figure.update_xaxes, [spot.x for spot in spots])
+    if log_x:
+        log_axis(figure.update_xaxes, [spot.x for spot in spots])
     log_axis(figure.update_yaxes, [*(spot.y for spot in spots), *([bound[0]] if bound else [])])
     for low, high in regions:
         figure.add_shape(
@@ -118,11 +119,10 @@ def _ring(spot: Spot) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _trail(line: Trail, several: bool) -> go.Scatter:
-    ordered = sorted(line.spots, key=lambda spot: spot.x)
+def _trail(line: Trail) -> go.Scatter:
     return go.Scatter(
-        x=[spot.x for spot in ordered], y=[spot.y for spot in ordered], mode="lines", hoverinfo="skip",
-        name=html.escape(line.name), line={"color": color_of(line.color), "width": 1.8}, showlegend=several,
+        x=[x for x, _ in line.line], y=[y for _, y in line.line], mode="lines", hoverinfo="skip",
+        name=html.escape(line.name), line={"color": color_of(line.color), "width": 1.8}, showlegend=bool(line.name),
     )  # fmt: skip
 
 

@@ -12,12 +12,11 @@ from rich.text import Text
 
 from loadkit.report.sweep import answer, words
 from loadkit.report.sweep.view import Tried, View, level, view_of
-from loadkit.report.text import clean
+from loadkit.report.text import SIGNS, clean
 from loadkit.sweep.store import Stored
 
 MOST = 10
 """Points in the table."""
-_STYLES = {"good": ("✓", "bold green"), "warn": ("!", "bold yellow"), "bad": ("✗", "bold red")}
 
 
 def table(out: Path, stored: Stored) -> RenderableType:
@@ -26,7 +25,7 @@ def table(out: Path, stored: Stored) -> RenderableType:
 
 
 def _parts(view: View) -> Iterator[RenderableType]:
-    sign, style = _STYLES[answer.tone(view)]
+    sign, style = SIGNS[answer.tone(view)]
     yield Text(f"{sign} {clean(answer.headline(view))}", style=style)
     labels = answer.labels(view)
     if labels:

@@ -44,7 +44,9 @@ def _chart(view: View, path: str) -> Chart | None:
     for at, name in enumerate(first):
         found = knee(*_measured(view, kept[name]))
         at_knee = (found.rate, found.latency * 1e3) if found else None
-        trails.append(Trail(name, tuple(_spot(view, t) for t in kept[name]), at, at_knee))
+        spots = sorted((_spot(view, t) for t in kept[name]), key=lambda spot: spot.x)
+        line = tuple((spot.x, spot.y) for spot in spots)
+        trails.append(Trail(name if len(first) > 1 else "", tuple(spots), at, line, at_knee))
         between = tuple(view.show("throughput", rate) for rate in found.between) if found else ()
         rows.append([
             name, view.show("throughput", found.rate) if found else "not within the rates measured",
