@@ -79,7 +79,7 @@ def log_axis(update: Callable[..., Any], values: Sequence[float]) -> None:
     low, high = float(np.log10(min(kept))), float(np.log10(max(kept)))
     room = max(0.06 * (high - low), 0.02)
     step = 1 if high - low > 2 else "D2" if high - low > 0.4 else None
-    form = ",.3~s" if max(kept) >= 10_000 else ",.3~g"
+    form = ",.3~s" if max(kept) >= 10_000 else ",.3~r"
     update(type="log", range=[low - room, high + room], dtick=step, tickformat=form, nticks=7)
 
 
