@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from contextlib import ExitStack, closing, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from loadkit import swarm  # first: it brings Locust, which patches sockets
+from loadkit import session  # first: it brings Locust, which patches sockets
 from loadkit.boundaries import Options
 from loadkit.changes import changed, options_facts
 from loadkit.document import document_of
-from loadkit.errors import UsageError
+from loadkit.errors import RunError, UsageError
 from loadkit.finish import finish
 from loadkit.progress import Shown
 from loadkit.result import claim
 from loadkit.scenario import Scenario
 from loadkit.scenario_file import load_scenario
 from loadkit.slo import Objective
-from loadkit.target import load_target
 from loadkit.units import parse_duration
 
 
@@ -44,44 +44,21 @@ def run(request: Request, quiet: bool) -> dict[str, Any]:
     claim(request.out)
     file = load_scenario(request.scenario)
     scenario = changed(file.scenario, request.sets)
-    target = load_target(request.target)
-    options = _options(request, scenario)
-    stream = sys.stderr if quiet else sys.stdout
-    if target.kind == "simulated" and not _sink(target.text):
-        _simulate(scenario, target.text, options)
+    options, stream = _options(request, scenario), sys.stderr if quiet else sys.stdout
+    with ExitStack() as stack:
+        shown = stack.enter_context(closing(Shown(sys.stderr)))
+        opening = replace(file, scenario=scenario)
+        trials = stack.enter_context(session.session(opening, request.target, shown, shown.say, request.keep_topics))
+        try:
+            trials.trial(scenario, options)
+        except BaseException:
+            shown.close()
+            with suppress(RunError):  # on a full disk the page fails as the run did
+                finish(request.out, stream)
+            raise
+        shown.close()
         finish(request.out, stream)
-    else:
-        _load(request, file.classes, scenario, options, stream)
     return _judged(request.out, objectives)
-
-
-def _sink(text: str) -> bool:
-    from loadkit.targets.simspec import SimulatedSpec
-
-    return SimulatedSpec.parse(text).sink
-
-
-def _simulate(scenario: Scenario, text: str, options: Options) -> None:
-    from loadkit.simulation import simulate
-
-    simulate(scenario, text, options)
-
-
-def _load(request: Request, classes: list[Any], scenario: Scenario, options: Options, stream: Any) -> None:
-    shown = Shown(sys.stderr)
-
-    def conclude(out: Path) -> None:
-        shown.close()
-        finish(out, stream)
-
-    settings = swarm.Settings(
-        target=request.target, options=lambda _: options, change=lambda _: scenario, progress=shown,
-        say=shown.say, scenario=scenario, keep_topics=request.keep_topics, finished=conclude,
-    )  # fmt: skip
-    try:
-        swarm.run_local(classes, settings)
-    finally:
-        shown.close()
 
 
 def _options(request: Request, scenario: Scenario) -> Options:

@@ -17,7 +17,7 @@ import errno
 import json
 import math
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -118,13 +118,18 @@ def claim(out: Path) -> None:
 
 def write_parquet(out: Path) -> None:
     """Write `series.parquet` from the rows of `series.jsonl`."""
+    rows = [{key: value for key, value in row.items() if not isinstance(value, (dict, list))}
+            for row in read_rows(out)[0]]  # fmt: skip
+    write_table(rows, out / PARQUET)
+
+
+def write_table(rows: Sequence[Row], path: Path) -> None:
+    """Write rows as Parquet; a row need not have every column."""
     import pyarrow
     from pyarrow import parquet
 
-    rows = [{key: value for key, value in row.items() if not isinstance(value, (dict, list))}
-            for row in read_rows(out)[0]]  # fmt: skip
     names = dict.fromkeys(name for row in rows for name in row)
-    parquet.write_table(pyarrow.table({name: [row.get(name) for row in rows] for name in names}), out / PARQUET)
+    parquet.write_table(pyarrow.table({name: [row.get(name) for row in rows] for name in names}), path)
 
 
 def read_rows(out: Path) -> tuple[list[Row], int]:

@@ -24,6 +24,7 @@ from loadkit.scenario import Scenario, Topic, Workload
 from loadkit.target import Target, check_limits
 from loadkit.targets import admin, embedded
 from loadkit.targets.kafka import versions
+from loadkit.targets.simspec import SimulatedSpec
 from loadkit.telemetry import host
 from loadkit.telemetry.broker import Brokers
 
@@ -42,9 +43,9 @@ def new_names(target: Target, scenario: Scenario) -> Names:
 
 def open_target(target: Target, scenario: Scenario, say: Say) -> OpenTarget:
     """Return the target ready for runs; a built-in cluster is started. Raises TargetError or UsageError."""
-    _check_topics(target, scenario)
-    check_limits(target, peak_bytes(scenario), None, partitions_made(scenario))
+    permit(target, scenario)
     if target.kind == "simulated":
+        SimulatedSpec.parse(target.text)
         return OpenTarget(target, None, None)
     cluster = None
     if target.kind == "embedded":
@@ -61,6 +62,12 @@ def open_target(target: Target, scenario: Scenario, say: Say) -> OpenTarget:
     if cluster and cluster.generator_cpus:
         host.pin(cluster.generator_cpus)
     return OpenTarget(target, cluster, connection)
+
+
+def permit(target: Target, scenario: Scenario) -> None:
+    """Raise UsageError or TopicError where a target's file does not allow what a scenario would do to it."""
+    _check_topics(target, scenario)
+    check_limits(target, peak_bytes(scenario), None, partitions_made(scenario))
 
 
 def _check_topics(target: Target, scenario: Scenario) -> None:
@@ -108,12 +115,22 @@ class OpenTarget:
 
     def begin(self, scenario: Scenario, keep_topics: bool) -> SinkSite | KafkaSite:
         """Return the site of a new run, its topics made."""
+        permit(self.target, scenario)
         names = new_names(self.target, scenario)
         if self.connection is None:
             self.site = SinkSite(self.target, names)
         else:
             self.site = KafkaSite(self, self.connection, names, scenario, keep_topics)
         return self.site
+
+    def runs(self) -> bool:
+        """Return whether a built-in cluster still runs; of others only using them tells."""
+        if self.cluster is None:
+            return True
+        with suppress(TargetError):
+            self.cluster.check()
+            return True
+        return False
 
     def close(self) -> None:
         """End a built-in cluster."""
@@ -177,7 +194,7 @@ class KafkaSite:
         for topic in scenario.topics.values():
             if topic.existing:
                 self._adopt(topic)
-        plans = [self._plan(topic) for topic in scenario.topics.values() if not topic.existing]
+        plans = [self._plan(topic) for topic in self._made()]
         ledger.note(
             self.target, self._connection.cluster.id, self.names.run_id, [plan.name for plan in plans],
             self.names.groups.values(), transactional_ids=self._transactional_ids(scenario),
@@ -188,6 +205,9 @@ class KafkaSite:
                 admin.set_group_config(
                     self._connection, self.names.groups[workload.name], {"share.auto.offset.reset": "earliest"}
                 )
+
+    def _made(self) -> list[Topic]:
+        return [topic for topic in self._scenario.topics.values() if not topic.existing]
 
     def _transactional_ids(self, scenario: Scenario) -> list[str]:
         return [self.target.named(self.names.run_id, w.name) for w in scenario.producers if w.transactions]
@@ -287,7 +307,14 @@ class KafkaSite:
             raise RunError("partitions of the cluster stayed under-replicated for 30 s: the load was stopped")
 
     def close(self) -> None:
-        """Delete the run's topics and groups, unless they are to be kept or the cluster goes away with them."""
-        if self._keep or self.target.built_in:
+        """Delete the run's topics and groups, unless they are to be kept."""
+        if self._keep:
             return
-        ledger.clean(self.target, self._connection, self.names.run_id)
+        if not self.target.built_in:
+            ledger.clean(self.target, self._connection, self.names.run_id)
+            return
+        # Nobody else's are on a built-in cluster, and it may serve many runs.
+        admin.delete_topics(self._connection, (self.names.topics[t.name] for t in self._made()))
+        for group in self.names.groups.values():
+            with suppress(TargetError):
+                admin.delete_groups(self._connection, [group])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from loadkit import units, vocabulary
@@ -41,6 +41,47 @@ class Objective:
         """Return whether it holds; None where the metric was withheld."""
         value = metrics.get(self.metric)
         return None if value is None else _COMPARE[self.compare](value, self.bound)
+
+
+def parse_all(texts: Iterable[str]) -> list[Objective]:
+    """Return the objectives of several texts; UsageError where they cannot hold together."""
+    found = [Objective.parse(text) for text in texts]
+    lowest = [Objective(f"{one.metric} >= 0", one.metric, ">=", 0.0) for one in found if _never_negative(one.metric)]
+    for upper in found:
+        lower = next((one for one in [*lowest, *found] if _contradict(one, upper)), None)
+        if lower:
+            raise UsageError(f"--slo {upper.text!r} and {lower.text!r} contradict each other: no trial can hold both")
+    return found
+
+
+def _never_negative(metric: str) -> bool:
+    return not metric.endswith("lag.slope")
+
+
+def _contradict(lower: Objective, upper: Objective) -> bool:
+    """Return whether what is asked to be high is below what is asked to be low, of one metric or a higher quantile."""
+    if lower.compare not in (">", ">=", "==") or upper.compare not in ("<", "<=", "=="):
+        return False
+    if not _at_most(lower.metric, upper.metric):
+        return False
+    both = lower.compare in (">=", "==") and upper.compare in ("<=", "==")
+    return not (lower.bound <= upper.bound if both else lower.bound < upper.bound)
+
+
+def _at_most(one: str, other: str) -> bool:
+    """Return whether a metric can never be above another: it is the same, or a lower quantile of the same series."""
+    if one == other:
+        return True
+    (series, low), (same, high) = _quantile(one), _quantile(other)
+    return series == same and low is not None and high is not None and low < high
+
+
+def _quantile(metric: str) -> tuple[str, float | None]:
+    """Return the series of a quantile and its share; 1 for the highest value."""
+    series, _, number = metric.rpartition(".p")
+    if metric.endswith(".max") and not metric.endswith(("lag.max", "lag_time.max")):
+        return metric.removesuffix(".max"), 1.0
+    return series, vocabulary.quantile(f"p{number}")
 
 
 def _bound(metric: str, text: str) -> float:

@@ -6,8 +6,10 @@ directs, `LoadProcess` makes load; a single process is both.
 
 from __future__ import annotations
 
+import gc
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -16,17 +18,20 @@ import gevent
 import locust
 from locust import events
 from locust.env import Environment
+from locust.event import EventHook
 from locust.runners import MasterRunner, WorkerRunner
 
 from loadkit.boundaries import Options, Progress
-from loadkit.errors import Interrupted, RunError
+from loadkit.errors import Interrupted
 from loadkit.scenario import Scenario, check
+from loadkit.site import OpenTarget, open_target
 from loadkit.swarm_master import Master
 from loadkit.swarm_runtime import runtime
 from loadkit.swarm_users import ByClass, count_users, users_needed
 from loadkit.swarm_worker import LoadProcess
-from loadkit.trial import Trial
+from loadkit.target import load_target
 from loadkit.users import ConsumerUser, ProducerUser
+from loadkit.worker import Runtime
 
 
 def scenario_of(classes: list[type[locust.User]], name: str, description: str = "") -> Scenario:
@@ -61,17 +66,23 @@ class Settings:
 class Swarm:
     """What this process does in the runs of one Locust environment: users find it as `environment.loadkit`."""
 
-    def __init__(self, environment: Environment, settings: Settings) -> None:
-        """Open the target (unless a master elsewhere does) and take part in Locust's events. Raises LoadkitError."""
+    def __init__(
+        self, environment: Environment, settings: Settings, opened: OpenTarget | None = None,
+        shared: Runtime | None = None,
+    ) -> None:  # fmt: skip
+        """Take part in Locust's events. Raises LoadkitError.
+
+        The target is opened, unless it is `opened` already or a master elsewhere does so.
+        """
         self.settings = settings
-        scenario, shared = settings.change(settings.scenario), runtime()
+        scenario, shared = settings.change(settings.scenario), shared or runtime()
         count_users(environment.user_classes, scenario)
         self.master: Master | None = None
         self.load: LoadProcess | None = None
         environment.loadkit = self  # type: ignore[attr-defined]
         environment.dispatcher_class = ByClass
         if not isinstance(environment.runner, WorkerRunner):
-            self.master = Master(environment, scenario, settings, shared)
+            self.master = Master(environment, scenario, settings, shared, opened)
         if not isinstance(environment.runner, MasterRunner):
             self.load = LoadProcess(environment, scenario, shared, self.master.take if self.master else None)
 
@@ -86,36 +97,107 @@ class Swarm:
         self.load.left(user)
 
 
-def run_local(classes: list[type[locust.User]], settings: Settings) -> Trial:
-    """Return the trial of one run in this process; raises what ended it early. Ctrl-C once drains, twice does not."""
-    environment = Environment(user_classes=list(classes), events=events)
-    runner = environment.create_local_runner()
-    master = Swarm(environment, settings).master
-    assert master
-    handlers = [gevent.signal_handler(s, partial(_interrupt, master, s)) for s in (signal.SIGINT, signal.SIGTERM)]
-    try:
-        users = users_needed(classes)
-        runner.start(users, min(users, 100))
-        runner.greenlet.join()
-    finally:
-        for handler in handlers:
+class LocalTrials:
+    """One trial after the other in this process, on a target that stays open; each has a Locust of its own.
+
+    Ctrl-C once ends the trial under way in good order, twice at once; the trial raises `Interrupted` either way.
+    """
+
+    def __init__(
+        self, classes: list[type[locust.User]], scenario: Scenario, target: str, progress: Progress,
+        say: Callable[[str], None], keep_topics: bool,
+    ) -> None:  # fmt: skip
+        """Open the target, `scenario` being one that is to run on it. Raises LoadkitError."""
+        self._classes, self._target, self._keep = list(classes), target, keep_topics
+        self._progress, self._say = progress, say
+        self._runtime = runtime()
+        self._master: Master | None = None
+        self._interrupted: Interrupted | None = None
+        self._open = self._opened(scenario)
+        self._handlers = [
+            gevent.signal_handler(number, partial(self._interrupt, number))
+            for number in (signal.SIGINT, signal.SIGTERM)
+        ]
+
+    def _opened(self, scenario: Scenario) -> OpenTarget:
+        return self._runtime.call(lambda: open_target(load_target(self._target), scenario, self._say))  # type: ignore[no-any-return]
+
+    def trial(self, scenario: Scenario, options: Options) -> None:
+        """Run one trial and leave its result in `options.out`; raises what ended it early."""
+        gevent.sleep(0)  # a signal that came between two trials is heard first
+        if self._interrupted:
+            raise self._interrupted
+        if not self._open.runs():
+            self._say("the embedded cluster has ended by itself: starting another")
+            self._runtime.call(self._open.close)
+            self._open = self._opened(scenario)
+        settings = Settings(
+            target=self._target, options=lambda _: options, change=lambda same: same, progress=self._progress,
+            say=self._say, scenario=scenario, keep_topics=self._keep,
+        )  # fmt: skip
+        with _own_listeners(), _own_counts(self._classes):
+            self._run(settings)
+        gc.collect()  # a trial is full of cycles: not while the next one measures
+        if settings.failed:
+            raise settings.failed[0]
+
+    def _run(self, settings: Settings) -> None:
+        environment = Environment(user_classes=list(self._classes), events=events)
+        runner = environment.create_local_runner()
+        self._master = Swarm(environment, settings, self._open, self._runtime).master
+        try:
+            users = users_needed(self._classes)
+            runner.start(users, min(users, 100))
+            runner.greenlet.join()
+        finally:
+            self._master = None
+
+    def end(self) -> None:
+        """End the measured phase of the trial under way now; its result is whole, only shorter."""
+        if self._master and self._master.trial:
+            self._master.trial.stop()
+
+    def close(self) -> None:
+        """Take the target away."""
+        for handler in self._handlers:
             handler.cancel()
-        master.release()
-    if settings.failed:
-        raise settings.failed[0]
-    if not master.trial:
-        raise RunError("the run did not begin")
-    return master.trial
+        self._runtime.call(self._open.close)
+
+    def _interrupt(self, number: int) -> None:
+        error = Interrupted("interrupted: what was measured until now is kept")
+        error.exit_code = 128 + number
+        master, again = self._master, self._interrupted is not None
+        self._interrupted = error
+        if master is None:
+            return
+        if master.trial is None:
+            master.settings.failed.append(error)
+            master.runner.quit()
+        elif again:
+            master.hurry()
+        else:
+            self._say("stopping: draining what is in flight; interrupt again to stop at once")
+            master.trial.stop(error)
 
 
-def _interrupt(master: Master, number: int) -> None:
-    error = Interrupted("interrupted: what was measured until now is kept")
-    error.exit_code = 128 + number
-    if master.trial is None:
-        master.settings.failed.append(error)
-        master.runner.quit()
-    elif master.trial.interrupted:
-        master.hurry()
-    else:
-        master.settings.say("stopping: draining what is in flight; interrupt again to stop at once")
-        master.trial.stop(error)
+@contextmanager
+def _own_listeners() -> Iterator[None]:
+    """Take away the listeners that were added to Locust's global events meanwhile; the scenario's own stay."""
+    hooks = [hook for hook in vars(events).values() if isinstance(hook, EventHook)]
+    before = [list(hook._handlers) for hook in hooks]
+    try:
+        yield
+    finally:
+        for hook, handlers in zip(hooks, before, strict=True):
+            hook._handlers[:] = handlers
+
+
+@contextmanager
+def _own_counts(classes: list[type[locust.User]]) -> Iterator[None]:
+    """Give the classes back the number of users that their file says: a trial's own is set on them."""
+    before = [user.fixed_count for user in classes]
+    try:
+        yield
+    finally:
+        for user, count in zip(classes, before, strict=True):
+            user.fixed_count = count

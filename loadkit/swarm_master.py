@@ -28,7 +28,6 @@ from loadkit.secrets import MASK
 from loadkit.site import OpenTarget, open_target
 from loadkit.swarm_runtime import clock
 from loadkit.target import load_target
-from loadkit.targets.simspec import SimulatedSpec
 from loadkit.trial import Trial
 from loadkit.worker import Runtime
 
@@ -39,8 +38,14 @@ CLOSING, HURRIED = 60.0, 3.0
 class Master:
     """Directs the runs of one Locust environment."""
 
-    def __init__(self, environment: Environment, scenario: Scenario, settings: Any, runtime: Runtime) -> None:
-        """Open the target and listen to Locust's events; `settings` is `swarm.Settings`. Raises LoadkitError."""
+    def __init__(
+        self, environment: Environment, scenario: Scenario, settings: Any, runtime: Runtime,
+        opened: OpenTarget | None = None,
+    ) -> None:  # fmt: skip
+        """Listen to Locust's events, and open the target unless it is open; `settings` is `swarm.Settings`.
+
+        Raises LoadkitError.
+        """
         self.environment, self.scenario, self.settings, self.runtime = environment, scenario, settings, runtime
         runner = environment.runner
         assert isinstance(runner, LocalRunner | MasterRunner)
@@ -52,15 +57,10 @@ class Master:
         self._spawned = self._closing = self._hurried = False
         self._runs = 0
         self._closed: set[str] = set()
-        self._open: OpenTarget | None = None
+        self._open, self._lent = opened, opened is not None
         self._listen()
-        self._open = runtime.call(self._opened)
-
-    def _opened(self) -> OpenTarget:
-        target = load_target(self.settings.target)
-        if target.kind == "simulated":
-            SimulatedSpec.parse(target.text)
-        return open_target(target, self.scenario, self.settings.say)
+        if not opened:
+            self._open = runtime.call(lambda: open_target(load_target(settings.target), scenario, settings.say))
 
     def _listen(self) -> None:
         handlers: dict[str, Callable[..., None]] = {
@@ -177,9 +177,9 @@ class Master:
         self.release()
 
     def release(self) -> None:
-        """Take away the target that this process opened."""
+        """Take away the target that was opened here."""
         opened, self._open = self._open, None
-        if opened:
+        if opened and not self._lent:
             self.runtime.call(opened.close)
 
     # what load processes say

@@ -1,0 +1,121 @@
+"""Several trials in one process, on a target that is opened once: an embedded cluster starts once for all of them.
+
+`simulated` runs in virtual time; everything else, the simulated sink too, goes through Locust. A trial gets topics of
+its own and leaves nothing behind for the next.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from types import FrameType
+from typing import Protocol
+
+from loadkit import swarm  # first: it brings Locust, which patches sockets
+from loadkit.boundaries import Options, Progress
+from loadkit.errors import Interrupted, LoadkitError
+from loadkit.scenario import Scenario
+from loadkit.scenario_file import ScenarioFile
+from loadkit.simulation import simulate
+from loadkit.site import Say
+from loadkit.target import load_target
+from loadkit.targets.simspec import SimulatedSpec
+
+
+class Session(Protocol):
+    """A target that is open for trials."""
+
+    def trial(self, scenario: Scenario, options: Options) -> None:
+        """Run one trial at this scenario and leave its result in `options.out`, without a page.
+
+        Raises LoadkitError; Interrupted on Ctrl-C, which once ends the trial in good order, twice at once.
+        """
+
+    def end(self) -> None:
+        """End the measured phase of the trial under way now; to be called from its progress."""
+
+
+@contextmanager
+def session(
+    file: ScenarioFile, target: str, progress: Progress, say: Say, keep_topics: bool = False
+) -> Iterator[Session]:
+    """Open a target for trials of a scenario file, and take it away at the end. Raises LoadkitError."""
+    if virtual(target):
+        with _VirtualTrials(target) as trials:
+            yield trials
+        return
+    local = swarm.LocalTrials(file.classes, file.scenario, target, progress, say, keep_topics)
+    try:
+        yield local
+    finally:
+        local.close()
+
+
+def virtual(target: str) -> bool:
+    """Return whether a target runs in virtual time."""
+    found = load_target(target)
+    return found.kind == "simulated" and not SimulatedSpec.parse(found.text).sink
+
+
+class _VirtualTrials:
+    """Trials in virtual time: each is over in a moment, so that Ctrl-C waits for the one under way."""
+
+    def __init__(self, target: str) -> None:
+        self._target = target
+        self._interrupted: Interrupted | None = None
+
+    def __enter__(self) -> _VirtualTrials:
+        self._before = {number: signal.signal(number, self._interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def trial(self, scenario: Scenario, options: Options) -> None:
+        """Run one trial."""
+        if not self._interrupted:
+            simulate(scenario, self._target, options)
+        if self._interrupted:
+            raise self._interrupted
+
+    def end(self) -> None:
+        """Do nothing: virtual time costs none."""
+
+    def _interrupt(self, number: int, _: FrameType | None) -> None:
+        if self._interrupted:
+            raise KeyboardInterrupt
+        self._interrupted = Interrupted("interrupted: what was measured until now is kept")
+        self._interrupted.exit_code = 128 + number
+
+
+class Sessions:
+    """Sessions of several targets of one scenario file, one open at a time and kept until another is wanted."""
+
+    def __init__(self, file: ScenarioFile, progress: Progress, say: Say) -> None:
+        self._file, self._progress, self._say = file, progress, say
+        self._stack = ExitStack()
+        self._open: tuple[str, Session] | None = None
+        self.refused: dict[str, LoadkitError] = {}
+        """Targets that could not be opened; they are not tried again."""
+
+    def at(self, target: str, scenario: Scenario) -> Session:
+        """Return the session at a target, `scenario` being one that is to run on it. Raises LoadkitError."""
+        if target in self.refused:
+            raise self.refused[target]
+        if self._open is None or self._open[0] != target:
+            self.close()
+            opened = session(replace(self._file, scenario=scenario), target, self._progress, self._say)
+            try:
+                self._open = target, self._stack.enter_context(opened)
+            except LoadkitError as error:
+                self.refused[target] = error
+                raise
+        return self._open[1]
+
+    def close(self) -> None:
+        """Take the open target away."""
+        self._open = None
+        self._stack.close()
