@@ -39,7 +39,7 @@ class Problem:
 class FastClient(Client):
     """A client handle and its callbacks."""
 
-    gather_ns = 4_000_000
+    gather_ns = 8_000_000
 
     def __init__(self, kind: int, role: str, config: Mapping[str, str], topic: str) -> None:
         """Make the client; `role` names it in messages. Raises TargetError for what the library refuses."""
@@ -114,15 +114,17 @@ class Held:
 
     def __init__(self, room: int) -> None:
         self.pointers: NDArray[np.uint64] = np.zeros(room, np.uint64)
+        self._at, self._room = librdkafka.address(self.pointers), room
         self.count = 0
         self._clocks: list[int] = []
         self._counts: list[int] = []
 
     def place(self, more: int) -> int:
         """Return the address where the next `more` pointers may be written; room is made if there is too little."""
-        if self.count + more > len(self.pointers):
-            self.pointers = np.concatenate([self.pointers, np.zeros(max(more, len(self.pointers)), np.uint64)])
-        return librdkafka.address(self.pointers) + 8 * self.count
+        if self.count + more > self._room:
+            self.pointers = np.concatenate([self.pointers, np.zeros(max(more, self._room), np.uint64)])
+            self._at, self._room = librdkafka.address(self.pointers), len(self.pointers)
+        return self._at + 8 * self.count
 
     def took(self, n: int, clock_ns: int) -> None:
         """Count pointers that were written, at one reading of the clock."""
