@@ -170,7 +170,16 @@ def node_command(java: Path, classpath: str, agent: Path, spec: EmbeddedSpec, no
     """Return the command that runs a node, its JMX exporter on a port of 127.0.0.1."""
     exporter = f"-javaagent:{agent}=127.0.0.1:{node.jmx}:{node.folder / 'jmx_rules.yml'}"
     command = [str(java), *_JVM, f"-Xms{spec.heap}", f"-Xmx{spec.heap}", *spec.jvm]
-    return [*command, *_private(node), *_logging(spec, node), exporter, "-cp", classpath, "kafka.Kafka", str(node.folder / "server.properties")]
+    return [
+        *command,
+        *_private(node),
+        *_logging(spec, node),
+        exporter,
+        "-cp",
+        classpath,
+        "kafka.Kafka",
+        str(node.folder / "server.properties"),
+    ]
 
 
 def _private(node: Node) -> list[str]:
@@ -275,7 +284,9 @@ def _param(text: str, part: str) -> tuple[str, str]:
         raise TargetFileError(f"{text!r}: {key} is set by loadkit itself and cannot be changed")
     if not _PROPERTY.match(key):
         hint = nearest(key, _JVM_PARAMS)
-        raise TargetFileError(f"{text!r}: {key!r} is neither heap, jvm nor a broker property, like num.partitions{hint}")
+        raise TargetFileError(
+            f"{text!r}: {key!r} is neither heap, jvm nor a broker property, like num.partitions{hint}"
+        )
     return key, value
 
 
