@@ -133,3 +133,11 @@ def test_a_client_waits_until_its_broker_knows_the_topic(which: int) -> None:
     lanes()[which].connect(5.0)
     with pytest.raises(TopicError, match="'orders' does not exist"):
         lanes()[which].connect(0.0)
+
+
+def test_a_group_that_gives_no_partitions_in_time_says_how_long_was_waited(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody has refused anything, so there is only the time to tell."""
+    _, lane = lanes()
+    monkeypatch.setattr(lane._consumer, "consume", lambda most, timeout: [])
+    with pytest.raises(TargetError, match=r"consumer of orders: no answer from orders in time \(0 s\)"):
+        lane.connect(0.0)

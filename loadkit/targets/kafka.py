@@ -78,11 +78,11 @@ class Client:
             "logger": LOG,
         }
 
-    def _refused(self, doing: str) -> TargetError:
+    def _refused(self, doing: str, timeout: float) -> TargetError:
         """Return the error that tells why something did not come about in time."""
         if self._errors:
             return refused(self._errors[-1], doing, self.topic)
-        return explain("_TIMED_OUT", "", doing, self.topic)
+        return explain("_TIMED_OUT", f"{timeout:.0f} s", doing, self.topic)
 
     def _raise_denied(self, doing: str) -> None:
         """Raise at once what waiting longer cannot mend."""
@@ -214,7 +214,7 @@ class KafkaProducer(Client):
             self._poll(0.05)
             self._raise_denied(f"producer of {self.topic}")
         if len(self._producer):
-            raise self._refused(f"producer of {self.topic}")
+            raise self._refused(f"producer of {self.topic}", timeout)
         if self._failures:
             code = self._failures[0].code
             raise explain(code, code, f"producer of {self.topic}", self.topic)

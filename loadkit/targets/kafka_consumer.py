@@ -60,7 +60,7 @@ class KafkaConsumer(Client):
             self._raise_denied(f"consumer of {self.topic}")
             if monotonic() > deadline:
                 self._raise_error(unheard)
-                raise self._refused(f"consumer of {self.topic}")
+                raise self._refused(f"consumer of {self.topic}", timeout)
 
     def _raise_error(self, error: Any) -> None:
         if error is not None and error.code() != ck.KafkaError._PARTITION_EOF:
