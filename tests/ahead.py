@@ -6,10 +6,10 @@ one, all those that the module's chosen tests ask for are begun, in that order a
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from inspect import Parameter, Signature, signature
 from typing import Any
 
 import pytest
@@ -24,11 +24,12 @@ def ahead(make: Callable[..., Any]) -> Any:
     """Return a fixture whose value `make` returns; its parameters are fixtures that are not made ahead themselves."""
     _made[make.__module__, make.__name__] = make
 
-    @pytest.fixture(scope="module", name=make.__name__)
-    def value(begun: dict[str, Future[Any]]) -> Any:
+    def value(begun: dict[str, Future[Any]], **_: Any) -> Any:
         return begun[make.__name__].result()
 
-    return value
+    parts = [Parameter(name, Parameter.KEYWORD_ONLY) for name in ("begun", *signature(make).parameters)]
+    value.__signature__ = Signature(parts)  # type: ignore[attr-defined]  # so that pytest knows what is asked for
+    return pytest.fixture(scope="module", name=make.__name__)(value)
 
 
 @contextmanager
@@ -40,7 +41,7 @@ def begin(request: pytest.FixtureRequest) -> Iterator[dict[str, Future[Any]]]:
     with ThreadPoolExecutor(AT_ONCE) as pool:
         try:
             yield {
-                name: pool.submit(make, **{part: request.getfixturevalue(part) for part in inspect.signature(make).parameters})
+                name: pool.submit(make, **{part: request.getfixturevalue(part) for part in signature(make).parameters})
                 for name, make in makers.items()
             }  # fmt: skip
         finally:

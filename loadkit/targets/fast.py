@@ -21,9 +21,19 @@ from loadkit import stamp
 from loadkit.errors import TargetError
 from loadkit.targets import librdkafka
 from loadkit.targets.fast_client import FastClient, Held, stamps_of
-from loadkit.targets.kafka import FLUSH
+from loadkit.targets.kafka import FLUSH, UNHEARD
 from loadkit.targets.lane import Acks, Batch, Failure
-from loadkit.targets.librdkafka import ANY_PARTITION, BY_PARTITION, COPY, FEW, MESSAGE, QUEUE_FULL, Metadata, address
+from loadkit.targets.librdkafka import (
+    ANY_PARTITION,
+    BY_PARTITION,
+    COPY,
+    FEW,
+    MESSAGE,
+    NO_ERROR,
+    QUEUE_FULL,
+    Metadata,
+    address,
+)
 
 ROOM = 16_384
 """Confirmations whose places are kept before arrays are made of them; more is made when one event holds more."""
@@ -63,13 +73,21 @@ class FastProducer(FastClient):
 
     def connect(self, timeout: float) -> None:
         """Reach the cluster and every partition's leader, and get a producer id; blocks."""
-        found = POINTER(Metadata)()
-        self._check(self.lib.metadata(self._rk, 0, self._topic, byref(found), round(timeout * 1000)))
-        code = found.contents.topics[0].err
-        self.lib.metadata_destroy(found)
-        self._check(code)
+        deadline = monotonic() + timeout
+        while (code := self._topic_error(timeout)) != NO_ERROR:
+            if self.lib.name(code) != UNHEARD or monotonic() > deadline:
+                self._check(code)
+            self._serve(self.lib.queue_wait(self._queue, 100))
         if self._transactional:
             self._check_error(self.lib.init_transactions(self._rk, round(timeout * 1000)))
+
+    def _topic_error(self, timeout: float) -> int:
+        """Return the error code with which the cluster tells of the topic; TargetError if it does not answer."""
+        found = POINTER(Metadata)()
+        self._check(self.lib.metadata(self._rk, 0, self._topic, byref(found), round(timeout * 1000)))
+        code: int = found.contents.topics[0].err
+        self.lib.metadata_destroy(found)
+        return code
 
     def prime(self, first: Batch, partitions: int, timeout: float) -> None:
         """Send one message to each partition and wait for all: opens every connection and the producer id."""
@@ -84,7 +102,7 @@ class FastProducer(FastClient):
             self._raise_denied(self._doing)
         self._convert()
         if self._flying:
-            raise self._refused(self._doing)
+            raise self._refused(self._doing, timeout)
         self._forgive(self._failures, partitions)
         if self._transactional:
             self._check_error(self.lib.commit_transaction(self._rk, round(timeout * 1000)))
@@ -159,7 +177,7 @@ class FastProducer(FastClient):
             self.lib.event_destroy(event)
         self._events = []
         self._held.clear()
-        good = rows["err"] == librdkafka.NO_ERROR
+        good = rows["err"] == NO_ERROR
         stamps, sizes = found.stamps, found.sizes
         if not good.all():
             for i in np.flatnonzero(~good).tolist():

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from loadkit import stamp
 from loadkit.targets import librdkafka
 from loadkit.targets.fast_client import FastClient, Held, stamps_of
+from loadkit.targets.kafka import UNHEARD
 from loadkit.targets.lane import Received
 from loadkit.targets.librdkafka import ASSIGN_PARTITIONS, FEW, NO_ERROR, PARTITION_EOF, TopicPartitions
 
@@ -63,16 +64,19 @@ class FastConsumer(FastClient):
         deadline = monotonic() + timeout
         while not self._assigned:
             self._take(1, 50)
-            self._raise_first_error()
+            late = monotonic() > deadline
+            self._raise_first_error(late)
             self._raise_denied(self._doing)
-            if monotonic() > deadline:
-                raise self._refused(self._doing)
+            if late:
+                raise self._refused(self._doing, timeout)
 
-    def _raise_first_error(self) -> None:
+    def _raise_first_error(self, late: bool) -> None:
+        """Raise what was received as an error; a topic that is not yet heard of is one only when it is late."""
         if self._held.count:
             codes = self._held.messages()[0]["err"]
             for code in codes[(codes != NO_ERROR) & (codes != PARTITION_EOF)].tolist():
-                self._check(code)
+                if late or self.lib.name(code) != UNHEARD:
+                    self._check(code)
 
     def _on_rebalance(self, rk: int, code: int, partitions: Any, _: int) -> None:
         """Take or give back partitions; the first assignment may have to begin behind what is there."""

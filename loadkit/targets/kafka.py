@@ -34,6 +34,8 @@ from loadkit.targets.refusals import DENIED_ENTRY, explain
 
 FLUSH = 30.0
 """Seconds to wait for a transaction's messages before it is aborted."""
+UNHEARD = "UNKNOWN_TOPIC_OR_PART"
+"""What a broker says that hears of a new topic after those that made it."""
 HEADER = "loadkit"
 """The header that carries a stamp where the value cannot."""
 
@@ -78,11 +80,11 @@ class Client:
             "logger": LOG,
         }
 
-    def _refused(self, doing: str) -> TargetError:
+    def _refused(self, doing: str, timeout: float) -> TargetError:
         """Return the error that tells why something did not come about in time."""
         if self._errors:
             return refused(self._errors[-1], doing, self.topic)
-        return explain("_TIMED_OUT", "", doing, self.topic)
+        return explain("_TIMED_OUT", f"{timeout:.0f} s", doing, self.topic)
 
     def _raise_denied(self, doing: str) -> None:
         """Raise at once what waiting longer cannot mend."""
@@ -192,14 +194,20 @@ class KafkaProducer(Client):
         """Reach the cluster and every partition's leader, and get a producer id; blocks."""
         doing = f"producer of {self.topic}"
         try:
-            found = self._producer.list_topics(self.topic, timeout=timeout).topics[self.topic]
-            if found.error is not None:
-                raise refused(found.error, doing, self.topic)
+            self._find_topic(doing, timeout)
             if self._transactional:
                 self._producer.init_transactions(timeout)
         except ck.KafkaException as error:
             self._raise_denied(doing)
             raise refused(error.args[0], doing, self.topic) from None
+
+    def _find_topic(self, doing: str, timeout: float) -> None:
+        """Return when the cluster tells of the topic."""
+        deadline = monotonic() + timeout
+        while (error := self._producer.list_topics(self.topic, timeout=timeout).topics[self.topic].error) is not None:
+            if error.name() != UNHEARD or monotonic() > deadline:
+                raise refused(error, doing, self.topic)
+            self._poll(0.1)
 
     def prime(self, first: Batch, partitions: int, timeout: float) -> None:
         """Send one message to each partition and wait for all: opens every connection and the producer id."""
@@ -217,7 +225,7 @@ class KafkaProducer(Client):
             self._poll(0.05)
             self._raise_denied(f"producer of {self.topic}")
         if len(self._producer):
-            raise self._refused(f"producer of {self.topic}")
+            raise self._refused(f"producer of {self.topic}", timeout)
         self._forgive(self._failures, partitions)
         if self._transactional:
             self._producer.commit_transaction(timeout)
