@@ -132,10 +132,12 @@ class _Loop:
             step.point.id, step.repeat, place, folder, "failed", block=step.block,
             started_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
         )  # fmt: skip
-        begun, settings = monotonic(), step.point.settings
+        begun = monotonic()
         try:
             scenario = self._plan.scenario(step)
-            targets.at(self._plan.points.target(settings).text, scenario).trial(scenario, self._options(step, place))
+            opened = targets.at(self._plan.points.target(step.point.settings).text, scenario)
+            begun = monotonic()  # starting a cluster is no part of the trial
+            opened.trial(scenario, self._options(step, place))
         except LoadkitError as caught:
             if targets.refused and not self._plan.changes_target:
                 raise  # there is no other target to go on with

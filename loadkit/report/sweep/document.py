@@ -37,7 +37,8 @@ def verdict(view: View) -> str | None:
     """Return whether some safe point keeps the SLO: pass, fail or inconclusive; None without an SLO."""
     if not view.slo:
         return None
-    held = {view.holds(tried) for tried in view.points if tried.state == MEASURED and tried.point.safe}
+    measured = [tried for tried in view.points if tried.state == MEASURED]
+    held = {view.holds(tried) if tried.point.safe else False for tried in measured}
     return "pass" if True in held else "fail" if held == {False} else "inconclusive"
 
 
