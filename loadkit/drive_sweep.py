@@ -19,17 +19,15 @@ from loadkit import (
 )
 from loadkit.boundaries import Options
 from loadkit.changes import options_facts
-from loadkit.document import sweep_document
 from loadkit.errors import Interrupted, LoadkitError, RunError, UsageError
 from loadkit.finish import finish_sweep, print_plan
 from loadkit.progress import Counted, Shown
-from loadkit.report import sweep_table
+from loadkit.report.sweep import document, lines, page
 from loadkit.result import RESULT
 from loadkit.slo import parse_all
 from loadkit.sweep import resume, store
 from loadkit.sweep.request import Request, asked
 from loadkit.sweep.spec import Record, Step
-from loadkit.sweep.standing import metric_of
 from loadkit.sweep_plan import Plan, planned
 from loadkit.units import format_duration, parse_duration
 
@@ -64,7 +62,7 @@ def sweep(request: Request, run: Run) -> dict[str, Any]:
     failed = [record for record in loop.records if record.status == "failed"]
     if len(failed) == len(loop.records):
         raise RunError(f"every trial failed; the first said: {failed[0].error}")
-    return sweep_document(run.out)
+    return document.document_of(run.out)
 
 
 def dry_run(request: Request, quiet: bool) -> dict[str, Any]:
@@ -91,7 +89,7 @@ class _Loop:
             self._drain = parse_duration(run.drain_timeout)
         except ValueError as error:
             raise UsageError(f"--drain-timeout: {error}") from None
-        metrics = [metric_of(plan.sweep.objective), *(one.metric for one in parse_all(plan.sweep.slo))]
+        metrics = [plan.sweep.metric, *(one.metric for one in parse_all(plan.sweep.slo))]
         self._wanted = [name for name in metrics if name != "max_rate"]
         facts = options_facts("sweep", plan.file.scenario, plan.asked.scenario, plan.sweep.sets)
         now = store.Stored(
@@ -134,10 +132,12 @@ class _Loop:
             step.point.id, step.repeat, place, folder, "failed", block=step.block,
             started_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
         )  # fmt: skip
-        begun, settings = monotonic(), step.point.settings
+        begun = monotonic()
         try:
             scenario = self._plan.scenario(step)
-            targets.at(self._plan.points.target(settings).text, scenario).trial(scenario, self._options(step, place))
+            opened = targets.at(self._plan.points.target(step.point.settings).text, scenario)
+            begun = monotonic()  # starting a cluster is no part of the trial
+            opened.trial(scenario, self._options(step, place))
         except LoadkitError as caught:
             if targets.refused and not self._plan.changes_target:
                 raise  # there is no other target to go on with
@@ -165,7 +165,7 @@ class _Loop:
         )  # fmt: skip
 
     def _write(self, status: str) -> None:
-        """Write `sweep.json` anew."""
+        """Write `sweep.json` and the page anew."""
         strategy = self._plan.strategy
         done = [(record.point, record.repeat) for record in self.records]
         to_come = [(step.point.id, step.repeat) for step in strategy.steps(self.records)]
@@ -175,7 +175,13 @@ class _Loop:
             points=tuple(strategy.points(self.records)), order=(*done, *to_come), trials=tuple(self.records),
             target=self._stored.target or self._target_facts(), not_explored=tuple(strategy.not_explored(self.records)),
         )  # fmt: skip
-        store.write(self._run.out, self._stored)
+        try:
+            store.write(self._run.out, self._stored)
+            if self.records:
+                page.write(self._run.out)
+        except OSError as error:
+            what = f"--out {self._run.out}: {error.strerror or error}"
+            raise RunError(f"{what}; every trial is kept, free space and go on with the same command") from None
 
     def _target_facts(self) -> dict[str, Any]:
         """Return what the first result says of the target."""
@@ -188,9 +194,9 @@ class _Loop:
     def _whole(self) -> str:
         """Return how much time is left for the whole, and which point is best so far."""
         left = self._plan.seconds_of(self._plan.strategy.steps(self.records), self.records)
-        return f"{format_duration(left)} left{sweep_table.best_so_far(self._stored)}"
+        return f"{format_duration(left)} left{lines.best_so_far(self._run.out, self._stored)}"
 
     def _say(self, record: Record) -> None:
         """Say what came of a trial and what is to come."""
-        line = sweep_table.line(self._stored, record)
+        line = lines.line(self._stored, record)
         self._shown.say(f"{len(self.records)}/{len(self._stored.order)} {line}; {self._whole()}")

@@ -57,6 +57,7 @@ HOMES = {
         "report.sweep.maximum.text",
         "report.sweep.text",
         "report.sweep_table",
+        "report.sweep.lines",
         "report.text",
     },
     "hdrh": {"histogram"},
