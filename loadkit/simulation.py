@@ -1,11 +1,12 @@
 """A trial on the `simulated` target: the same schedule, recorder and files, in virtual time.
 
-There is no warm-up: time 0 of the model is the start of the measured phase, its queues empty.
+There is no warm-up: time 0 of the model is the start of the measured phase, its queues empty. What is random in the
+model follows the scenario's seed as well as the target's, so that trials of different seeds are independent.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from time import time
 from typing import Any
@@ -29,12 +30,13 @@ from loadkit.targets.properties import Layer, Role, effective
 from loadkit.targets.simspec import SimulatedSpec
 
 SECOND_NS = 10**9
+DEFAULT_SEED: int = Scenario.model_fields["seed"].default
 CODE = "NOT_ENOUGH_REPLICAS"
 Ints = Any
 
 
 @dataclass(slots=True)
-class _User:
+class User:
     """One producing user and how far it has come."""
 
     workload: ProducerWorkload
@@ -70,9 +72,8 @@ class _User:
 
 def simulate(scenario: Scenario, target: str, options: Options) -> None:
     """Run a trial in virtual time and leave its result in `options.out`."""
-    spec = SimulatedSpec.parse(target)
     forms(scenario)
-    users = _users(scenario)
+    users, model = modelled(scenario, target)
     end = _end(users, options)
     started = time()
     writer = Writer(options.out, {
@@ -81,7 +82,7 @@ def simulate(scenario: Scenario, target: str, options: Options) -> None:
         "phases": [{"name": "measure", "start": 0.0, "end": end / 1e9}],
     })  # fmt: skip
     writer.begin(started, datetime.fromtimestamp(started, UTC).isoformat(timespec="milliseconds"))
-    run = _Run(scenario, users, simulated.Simulation(spec, _producers(scenario, users), _groups(scenario, users)), end)
+    run = _Run(scenario, users, model, end)
     run.go(writer)
     integrity, totals = run.verify(), run.totals()
     notes = (
@@ -93,17 +94,25 @@ def simulate(scenario: Scenario, target: str, options: Options) -> None:
     outcome.seal(writer, {**facts, "notes": notes})
 
 
-def _users(scenario: Scenario) -> list[_User]:
+def modelled(scenario: Scenario, target: str) -> tuple[list[User], simulated.Simulation]:
+    """Return the producing users of a scenario and the model that takes their messages; TargetFileError."""
+    spec = SimulatedSpec.parse(target)
+    spec = replace(spec, seed=spec.seed + max(0, scenario.seed - DEFAULT_SEED))
+    users = _users(scenario)
+    return users, simulated.Simulation(spec, _producers(scenario, users), _groups(scenario, users))
+
+
+def _users(scenario: Scenario) -> list[User]:
     found = []
     for workload in scenario.producers:
         n = workload.fixed_count
         for slot in range(n):
             schedule = pacer(workload.rate, workload.shape, workload.arrivals, slot, n, scenario.seed)
-            found.append(_User(workload, schedule, slot, n, 1 << 62, workload.key.build(scenario.seed)))
+            found.append(User(workload, schedule, slot, n, 1 << 62, workload.key.build(scenario.seed)))
     return found
 
 
-def _end(users: list[_User], options: Options) -> int:
+def _end(users: list[User], options: Options) -> int:
     """Return the length of the measured phase (ns), and set how many messages each user may send."""
     if options.messages is None:
         return round((options.duration or 30.0) * 1e9)
@@ -115,7 +124,7 @@ def _end(users: list[_User], options: Options) -> int:
     return time_of(schedules, options.messages)
 
 
-def _producers(scenario: Scenario, users: list[_User]) -> list[simulated.SimProducer]:
+def _producers(scenario: Scenario, users: list[User]) -> list[simulated.SimProducer]:
     topics = list(scenario.topics)
     return [_producer(user.workload, topics.index(user.workload.topic.name)) for user in users]
 
@@ -133,7 +142,7 @@ def _producer(workload: ProducerWorkload, topic: int) -> simulated.SimProducer:
     )  # fmt: skip
 
 
-def _groups(scenario: Scenario, users: list[_User]) -> list[simulated.SimGroup]:
+def _groups(scenario: Scenario, users: list[User]) -> list[simulated.SimGroup]:
     return [
         simulated.SimGroup(
             tuple(i for i, user in enumerate(users) if user.workload.topic.name == group.topic.name),
@@ -157,7 +166,7 @@ def _config(workload: Workload) -> dict[str, str]:
 class _Run:
     """The model advanced second by second, its results recorded as a real run's are."""
 
-    def __init__(self, scenario: Scenario, users: list[_User], model: simulated.Simulation, end_ns: int) -> None:
+    def __init__(self, scenario: Scenario, users: list[User], model: simulated.Simulation, end_ns: int) -> None:
         self._scenario, self._users, self._model, self._end_ns = scenario, users, model, end_ns
         self._recorder = Recorder(Window(0, 0, end_ns))
         self.collector = Collector(scenario)

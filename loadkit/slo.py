@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from loadkit import units, vocabulary
@@ -51,3 +51,29 @@ def _bound(metric: str, text: str) -> float:
     if metric == "batch.size":
         return float(units.parse_size(text))
     return units.parse_rate(text)
+
+
+def check_together(objectives: Sequence[Objective]) -> None:
+    """Raise UsageError where no trial could hold two objectives at once.
+
+    That is so for two bounds of one metric that leave nothing between them, and for a quantile that is to be above
+    where a higher quantile of the same series is to be below.
+    """
+    for low in objectives:
+        for high in objectives:
+            if low.compare not in (">", ">=", "==") or high.compare not in ("<", "<=", "=="):
+                continue
+            strict = low.compare == ">" or high.compare == "<"
+            if _below(low.metric, high.metric) and (low.bound > high.bound or (strict and low.bound == high.bound)):
+                raise UsageError(f"--slo {low.text!r} and {high.text!r} contradict each other: no trial can hold both")
+
+
+def _below(one: str, other: str) -> bool:
+    """Return whether one metric is never above the other: itself, or a lower quantile of the same series."""
+    (series, _, first), (same, _, second) = one.rpartition(".p"), other.rpartition(".p")
+    ranks = [vocabulary.quantile(f"p{statistic}") for statistic in (first, second)]
+    if one == other:
+        return True
+    if series and other == f"{series}.max":
+        return True
+    return bool(series) and series == same and None not in ranks and ranks[0] <= ranks[1]  # type: ignore[operator]

@@ -17,11 +17,11 @@ LAYERS = {
         result scenario secrets shapes slo stamp summary sweep units vocabulary
     """,
     "online": """
-        boundaries budget changes clusters collector commands delta doctor drivers health ledger legs locust_stats loop outcome recorder scenario_file simulation
+        boundaries budget changes clusters collector commands delta doctor drivers health hunt ledger legs locust_stats loop outcome recorder scenario_file simulation
         site swarm swarm_master swarm_runtime swarm_users swarm_worker target target_sections targets telemetry trial users worker
     """,
     "offline": "report",
-    "top": "cli drive finish plain_errors plain_locust progress session __main__",
+    "top": "cli drive drive_max finish plain_errors plain_locust progress session __main__",
 }
 """Each module, or package with all that is in it, and its layer."""
 MAY_SEE = {
