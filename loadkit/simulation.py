@@ -20,6 +20,7 @@ from loadkit.collector import Collector
 from loadkit.delta import Delta
 from loadkit.errors import RunError
 from loadkit.integrity import Confirmed, Consumed
+from loadkit.lag import History
 from loadkit.limit import Warn
 from loadkit.pacer import Pacer, pacer, quotas, time_of
 from loadkit.recorder import Recorder, Window
@@ -173,9 +174,13 @@ class _Run:
         self._confirmed = {name: Confirmed() for name in scenario.topics}
         self._consumed = [Consumed() for _ in scenario.consumers]
         self._behind = [0] * len(scenario.consumers)
+        self._history = History()
+        self._ends = {topic.name: np.zeros(topic.partitions, np.int64) for topic in scenario.topics.values()}
+        self._read = [np.zeros(workload.topic.partitions, np.int64) for workload in scenario.consumers]
 
     def go(self, writer: Writer) -> None:
         """Advance to the end and drain."""
+        self._note_ends(0.0)
         seconds = -(-self._end_ns // SECOND_NS)
         for second in range(seconds):
             until = min((second + 1) * SECOND_NS, self._end_ns)
@@ -202,6 +207,7 @@ class _Run:
                 self._acks(workload, done.acks, mine[done.acks.producer])
             row = self._recorder.interval(second, "measure")
             row.count("producer", workload.name, queue_full=done.queue_full)
+        self._note_ends(min((second + 1) * SECOND_NS, self._end_ns) / SECOND_NS)
         for i, (group, got) in enumerate(zip(self._scenario.consumers, done.deliveries, strict=True)):
             self._deliveries(group, self._consumed[i], got)
             self._lag(i, group, done, got, second)
@@ -224,6 +230,7 @@ class _Run:
         ):
             recorder.failed(name, clock, due, CODE)
         self._confirmed[workload.topic.name].add(acks.partition[good], acks.offset[good])
+        np.maximum.at(self._ends[workload.topic.name], acks.partition[good], acks.offset[good] + 1)
 
     def _deliveries(self, workload: ConsumerWorkload, consumed: Consumed, got: simulated.Deliveries) -> None:
         self._recorder.values(
@@ -232,22 +239,25 @@ class _Run:
         self._recorder.counted("consumer", workload.name, got.intended_ns, got.received_ns, "received", 1)
         consumed.add(got.partition, got.offset, got.producer.astype(np.int64), got.number)
 
+    def _note_ends(self, now: float) -> None:
+        for topic, ends in self._ends.items():
+            self._history.note(topic, now, dict(enumerate(ends.tolist())))
+
     def _lag(
         self, i: int, workload: ConsumerWorkload, done: simulated.Completed, got: simulated.Deliveries, second: int
     ) -> None:
         """Add what was confirmed and take away what was received: how far the group is behind at the second's end."""
+        np.maximum.at(self._read[i], got.partition, got.offset + 1)
         own = np.array([user.workload.topic.name == workload.topic.name for user in self._users])
         stored = own[done.acks.producer] & (done.acks.error == 0) if len(done.acks.producer) else np.zeros(0, bool)
         self._behind[i] += int(stored.sum()) - len(got.number)
         if second * SECOND_NS < self._end_ns:
-            row = {
-                "t": second,
-                "phase": "measure",
-                "kind": "consumer",
-                "name": workload.name,
-                "lag": max(0, self._behind[i]),
-            }
-            self.collector.add_rows([row])
+            now = min((second + 1) * SECOND_NS, self._end_ns) / SECOND_NS
+            late = self._history.lag(workload.topic.name, now, dict(enumerate(self._read[i].tolist())))[1]
+            self.collector.add_rows([{
+                "t": second, "phase": "measure", "kind": "consumer", "name": workload.name,
+                "lag": max(0, self._behind[i]), "lag_time": round(late, 3),
+            }])  # fmt: skip
 
     def verify(self) -> dict[str, Any]:
         """Return what became of every message."""

@@ -139,7 +139,7 @@ def _text(answer: Answer, tried: Sequence[Tried], within: str, worst: Tried | No
         return f">= {rate} within {within}: {HOLDS} holds passed, and no higher rate may be tried on this target"
     if answer.outcome == "generator":
         more = more_workers(tried, worst.step.rate if worst else 2 * (answer.rate or 0.0))
-        return f">= {rate} within {within}, generator-limited: {HOLDS} holds passed, then the generator gave out; {more}"
+        return f">= {rate} within {within}, generator-limited: {HOLDS} holds passed, then it gave out; {more}"
     assert worst
     edge = f" ({format_rate(low)} to {format_rate(high)})"
     return f"{rate}{edge} is the highest rate within {within}: {HOLDS} holds passed, and not {_told(worst)}"
