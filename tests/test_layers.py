@@ -50,7 +50,14 @@ HOMES = {
     "psutil": {"telemetry.host"},
     "prometheus_client": {"telemetry.broker"},
     "typer": {"cli"},
-    "rich": {"finish", "progress", "report.sweep.maximum.text", "report.sweep.text", "report.sweep_table", "report.text"},
+    "rich": {
+        "finish",
+        "progress",
+        "report.sweep.maximum.text",
+        "report.sweep.text",
+        "report.sweep_table",
+        "report.text",
+    },
     "hdrh": {"histogram"},
     "pyarrow": {"result"},
 }
