@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +32,12 @@ _TOPIC_WORDS = frozenset(
 
 def changed(scenario: Scenario, settings: Sequence[str]) -> Scenario:
     """Return the scenario with every PATH=VALUE applied in order; ScenarioError names a wrong one."""
-    for text in settings:
-        path, value = parse_assignment(text)
+    return with_settings(scenario, map(parse_assignment, settings))
+
+
+def with_settings(scenario: Scenario, settings: Iterable[tuple[str, Any]]) -> Scenario:
+    """Return the scenario with every (path, value) applied in order; ScenarioError names a wrong one."""
+    for path, value in settings:
         secrets.refuse_on_command_line(path, value)
         scenario = with_value(scenario, path, value, applies)
     return check(scenario)

@@ -85,7 +85,8 @@ def max_(
     hold: Annotated[str | None, typer.Option(help="Length of a hold; default: 30s, less in virtual time.")] = None,
     warmup: Annotated[str | None, typer.Option(help="Length of each warm-up; default: until flat, 5 to 30 s.")] = None,
     out: Annotated[
-        Path | None, typer.Option(help="Folder for the search, also of one that is to go on; default: reports/<scenario>-<time>.")
+        Path | None,
+        typer.Option(help="Folder for the search, also of one that is to go on; default: reports/<scenario>-<time>."),
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -102,17 +103,57 @@ def max_(
 
 
 @app.command()
+def sweep(
+    scenario: Annotated[Path, typer.Argument(help="A Locust file, or a TOML file of `loadkit init sweep`.")],
+    target: Annotated[
+        str | None, typer.Option(envvar="LOADKIT_TARGET", help="As for run; default: the file's, or embedded.")
+    ] = None,
+    vary: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="PATH=V1,V2", help="A setting and its values: linger.ms=0,5,20; every combination is tried."
+        ),
+    ] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="Change one setting of all points.")
+    ] = None,
+    repeats: Annotated[int | None, typer.Option(min=1, help="Trials of each point; default 1.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Of the order of trials; default 1.")] = None,
+    duration: Annotated[str | None, typer.Option(help="Measured phase of each trial; default 30s.")] = None,
+    warmup: Annotated[str | None, typer.Option(help="Warm-up of each trial; default: until flat, 5 to 30 s.")] = None,
+    slo: Annotated[list[str] | None, typer.Option(help="Exit 1 unless a safe point keeps this.")] = None,
+    objective: Annotated[
+        str | None, typer.Option(help="The metric that names the best point; default latency.p99.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder of the sweep; one that was begun goes on.")] = None,
+    drain_timeout: Annotated[str, typer.Option(help="Longest wait for what is in flight at a trial's end.")] = "30s",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what it would do, take and send.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Try every combination of settings, each on a fresh topic, and name the best."""
+    from loadkit import drive_sweep
+
+    request = drive_sweep.Request(
+        scenario=scenario, target=target, vary=tuple(vary or ()), sets=tuple(set_ or ()), repeats=repeats, seed=seed,
+        duration=duration, warmup=warmup, slo=tuple(slo or ()), objective=objective,
+    )  # fmt: skip
+    if dry_run:
+        _print(drive_sweep.dry_run(request, quiet=as_json), as_json)
+        return
+    document = drive_sweep.sweep(request, drive_sweep.Run(out or default_out(scenario), drain_timeout, as_json))
+    _print(document, as_json)
+    raise typer.Exit(1 if document["verdict"] == "fail" else 0)
+
+
+@app.command()
 def report(
-    result: Annotated[Path, typer.Argument(help="A result's folder, also that of a run that died.")],
+    result: Annotated[Path, typer.Argument(help="The folder of a run or a sweep, also of one that died.")],
     as_json: Json = False,
 ) -> None:
     """Make a result's page anew and print its table."""
-    from loadkit.document import document_of
-    from loadkit.finish import finish
+    from loadkit import finish
 
-    finish(result, sys.stderr if as_json else sys.stdout)
-    document = document_of(result)
-    _print(document, as_json)
+    _print(finish.again(result, sys.stderr if as_json else sys.stdout), as_json)
 
 
 @app.command()
@@ -134,12 +175,12 @@ def doctor(
 
 @app.command()
 def init(
-    kind: Annotated[str, typer.Argument(help="target or scenario.")],
+    kind: Annotated[str, typer.Argument(help="target, scenario or sweep.")],
     path: Annotated[
-        Path | None, typer.Argument(help="Where to write it; default: target.toml or scenario.py here.")
+        Path | None, typer.Argument(help="Where to write it; default: target.toml, scenario.py or sweep.toml here.")
     ] = None,
 ) -> None:
-    """Write a commented target file or scenario to start from."""
+    """Write a commented target file, scenario or sweep to start from."""
     from loadkit import init as templates
 
     print(f"wrote {templates.write(kind, path)}")

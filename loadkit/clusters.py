@@ -12,7 +12,7 @@ from loadkit.scenario import ConsumerWorkload, ProducerWorkload, Scenario
 from loadkit.target import Target
 from loadkit.targets import kafka, kafka_consumer, sink
 from loadkit.targets.lane import ConsumerLane, ProducerLane
-from loadkit.targets.properties import Layer
+from loadkit.targets.properties import Layer, Role
 from loadkit.targets.simspec import SimulatedSpec
 
 
@@ -70,11 +70,20 @@ class KafkaCluster:
         return shown
 
     def _settings(self, workload: ProducerWorkload | ConsumerWorkload) -> dict[str, str]:
-        place = f"{workload.name}.config"
-        if isinstance(workload, ProducerWorkload):
-            return self._target.client_config("producer", Layer(place, workload.config))
-        layer = Layer(place, {**_consuming(workload), **workload.config})
-        return self._target.client_config("share" if workload.protocol == "share" else "consumer", layer)
+        return self._target.client_config(role_of(workload), layer_of(workload))
+
+
+def role_of(workload: ProducerWorkload | ConsumerWorkload) -> Role:
+    """Return which kind of client a workload needs."""
+    if isinstance(workload, ProducerWorkload):
+        return "producer"
+    return "share" if workload.protocol == "share" else "consumer"
+
+
+def layer_of(workload: ProducerWorkload | ConsumerWorkload) -> Layer:
+    """Return the client settings that a workload writes, and those that its own fields mean."""
+    meant = {} if isinstance(workload, ProducerWorkload) else _consuming(workload)
+    return Layer(f"{workload.name}.config", {**meant, **workload.config})
 
 
 def _consuming(workload: ConsumerWorkload) -> dict[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,14 +13,15 @@ from typing import Any
 from loadkit.session import session, virtual  # isort: skip  # first: it brings Locust, which patches sockets
 from loadkit.budget import peak_bytes
 from loadkit.changes import changed, options_facts
-from loadkit.document import document_of
+from loadkit.document import max_document
 from loadkit.errors import Interrupted, LoadkitError, UsageError
+from loadkit.finish import finish_max
 from loadkit.hunt import HOLD, PROBE, Hunt, Plan, Run
 from loadkit.progress import Shown
 from loadkit.result import claim, load
 from loadkit.scenario import Scenario
 from loadkit.scenario_file import load_scenario
-from loadkit.slo import Objective, check_together
+from loadkit.slo import parse_all
 from loadkit.sweep import max_file
 from loadkit.sweep.conclusion import conclude
 from loadkit.sweep.judgement import GUARD
@@ -28,9 +29,7 @@ from loadkit.sweep.scaling import total_rate
 from loadkit.target import Target, check_limits, load_target
 from loadkit.units import parse_duration, parse_rate
 
-PASSED, FAILED, INCONCLUSIVE = 0, 1, 4
-_CODES = {"found": PASSED, "permitted": PASSED, "none": FAILED, "generator": INCONCLUSIVE, "noisy": INCONCLUSIVE}
-_VERDICTS = {PASSED: "pass", FAILED: "fail", INCONCLUSIVE: "inconclusive"}
+EXIT_CODES = {"pass": 0, "fail": 1, "inconclusive": 4}
 MODELLED = 1e6
 """Messages a second above which the model is not run: a trial is held in memory."""
 BACKLOG = "every trial had topics of its own: what a failed one left behind burdened none after it"
@@ -54,24 +53,23 @@ class Request:
 def find(request: Request, quiet: bool) -> tuple[dict[str, Any], int]:
     """Return the document of a search and its exit code; one that is finished already is only shown."""
     plan, head = _planned(request)
-    before = max_file.read(request.out)
-    if before is None:
-        claim(request.out)
+    begun = (request.out / max_file.FILE).exists()
+    if begun:
+        max_file.check_same(request.out, max_file.read(request.out), head)
     else:
-        max_file.check_same(request.out, before, head)
-    if before is None or before["status"] != "complete":
-        before = _searched(request, plan, head)
-    stream = sys.stderr if quiet else sys.stdout
-    print(before["answer"]["text"], file=stream)
-    return _document(before, request.out), _CODES[before["answer"]["outcome"]]
+        claim(request.out)
+    if not begun or max_file.read(request.out)["status"] != "complete":
+        _searched(request, plan, head)
+    finish_max(request.out, sys.stderr if quiet else sys.stdout)
+    document = max_document(request.out)
+    return document, EXIT_CODES[document["verdict"]]
 
 
 def _planned(request: Request) -> tuple[Plan, dict[str, Any]]:
     """Return what is to be searched, and the head of its file; UsageError before any load."""
     if not request.slo:
         raise UsageError("a search needs an objective: give --slo 'latency.p99 < 20ms', as often as there are some")
-    objectives = tuple(map(Objective.parse, request.slo))
-    check_together(objectives)
+    objectives = tuple(parse_all(request.slo))
     for one in objectives:
         if one.metric in ("max_rate", "offered"):
             raise UsageError(
@@ -133,12 +131,12 @@ def _searched(request: Request, plan: Plan, head: dict[str, Any]) -> dict[str, A
     request.out.mkdir(parents=True, exist_ok=True)
     max_file.write(request.out, head)
     try:
-        file = load_scenario(request.scenario)
+        file = replace(load_scenario(request.scenario), scenario=plan.scenario)
         with session(file, request.target, progress, progress.say) as trials:
             return search(trials.trial, plan, request.out, progress.say, head)
     except LoadkitError as error:
         status = "interrupted" if isinstance(error, Interrupted) else "failed"
-        max_file.write(request.out, {**(max_file.read(request.out) or head), "status": status})
+        max_file.write(request.out, {**max_file.read(request.out), "status": status})
         raise
     finally:
         progress.close()
@@ -170,19 +168,3 @@ def search(run: Run, plan: Plan, out: Path, say: Any, head: Mapping[str, Any]) -
 def _target(out: Path, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Return what the first result says of the target."""
     return dict(load(out / rows[0]["folder"]).facts.get("target", {})) if rows and not rows[0]["error"] else {}
-
-
-def _document(found: Mapping[str, Any], out: Path) -> dict[str, Any]:
-    """Return the document that `--json` prints; its metrics are those of the last hold that passed."""
-    answer = found["answer"]
-    holds = [row for row in found["probes"] if row["kind"] == "hold" and row["rate"] == answer["max_rate"]]
-    held = document_of(out / holds[-1]["folder"]) if holds else {"metrics": {}, "withheld": {}, "warnings": []}
-    none = {"max_rate": answer["text"]} if answer["max_rate"] is None else {}
-    withheld = {name: why for name, why in held["withheld"].items() if name != "max_rate"}
-    return {
-        "schema": 1, "command": "max", "status": found["status"], "limit": answer["bound"],
-        "verdict": _VERDICTS[_CODES[answer["outcome"]]],
-        "metrics": {**held["metrics"], "max_rate": answer["max_rate"]}, "withheld": {**withheld, **none},
-        "interval": answer["interval"], "failing": answer["failing"], "probes": found["probes"],
-        "passing_regions": found["passing_regions"], "answer": answer, "warnings": held["warnings"], "out": str(out),
-    }  # fmt: skip

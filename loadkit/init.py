@@ -11,6 +11,7 @@ from loadkit.errors import UsageError, nearest
 _KINDS: Mapping[str, tuple[str, str]] = {
     "target": ("target.toml", "target.toml"),
     "scenario": ("scenario.txt", "scenario.py"),
+    "sweep": ("sweep.toml", "sweep.toml"),
 }
 """The template of each kind, and what its file is called by default."""
 

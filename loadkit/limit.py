@@ -191,6 +191,9 @@ class Warn(Enum):
     NO_BROKER_METRICS = "name jmx_exporter addresses under [metrics] of the target file"
     TOO_SHORT = "measure at least 10 s for intervals, longer for high percentiles"
     UNSAFE = "use acks=all, idempotence, three replicas and min.insync.replicas=2 for data you care about"
+    TRIAL_FAILED = "see its folder; the others are whole, and the sweep went on"
+    NO_SAFE_POINT = "let acks=all with idempotence be among the points: an unsafe one is measured and never named best"
+    POINTS_INVALID = "each says why it cannot work; they were not run"
     SETTING = "see the setting's documentation"
     FAULT = "nothing: it is here so that the figures can be read with it"
 

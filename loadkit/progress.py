@@ -36,6 +36,11 @@ class Shown:
         if phase != self._phase:
             self._phase, self._said = phase, 0.0
 
+    @property
+    def moves(self) -> bool:
+        """Whether it is a terminal, where a line can be written over."""
+        return self._console.is_terminal
+
     def say(self, text: str) -> None:
         """Print a line of its own."""
         self._console.print(MASK.text(text), markup=False)
@@ -45,3 +50,19 @@ class Shown:
         if self._status:
             self._status.stop()
             self._status = None
+
+
+class Counted:
+    """Shows which of many trials is under way; where lines do not move, only what is said of each at its end."""
+
+    def __init__(self, shown: Shown) -> None:
+        self._shown, self._place, self._whole = shown, "", ""
+
+    def begin(self, place: str, whole: str) -> None:
+        """Begin a trial: its place among all, and what is to be said of the whole."""
+        self._place, self._whole = place, whole
+
+    def __call__(self, phase: str, text: str, passed: float, total: float | None) -> None:
+        """Show a phase of the trial under way."""
+        if self._shown.moves:
+            self._shown(f"{self._place} {phase}", f"{text}; {self._whole}", passed, total)

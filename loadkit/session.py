@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from types import FrameType
 from typing import Protocol
 
 from loadkit import swarm  # first: it brings Locust, which patches sockets
 from loadkit.boundaries import Options, Progress
-from loadkit.errors import Interrupted
+from loadkit.errors import Interrupted, LoadkitError
 from loadkit.scenario import Scenario
 from loadkit.scenario_file import ScenarioFile
 from loadkit.simulation import simulate
@@ -88,3 +89,33 @@ class _VirtualTrials:
             raise KeyboardInterrupt
         self._interrupted = Interrupted("interrupted: what was measured until now is kept")
         self._interrupted.exit_code = 128 + number
+
+
+class Sessions:
+    """Sessions of several targets of one scenario file, one open at a time and kept until another is wanted."""
+
+    def __init__(self, file: ScenarioFile, progress: Progress, say: Say) -> None:
+        self._file, self._progress, self._say = file, progress, say
+        self._stack = ExitStack()
+        self._open: tuple[str, Session] | None = None
+        self.refused: dict[str, LoadkitError] = {}
+        """Targets that could not be opened; they are not tried again."""
+
+    def at(self, target: str, scenario: Scenario) -> Session:
+        """Return the session at a target, `scenario` being one that is to run on it. Raises LoadkitError."""
+        if target in self.refused:
+            raise self.refused[target]
+        if self._open is None or self._open[0] != target:
+            self.close()
+            opened = session(replace(self._file, scenario=scenario), target, self._progress, self._say)
+            try:
+                self._open = target, self._stack.enter_context(opened)
+            except LoadkitError as error:
+                self.refused[target] = error
+                raise
+        return self._open[1]
+
+    def close(self) -> None:
+        """Take the open target away."""
+        self._open = None
+        self._stack.close()

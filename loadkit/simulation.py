@@ -15,7 +15,7 @@ import numpy as np
 
 from loadkit import hashing, outcome
 from loadkit.boundaries import Options
-from loadkit.clusters import forms
+from loadkit.clusters import forms, role_of
 from loadkit.collector import Collector
 from loadkit.delta import Delta
 from loadkit.errors import RunError
@@ -27,7 +27,7 @@ from loadkit.recorder import Recorder, Window
 from loadkit.result import Writer
 from loadkit.scenario import ConsumerWorkload, ProducerWorkload, Scenario, Workload
 from loadkit.targets import simulated
-from loadkit.targets.properties import Layer, Role, effective
+from loadkit.targets.properties import Layer, effective
 from loadkit.targets.simspec import SimulatedSpec
 
 SECOND_NS = 10**9
@@ -159,9 +159,7 @@ def _classes(scenario: Scenario) -> dict[str, Any]:
 
 
 def _config(workload: Workload) -> dict[str, str]:
-    role: Role = "producer" if isinstance(workload, ProducerWorkload) else "consumer"
-    role = "share" if isinstance(workload, ConsumerWorkload) and workload.protocol == "share" else role
-    return effective(role, [Layer(f"{workload.name}.config", workload.config)])
+    return effective(role_of(workload), [Layer(f"{workload.name}.config", workload.config)])
 
 
 class _Run:

@@ -43,7 +43,7 @@ def new_names(target: Target, scenario: Scenario) -> Names:
 
 def open_target(target: Target, scenario: Scenario, say: Say) -> OpenTarget:
     """Return the target ready for runs; a built-in cluster is started. Raises TargetError or UsageError."""
-    _permit(target, scenario)
+    permit(target, scenario)
     if target.kind == "simulated":
         SimulatedSpec.parse(target.text)
         return OpenTarget(target, None, None)
@@ -64,7 +64,7 @@ def open_target(target: Target, scenario: Scenario, say: Say) -> OpenTarget:
     return OpenTarget(target, cluster, connection)
 
 
-def _permit(target: Target, scenario: Scenario) -> None:
+def permit(target: Target, scenario: Scenario) -> None:
     """Raise UsageError or TopicError where a target's file does not allow what a scenario would do to it."""
     _check_topics(target, scenario)
     check_limits(target, peak_bytes(scenario), None, partitions_made(scenario))
@@ -115,7 +115,7 @@ class OpenTarget:
 
     def begin(self, scenario: Scenario, keep_topics: bool) -> SinkSite | KafkaSite:
         """Return the site of a new run, its topics made."""
-        _permit(self.target, scenario)
+        permit(self.target, scenario)
         names = new_names(self.target, scenario)
         if self.connection is None:
             self.site = SinkSite(self.target, names)

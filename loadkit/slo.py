@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from loadkit import units, vocabulary
@@ -43,6 +43,47 @@ class Objective:
         return None if value is None else _COMPARE[self.compare](value, self.bound)
 
 
+def parse_all(texts: Iterable[str]) -> list[Objective]:
+    """Return the objectives of several texts; UsageError where they cannot hold together."""
+    found = [Objective.parse(text) for text in texts]
+    lowest = [Objective(f"{one.metric} >= 0", one.metric, ">=", 0.0) for one in found if _never_negative(one.metric)]
+    for upper in found:
+        lower = next((one for one in [*lowest, *found] if _contradict(one, upper)), None)
+        if lower:
+            raise UsageError(f"--slo {upper.text!r} and {lower.text!r} contradict each other: no trial can hold both")
+    return found
+
+
+def _never_negative(metric: str) -> bool:
+    return not metric.endswith("lag.slope")
+
+
+def _contradict(lower: Objective, upper: Objective) -> bool:
+    """Return whether what is asked to be high is below what is asked to be low, of one metric or a higher quantile."""
+    if lower.compare not in (">", ">=", "==") or upper.compare not in ("<", "<=", "=="):
+        return False
+    if not _at_most(lower.metric, upper.metric):
+        return False
+    both = lower.compare in (">=", "==") and upper.compare in ("<=", "==")
+    return not (lower.bound <= upper.bound if both else lower.bound < upper.bound)
+
+
+def _at_most(one: str, other: str) -> bool:
+    """Return whether a metric can never be above another: it is the same, or a lower quantile of the same series."""
+    if one == other:
+        return True
+    (series, low), (same, high) = _quantile(one), _quantile(other)
+    return series == same and low is not None and high is not None and low < high
+
+
+def _quantile(metric: str) -> tuple[str, float | None]:
+    """Return the series of a quantile and its share; 1 for the highest value."""
+    series, _, number = metric.rpartition(".p")
+    if metric.endswith(".max") and not metric.endswith(("lag.max", "lag_time.max")):
+        return metric.removesuffix(".max"), 1.0
+    return series, vocabulary.quantile(f"p{number}")
+
+
 def _bound(metric: str, text: str) -> float:
     if metric.split(".")[0] in (*vocabulary.LATENCIES, "lag_time") or metric == "client.cpu_per_message":
         return units.parse_duration(text)
@@ -51,29 +92,3 @@ def _bound(metric: str, text: str) -> float:
     if metric == "batch.size":
         return float(units.parse_size(text))
     return units.parse_rate(text)
-
-
-def check_together(objectives: Sequence[Objective]) -> None:
-    """Raise UsageError where no trial could hold two objectives at once.
-
-    That is so for two bounds of one metric that leave nothing between them, and for a quantile that is to be above
-    where a higher quantile of the same series is to be below.
-    """
-    for low in objectives:
-        for high in objectives:
-            if low.compare not in (">", ">=", "==") or high.compare not in ("<", "<=", "=="):
-                continue
-            strict = low.compare == ">" or high.compare == "<"
-            if _below(low.metric, high.metric) and (low.bound > high.bound or (strict and low.bound == high.bound)):
-                raise UsageError(f"--slo {low.text!r} and {high.text!r} contradict each other: no trial can hold both")
-
-
-def _below(one: str, other: str) -> bool:
-    """Return whether one metric is never above the other: itself, or a lower quantile of the same series."""
-    (series, _, first), (same, _, second) = one.rpartition(".p"), other.rpartition(".p")
-    ranks = [vocabulary.quantile(f"p{statistic}") for statistic in (first, second)]
-    if one == other:
-        return True
-    if series and other == f"{series}.max":
-        return True
-    return bool(series) and series == same and None not in ranks and ranks[0] <= ranks[1]  # type: ignore[operator]

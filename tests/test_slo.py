@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from loadkit import vocabulary
+from loadkit import slo, vocabulary
 from loadkit.errors import UsageError
 from loadkit.slo import Objective
 
@@ -101,3 +101,37 @@ def test_every_standard_name_is_a_metric_with_words_and_a_unit() -> None:
 def test_quantiles_are_named_by_percent(statistic: str, q: float | None) -> None:
     """`p99.9` is 0.999; what is no quantile has none."""
     assert vocabulary.quantile(statistic) == (q if q is None else pytest.approx(q))
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ["latency.p99 < 20ms", "latency.p99 > 30ms"],
+        ["latency.p99 < 20ms", "latency.p99 >= 20ms"],
+        ["latency.p50 > 10ms", "latency.p99.9 < 5ms"],
+        ["latency.p99 == 5ms", "latency.max < 5ms"],
+        ["latency.p99 < 0ms"],
+        ["errors == 0", "errors == 3"],
+        ["Checkout.end_to_end.p95 > 1s", "Checkout.end_to_end.max <= 900ms"],
+    ],
+)
+def test_objectives_that_cannot_hold_together_are_refused(texts: list[str]) -> None:
+    """Also across quantiles of one series, since a lower one is never above a higher one."""
+    with pytest.raises(UsageError, match="contradict each other"):
+        slo.parse_all(texts)
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ["latency.p99 < 20ms", "latency.p50 > 1ms"],
+        ["latency.p99 > 10ms", "latency.p50 < 5ms"],
+        ["latency.p99 <= 5ms", "latency.p99 >= 5ms"],
+        ["lag.slope < 0", "errors == 0", "lag.max < 10"],
+        ["Checkout.latency.p50 > 1s", "Refund.latency.p99 < 10ms"],
+        [],
+    ],
+)
+def test_objectives_that_can_hold_together_are_taken(texts: list[str]) -> None:
+    """A low bound on a high quantile and a high bound on a low one say nothing against each other."""
+    assert [one.text for one in slo.parse_all(texts)] == texts

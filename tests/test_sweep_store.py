@@ -77,12 +77,16 @@ def test_a_trial_is_told_by_its_own_folder(tmp_path: Path) -> None:
     assert store.recorded(tmp_path, record()) is None
 
 
-def test_an_early_end_stays_an_early_end(tmp_path: Path) -> None:
-    """The trial's own result is whole; only the sweep knows that it was ended before its time."""
-    result_fixture.healthy(tmp_path / "trials" / "p000-0", seconds=12)
-    found = store.recorded(tmp_path, record(status="ended-early", block=False))
-    assert found
-    assert (found.status, found.block) == ("ended-early", False)
+def test_an_early_end_is_told_by_its_length(tmp_path: Path) -> None:
+    """A whole result of a phase shorter than the sweep's was ended before its time, and says so after a crash too."""
+    folder = result_fixture.healthy(tmp_path / "trials" / "p000-0", seconds=12)
+    facts = json.loads((folder / RESULT).read_text())
+    for duration, status in ((12.0, "complete"), (30.0, "ended-early")):
+        (folder / RESULT).write_text(json.dumps({**facts, "sweep": {"duration": duration}}))
+        found = store.recorded(tmp_path, record(block=False))
+        assert found
+        assert (found.status, found.block) == (status, False)
+        assert found.seconds == pytest.approx(22, abs=3)  # warm-up, measured phase and drain of the fixture
 
 
 def test_the_table_is_one_row_a_trial(tmp_path: Path) -> None:

@@ -35,13 +35,13 @@ def write(out: Path, document: Mapping[str, Any]) -> None:
     part.replace(out / FILE)
 
 
-def read(out: Path) -> dict[str, Any] | None:
-    """Return the search in a folder, None where there is none; UsageError when it is damaged or of another version."""
+def read(out: Path) -> dict[str, Any]:
+    """Return the search in a folder; UsageError when there is none, when it is damaged or of another version."""
     path = out / FILE
     try:
         data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        return None
+        raise UsageError(f"{out} holds no search: give the folder that `loadkit max --out` wrote") from None
     except ValueError as error:
         raise UsageError(f"{path} is damaged: {error}") from None
     if data.get("schema") != SCHEMA:
@@ -65,12 +65,16 @@ def check_same(out: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> 
 
 def row(tried: Tried, folder: Path, seconds: float) -> dict[str, Any]:
     """Return a trial as it stands in the file."""
-    judged, seen = tried.judged, tried.seen
+    judged, seen, step = tried.judged, tried.seen, tried.step
+    verdict = judged.verdict  # a hold is clean or not: the guard band is of probes
+    if step.kind == "hold" and not judged.generator:
+        verdict = "pass" if judged.distance <= 0 else "fail"
     return {
-        "rate": tried.step.rate, "kind": tried.step.kind, "verdict": judged.verdict, "reasons": list(judged.reasons),
+        "rate": step.rate, "kind": step.kind, "verdict": verdict, "reasons": list(judged.reasons),
         "distance": judged.distance if math.isfinite(judged.distance) else None, "folder": str(folder),
         "seconds": seconds, "limit": seen.limit, "evidence": list(seen.evidence), "achieved": seen.achieved,
         "lag_growth": seen.lag_growth, "error": seen.error, "metrics": dict(seen.metrics),
+        "withheld": dict(seen.withheld),
     }  # fmt: skip
 
 

@@ -111,6 +111,17 @@ class Step:
     """Part of a factorial block: never ended early."""
 
 
+class Space(Protocol):
+    """The grid with what is known of its points before any trial; they are judged when first asked for."""
+
+    axes: tuple[Axis, ...]
+    base: int
+    """The number of the base point: the safe and valid one nearest to the scenario as it is written."""
+
+    def point(self, number: int) -> Point:
+        """Return the point of a number, judged: whether it can work, and whether it is safe."""
+
+
 class Strategy(Protocol):
     """Which trial comes next, from those so far; pure, so that a sweep that was killed goes on where it was.
 
@@ -126,8 +137,8 @@ class Strategy(Protocol):
     def next(self, done: Sequence[Record]) -> Step | None:
         """Return the next trial; None when the sweep is complete."""
 
-    def left(self, done: Sequence[Record]) -> int:
-        """Return how many trials are still to come, as far as is known."""
+    def steps(self, done: Sequence[Record]) -> Sequence[Step]:
+        """Return the trials still to come, as far as is known."""
 
     def not_explored(self, done: Sequence[Record]) -> list[str]:
         """Return in sentences what of the grid was or will not be tried."""
@@ -188,6 +199,14 @@ def settings_at(axes: Sequence[Axis], number: int) -> Settings:
         number, digit = divmod(number, len(one.values))
         found[one.path] = one.values[digit]
     return {one.path: found[one.path] for one in axes}
+
+
+def number_of(axes: Sequence[Axis], digits: Sequence[int]) -> int:
+    """Return the number of the point that takes the value of this place on each axis."""
+    number = 0
+    for one, digit in zip(axes, digits, strict=True):
+        number = number * len(one.values) + digit
+    return number
 
 
 def point_id(number: int) -> str:

@@ -125,11 +125,26 @@ def recorded(out: Path, sure: Record, wanted: Iterable[str] = ()) -> Record | No
     known = {name: facts[name] for name in ("limit", "metrics", "withheld")}
     intervals = {name: (low, high) for name, (low, high) in facts["intervals"].items()}
     mine = {name: getattr(sure, name) for name in Record.__slots__}
-    status = sure.status if facts["status"] == "complete" else facts["status"]
     return Record(**{
-        **mine, **known, "intervals": intervals, "status": status, "error": facts.get("error"),
-        "started_at": facts.get("started_at"), "warnings": tuple(facts["warnings"]),
+        **mine, **known, "intervals": intervals, "status": _status(facts), "error": facts.get("error"),
+        "started_at": facts.get("started_at") or sure.started_at, "seconds": sure.seconds or _took(facts),
+        "warnings": tuple(facts["warnings"]),
     })  # fmt: skip
+
+
+def _status(facts: Mapping[str, Any]) -> str:
+    """Return how a trial ended; one whose measured phase was shorter than the sweep's was ended early."""
+    planned = facts.get("sweep", {}).get("duration")
+    measured = [phase for phase in facts.get("phases", ()) if phase["name"] == "measure" and phase["end"] is not None]
+    short = bool(planned and measured) and measured[0]["end"] - measured[0]["start"] < planned - 0.5
+    return "ended-early" if short and facts["status"] == "complete" else str(facts["status"])
+
+
+def _took(facts: Mapping[str, Any]) -> float | None:
+    """Return the seconds from connecting to the end of draining, as far as they were written."""
+    ends = [phase["end"] for phase in facts.get("phases", ()) if phase["end"] is not None]
+    starts = [phase["start"] for phase in facts.get("phases", ())]
+    return float(max(ends) - min(starts)) if ends else None
 
 
 def rows(stored: Stored) -> list[dict[str, Any]]:

@@ -92,28 +92,44 @@ def settle_protocol(config: dict[str, str], places: Mapping[str, str], error: ty
         raise error(f"{place}: heartbeat.interval.ms = {heartbeat} must be well below session.timeout.ms = {session}")
 
 
-def cautions(config: Mapping[str, str], message_bytes: int = 100) -> list[str]:
-    """Return what an effective producer config does that its author may not expect: unsafe, or batches cut short.
-
-    `message_bytes` is the size of a usual message, for the cap that `batch.num.messages` puts on `batch.size`.
-    """
-    found = []
+def unsafe(config: Mapping[str, str]) -> str | None:
+    """Return why messages may be lost, doubled or reordered with an effective producer config; None: they are not."""
     acks, idempotence = config.get("acks", "all"), config.get("enable.idempotence", "false")
-    if acks != "all" or idempotence != "true":
-        found.append(
-            f"acks={acks} with enable.idempotence={idempotence} can lose, double or reorder messages: "
-            "fine to measure, never recommended"
-        )
-    names = ("batch.size", "batch.num.messages", "message.max.bytes")
-    batch, messages, largest = (int(config.get(name, KNOWN[name]["default"])) for name in names)
-    if "batch.size" in config and messages * message_bytes < batch:
+    if acks == "all" and idempotence == "true":
+        return None
+    return (
+        f"acks={acks} with enable.idempotence={idempotence} can lose, double or reorder messages: "
+        "fine to measure, never recommended"
+    )
+
+
+CAPS = ("batch.size", "batch.num.messages", "message.max.bytes")
+"""What ends a batch, whichever comes first."""
+
+
+def capped(config: Mapping[str, str], message_bytes: int = 100) -> list[str]:
+    """Return what keeps the batches of an effective producer config below the `batch.size` written in it.
+
+    `message_bytes` is the size of a usual message, for the cap that `batch.num.messages` is.
+    """
+    if CAPS[0] not in config:
+        return []
+    found = []
+    batch, messages, largest = (int(config.get(name, KNOWN[name]["default"])) for name in CAPS)
+    if messages * message_bytes < batch:
         found.append(
             f"batch.num.messages={messages} ends batches of {message_bytes} B messages at {messages * message_bytes} "
             f"bytes, before batch.size={batch}: raise batch.num.messages to {math.ceil(batch / message_bytes)}"
         )
-    if "batch.size" in config and largest < batch:
+    if largest < batch:
         found.append(
             f"message.max.bytes={largest} ends batches before batch.size={batch}: raise message.max.bytes "
             "and the topic's max.message.bytes"
         )
     return found
+
+
+def cautions(config: Mapping[str, str], message_bytes: int = 100) -> list[str]:
+    """Return what an effective producer config does that its author may not expect: unsafe, or batches cut short."""
+    risk = unsafe(config)
+    return [*([risk] if risk else []), *capped(config, message_bytes)]

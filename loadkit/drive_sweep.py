@@ -1,0 +1,196 @@
+"""The loop of `loadkit sweep`: ask the strategy for the next trial, run it, write what it left, and again.
+
+Whatever ends the process, the next one with the same `--out` goes on with the trial that is missing.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from contextlib import closing, suppress
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+from loadkit import (
+    session,  # first: it brings Locust, which patches sockets
+)
+from loadkit.boundaries import Options
+from loadkit.changes import options_facts
+from loadkit.document import sweep_document
+from loadkit.errors import Interrupted, LoadkitError, RunError, UsageError
+from loadkit.finish import finish_sweep, print_plan
+from loadkit.progress import Counted, Shown
+from loadkit.report import sweep_table
+from loadkit.result import RESULT
+from loadkit.slo import parse_all
+from loadkit.sweep import resume, store
+from loadkit.sweep.request import Request, asked
+from loadkit.sweep.spec import Record, Step
+from loadkit.sweep.standing import metric_of
+from loadkit.sweep_plan import Plan, planned
+from loadkit.units import format_duration, parse_duration
+
+__all__ = ["Request", "Run", "dry_run", "sweep"]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """How a sweep is run, besides what it is."""
+
+    out: Path
+    drain_timeout: str = "30s"
+    quiet: bool = False
+    """The table goes to stderr, for stdout holds a document."""
+
+
+def sweep(request: Request, run: Run) -> dict[str, Any]:
+    """Return the document of a sweep that was run, or gone on with, to its end. Raises LoadkitError."""
+    plan = planned(asked(request))
+    stream = sys.stderr if run.quiet else sys.stdout
+    with resume.held(run.out), closing(Shown(sys.stderr)) as shown:
+        loop = _Loop(plan, run, shown)
+        try:
+            loop.go()
+        except BaseException:
+            shown.close()
+            with suppress(RunError):  # on a full disk the page fails as the run did
+                finish_sweep(run.out, stream)
+            raise
+        shown.close()
+        finish_sweep(run.out, stream)
+    failed = [record for record in loop.records if record.status == "failed"]
+    if len(failed) == len(loop.records):
+        raise RunError(f"every trial failed; the first said: {failed[0].error}")
+    return sweep_document(run.out)
+
+
+def dry_run(request: Request, quiet: bool) -> dict[str, Any]:
+    """Return what a sweep would do as a document, and print it."""
+    plan = planned(asked(request))
+    steps = plan.strategy.steps(())
+    facts = {"trials": len(steps), "seconds": plan.seconds_of(steps), "bytes": plan.bytes_of(steps)}
+    points = plan.strategy.points(())
+    print_plan(points, plan.sweep, facts, plan.model, sys.stderr if quiet else sys.stdout)
+    return {
+        "schema": 1, "command": "sweep", "status": "planned", "limit": None, "verdict": None, "metrics": {},
+        "withheld": {}, "warnings": [], "out": None, **facts, "model": plan.model,
+        "order": [[step.point.id, step.repeat] for step in steps], "points": [asdict(point) for point in points],
+    }  # fmt: skip
+
+
+class _Loop:
+    """One sweep under way."""
+
+    def __init__(self, plan: Plan, run: Run, shown: Shown) -> None:
+        """Take up a folder; UsageError when it holds another sweep."""
+        self._plan, self._run, self._shown = plan, run, shown
+        try:
+            self._drain = parse_duration(run.drain_timeout)
+        except ValueError as error:
+            raise UsageError(f"--drain-timeout: {error}") from None
+        metrics = [metric_of(plan.sweep.objective), *(one.metric for one in parse_all(plan.sweep.slo))]
+        self._wanted = [name for name in metrics if name != "max_rate"]
+        facts = options_facts("sweep", plan.file.scenario, plan.asked.scenario, plan.sweep.sets)
+        now = store.Stored(
+            sweep=plan.sweep, scenario=facts["scenario"], target_name=plan.asked.target, strategy=plan.strategy.name,
+            base=plan.points.point(plan.points.base).settings, points=(), order=(), environment=facts["environment"],
+            loadkit=facts["loadkit"], argv=tuple(facts["argv"]),
+        )  # fmt: skip
+        then = resume.before(run.out, now)
+        self._stored = replace(now, target=then.target) if then else now
+        self.records = resume.records(run.out, then, self._wanted)
+
+    def go(self) -> None:
+        """Run every trial that is missing; whatever is raised, what was measured is on disk."""
+        steps = self._plan.strategy.steps(self.records)
+        self._write("running" if steps else "complete")
+        if not steps:
+            return
+        if self.records:
+            self._shown.say(f"going on: {len(self.records)} trials are there, {len(steps)} to come")
+        counted = Counted(self._shown)
+        try:
+            with closing(session.Sessions(self._plan.file, counted, self._shown.say)) as targets:
+                while step := self._plan.strategy.next(self.records):
+                    place = f"{len(self.records) + 1}/{len(self._stored.order)}"
+                    counted.begin(f"{place} {step.point.id}-{step.repeat}", self._whole())
+                    self._trial(step, targets)
+        except (Interrupted, KeyboardInterrupt):
+            self._write("interrupted")
+            raise
+        except LoadkitError:
+            self._write("failed")
+            raise
+        self._write("complete")
+
+    def _trial(self, step: Step, targets: session.Sessions) -> None:
+        """Run one trial and keep what came of it: one that fails is a result, and the sweep goes on."""
+        place, error = len(self.records), None
+        folder = f"{store.TRIALS}/{step.point.id}-{step.repeat}"
+        sure = Record(
+            step.point.id, step.repeat, place, folder, "failed", block=step.block,
+            started_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
+        )  # fmt: skip
+        begun, settings = monotonic(), step.point.settings
+        try:
+            scenario = self._plan.scenario(step)
+            targets.at(self._plan.points.target(settings).text, scenario).trial(scenario, self._options(step, place))
+        except LoadkitError as caught:
+            if targets.refused and not self._plan.changes_target:
+                raise  # there is no other target to go on with
+            error = caught
+        record = store.recorded(self._run.out, replace(sure, seconds=monotonic() - begun), self._wanted)
+        if record is None and not isinstance(error, Interrupted):
+            record = replace(sure, seconds=monotonic() - begun, error=str(error))
+        if record:
+            self.records.append(record)
+            self._write("running")
+            self._say(record)
+        if isinstance(error, Interrupted):
+            raise error
+
+    def _options(self, step: Step, place: int) -> Options:
+        sweep, settings = self._plan.sweep, step.point.settings
+        sets = [*sweep.sets, *(f"{path}={value}" for path, value in settings.items())]
+        facts = options_facts("sweep", self._plan.scenario(step), self._plan.asked.scenario, sets)
+        mine = {"point": step.point.id, "repeat": step.repeat, "index": place, "block": step.block,
+                "duration": sweep.duration}  # fmt: skip
+        return Options(
+            out=self._run.out / store.TRIALS / f"{step.point.id}-{step.repeat}", duration=sweep.duration,
+            warmup=None if session.virtual(self._plan.asked.target) else sweep.warmup,
+            drain_timeout=self._drain, facts={**facts, "sweep": mine},
+        )  # fmt: skip
+
+    def _write(self, status: str) -> None:
+        """Write `sweep.json` anew."""
+        strategy = self._plan.strategy
+        done = [(record.point, record.repeat) for record in self.records]
+        to_come = [(step.point.id, step.repeat) for step in strategy.steps(self.records)]
+        failed = all(record.status == "failed" for record in self.records)
+        self._stored = replace(
+            self._stored, status="failed" if status == "complete" and failed else status,
+            points=tuple(strategy.points(self.records)), order=(*done, *to_come), trials=tuple(self.records),
+            target=self._stored.target or self._target_facts(), not_explored=tuple(strategy.not_explored(self.records)),
+        )  # fmt: skip
+        store.write(self._run.out, self._stored)
+
+    def _target_facts(self) -> dict[str, Any]:
+        """Return what the first result says of the target."""
+        for record in self.records:
+            path = self._run.out / record.folder / RESULT
+            if path.exists():
+                return dict(json.loads(path.read_text(encoding="utf-8")).get("target", {}))
+        return {}
+
+    def _whole(self) -> str:
+        """Return how much time is left for the whole, and which point is best so far."""
+        left = self._plan.seconds_of(self._plan.strategy.steps(self.records), self.records)
+        return f"{format_duration(left)} left{sweep_table.best_so_far(self._stored)}"
+
+    def _say(self, record: Record) -> None:
+        """Say what came of a trial and what is to come."""
+        line = sweep_table.line(self._stored, record)
+        self._shown.say(f"{len(self.records)}/{len(self._stored.order)} {line}; {self._whole()}")

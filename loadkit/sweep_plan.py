@@ -1,0 +1,94 @@
+"""A sweep before its first trial: scenario, target and grid brought together, and what it will cost."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from loadkit.budget import total_bytes
+from loadkit.changes import changed
+from loadkit.errors import UsageError
+from loadkit.points import Points
+from loadkit.scenario import Scenario
+from loadkit.scenario_file import ScenarioFile, load_scenario
+from loadkit.session import virtual
+from loadkit.site import permit
+from loadkit.sweep import forecast
+from loadkit.sweep.order import Grid
+from loadkit.sweep.request import Asked, check_owners
+from loadkit.sweep.spec import VERSION, Record, Step, Strategy, Sweep, told
+from loadkit.target import check_limits, load_target
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything a sweep needs to know."""
+
+    asked: Asked
+    file: ScenarioFile
+    """Its scenario with the settings that all points share."""
+    points: Points
+    strategy: Strategy
+
+    @property
+    def sweep(self) -> Sweep:
+        """The sweep as it was asked for."""
+        return self.asked.sweep
+
+    @property
+    def model(self) -> str:
+        """How the time was reckoned, in words."""
+        if virtual(self.asked.target):
+            return "virtual time: 0.4 s a trial and 1.5 s a million messages"
+        warmup = "12 s of warm-up (until flat: 5 to 30 s)" if self.sweep.warmup is None else "warm-up"
+        return f"connect 2 s + {warmup} + duration + drain 2 s a trial"
+
+    def scenario(self, step: Step) -> Scenario:
+        """Return the scenario of a trial: each repeat has a seed of its own, the same one for all points of a block."""
+        scenario = self.points.scenario(step.point.settings)
+        return scenario.model_copy(update={"seed": scenario.seed + step.repeat})
+
+    @property
+    def changes_target(self) -> bool:
+        """Whether points are on different targets."""
+        return any(axis.path == VERSION for axis in self.sweep.axes)
+
+    def bytes_of(self, steps: Sequence[Step]) -> float:
+        """Return the bytes that so many trials send at most, before compression and replication."""
+        warmup = 0.0 if virtual(self.asked.target) else forecast.warmup_of(self.sweep)
+        sizes: dict[str, float] = {}
+        for step in steps:
+            if step.point.id not in sizes:
+                scenario = self.points.scenario(step.point.settings)
+                sizes[step.point.id] = total_bytes(scenario, warmup, self.sweep.duration, None)
+        return sum(sizes[step.point.id] for step in steps)
+
+    def seconds_of(self, steps: Sequence[Step], done: Sequence[Record] = ()) -> float:
+        """Return how long so many trials will take."""
+        if not virtual(self.asked.target):
+            return forecast.left(forecast.trial_seconds(self.sweep), done, len(steps))
+        messages = [sum(w.rate for w in self.points.scenario(s.point.settings).producers) for s in steps[:100]]
+        typical = sum(messages) / max(1, len(messages)) * self.sweep.duration
+        return forecast.left(forecast.virtual_seconds(typical), done, len(steps))
+
+
+def planned(asked: Asked) -> Plan:
+    """Return the plan of a sweep; UsageError for whatever about it cannot work."""
+    file = load_scenario(asked.scenario)
+    scenario = changed(file.scenario, asked.sweep.sets)
+    check_owners(asked.sweep, [*(w.name for w in scenario.workloads), *scenario.topics])
+    points = Points(asked.sweep.axes, scenario, load_target(asked.target))
+    plan = Plan(asked, replace(file, scenario=scenario), points, Grid(asked.sweep, points))
+    _check_limits(plan)
+    return plan
+
+
+def _check_limits(plan: Plan) -> None:
+    """Raise UsageError where a valid point, or all trials together, are more than the target's file allows."""
+    steps = plan.strategy.steps(())
+    for point in {step.point.id: step.point for step in steps}.values():
+        try:
+            permit(plan.points.target(point.settings), plan.points.scenario(point.settings))
+        except UsageError as error:
+            raise UsageError(f"{told(point.settings)}: {error}") from None
+    check_limits(load_target(plan.asked.target), 0, plan.bytes_of(steps), 0)
