@@ -17,12 +17,12 @@ LAYERS = {
         result scenario secrets shapes slo stamp summary sweep units vocabulary
     """,
     "online": """
-        boundaries budget changes clusters collector commands delta doctor drivers health lanes ledger legs locust_stats loop outcome points recorder
-        scenario_file session simulation site swarm swarm_master swarm_runtime swarm_users swarm_worker sweep_plan target target_sections targets
-        telemetry trial users validity worker
+        boundaries budget changes clusters collector commands delta doctor drivers health hunt lanes ledger legs locust_stats loop outcome points
+        recorder scenario_file session simulation site swarm swarm_master swarm_runtime swarm_users swarm_worker sweep_plan target target_sections
+        targets telemetry trial users validity worker
     """,
     "offline": "analysis report",
-    "top": "cli drive drive_sweep finish plain_errors plain_locust progress __main__",
+    "top": "cli drive drive_max drive_sweep finish plain_errors plain_locust progress __main__",
 }
 """Each module, or package with all that is in it, and its layer."""
 MAY_SEE = {
@@ -56,7 +56,6 @@ HOMES = {
         "progress",
         "report.sweep.maximum.text",
         "report.sweep.text",
-        "report.sweep_table",
         "report.sweep.lines",
         "report.text",
     },
