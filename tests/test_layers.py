@@ -53,6 +53,7 @@ HOMES = {
     "rich": {"finish", "progress", "report.sweep_table", "report.text"},
     "hdrh": {"histogram"},
     "pyarrow": {"result"},
+    "optuna": {"sweep.suggest"},
 }
 """Each third-party library that has one home: the modules or packages that may import it."""
 LAYER = {name: layer for layer, names in LAYERS.items() for name in names.split()}
