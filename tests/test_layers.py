@@ -21,7 +21,7 @@ LAYERS = {
         site swarm swarm_master swarm_runtime swarm_users swarm_worker sweep_plan target target_sections targets telemetry trial users validity worker
     """,
     "offline": "report",
-    "top": "cli drive drive_sweep finish plain_errors plain_locust progress __main__",
+    "top": "cli drive drive_sweep watch finish plain_errors plain_locust progress __main__",
 }
 """Each module, or package with all that is in it, and its layer."""
 MAY_SEE = {

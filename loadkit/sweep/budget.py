@@ -8,9 +8,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from statistics import median
 
 from loadkit.errors import UsageError
-from loadkit.sweep import forecast
 from loadkit.sweep.goals import Metrics, goals, losses
 from loadkit.sweep.guided import Guided
 from loadkit.sweep.order import Grid
@@ -34,8 +34,10 @@ class Budget:
 
     def left(self, done: Sequence[Record]) -> int:
         """Return how many more trials are likely to end in time."""
-        spent = math.fsum(record.seconds or 0.0 for record in done)
-        return max(0, math.floor((self.seconds - spent) / forecast.left(self.modelled, done, 1) + 1e-9))
+        took = [record.seconds for record in done if record.seconds is not None]
+        # The median: the first trial may have started a cluster, one that failed may have ended at once.
+        each = median(took) if took else self.modelled
+        return max(0, math.floor((self.seconds - math.fsum(took)) / max(each, 1e-3) + 1e-9))
 
 
 def strategy_for(sweep: Sweep, space: Space, seconds_of: Callable[[Sequence[Step]], float]) -> Strategy:

@@ -23,7 +23,7 @@ from loadkit.sweep.lattice import Lattice
 from loadkit.sweep.order import BETWEEN, order
 from loadkit.sweep.screening import Design, Digits, design, one_at_a_time
 from loadkit.sweep.spec import Point, Record, Space, Step, Sweep
-from loadkit.sweep.survey import Survey, noise, survey, survivors
+from loadkit.sweep.survey import Survey, noise, stuck, survey, survivors
 
 SCREENING = 0.4
 """Largest share of the trials that screening may take."""
@@ -34,24 +34,24 @@ TRIES = 30
 LISTED = 2_000
 """Points of a grid up to which each of them that cannot work is named."""
 
-Left = Callable[[Sequence[Record]], int]
+Paid = Callable[[Sequence[Record]], int]
 """How many more trials the budget pays for."""
 
 
 class Guided:
     """The strategy that chooses; `name` is `screening` where the budget pays for nothing more."""
 
-    def __init__(self, sweep: Sweep, space: Space, left: Left) -> None:
+    def __init__(self, sweep: Sweep, space: Space, paid: Paid) -> None:
         """Settle the screening; UsageError without Optuna, where trials are left for it."""
-        self._sweep, self._space, self._left = sweep, space, left
+        self._sweep, self._space, self._paid = sweep, space, paid
         self.lattice = Lattice(sweep.axes)
         self.base = self.lattice.digits(space.base)
-        paid = left(())
-        self.design = self._designed(max(1, int(SCREENING * paid)))
+        trials = paid(())
+        self.design = self._designed(max(1, int(SCREENING * trials)))
         runs = {self.base, *(self.design.runs if self.design else ())}
         points = [point for run in sorted(runs) if not (point := self.point(run)).invalid]
         self._screening = order(points, 1, sweep.seed)
-        self.name = "guided" if paid > len(self._screening) else "screening"
+        self.name = "guided" if trials > len(self._screening) else "screening"
         if self.name == "guided":
             suggest.require()
         self._last: tuple[list[Any], Sequence[Step]] | None = None
@@ -85,14 +85,18 @@ class Guided:
         """Return the trials that are settled: the rest of a block, or the next one alone."""
         key = [(record.point, record.repeat, record.status, record.seconds) for record in done]
         if self._last is None or self._last[0] != key:
-            self._last = key, self._settled(done)[: self._left(done)]
+            self._last = key, self._settled(done)[: self._paid(done)]
         return self._last[1]
+
+    def left(self, done: Sequence[Record]) -> int:
+        """Return how many more trials the budget pays for, as long as there is something to try."""
+        return self._paid(done) if self.steps(done) else 0
 
     def not_explored(self, done: Sequence[Record]) -> list[str]:
         """Return in sentences what was left out, and why."""
         found, screened = survey(self._sweep.objective, self.lattice, done), self._screened(done)
         whole, axes = self.lattice.within(range(len(self.base))), self.lattice.axes
-        said = [omitted.of_grid(whole, len(found.tried), self._sweep.budget or 0.0, self._left(done))]
+        said = [omitted.of_grid(whole, len(found.tried), self._sweep.budget or 0.0, self._paid(done))]
         said += omitted.of_screening(self.design, axes, screened)
         if screened:
             said += omitted.of_axes(axes, self.live(done), self.point(self.base).settings, found.goals)
@@ -115,7 +119,7 @@ class Guided:
         return [Step(base, len(places))] if since >= BETWEEN else []
 
     def _chosen(self, done: Sequence[Record]) -> list[Step]:
-        found, left = survey(self._sweep.objective, self.lattice, done), self._left(done)
+        found, left = survey(self._sweep.objective, self.lattice, done), self._paid(done)
         repeats = self._repeats(found, done)
         if left <= min(len(repeats), int(CONFIRMING * (len(done) + left))):
             return repeats
@@ -133,10 +137,12 @@ class Guided:
         """Return the axes that move after screening."""
         first = done[: len(self._screening)]
         found = survey(self._sweep.objective, self.lattice, first)
-        if self.design is None or not found.goals:
-            return self._moving()
-        spread = noise(self.base, self.lattice, found.goals, first)
-        return survivors(self.design, found, spread) or self._moving()
+        axes = self._moving()
+        if self.design and found.goals:
+            axes = survivors(self.design, found, noise(self.base, self.lattice, found.goals, first)) or axes
+        found = survey(self._sweep.objective, self.lattice, done)
+        spread = noise(self.base, self.lattice, found.goals, done)
+        return [axis for axis in axes if not stuck(axis, found, spread)] or axes
 
     def _moving(self) -> list[int]:
         return [axis for axis, size in enumerate(self.lattice.sizes) if size > 1]

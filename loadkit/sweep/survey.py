@@ -15,6 +15,8 @@ from loadkit.sweep.spec import Record
 
 NEGLIGIBLE = math.log(1.03)
 """An effect below 3 % on a goal is none."""
+PLACES = 4
+"""Places of the grid at which an axis must have done nothing before it stands still."""
 SURE = 3.0
 """Standard errors that an effect must exceed too: with fewer, chance alone would keep most axes that do nothing."""
 
@@ -30,9 +32,9 @@ class Survey:
     """The losses of those that told all goals; the mean over repeats."""
 
     def front(self, among: Sequence[Digits]) -> list[Digits]:
-        """Return those of some points that no other of them dominates."""
-        told = [(digits, self.told[digits]) for digits in among if digits in self.told]
-        return [digits for digits, own in told if not any(dominates(other, own) for _, other in told)]
+        """Return those of some points that no other of them dominates; of points that are alike, the first."""
+        first = {self.told[digits]: digits for digits in sorted(among, reverse=True) if digits in self.told}
+        return [digits for own, digits in first.items() if not any(dominates(other, own) for other in first)]
 
 
 def survey(objective: str, lattice: Lattice, done: Sequence[Record]) -> Survey:
@@ -50,6 +52,26 @@ def noise(base: Digits, lattice: Lattice, wanted: Sequence[Goal], done: Sequence
     """Return for each goal the standard deviation of one trial's loss, from the base point's; 0 where fewer than 3."""
     repeats = [found for r in done if lattice.named(r.point) == base and (found := losses(wanted, r.metrics))]
     return [stdev(column) if len(column) >= 3 else 0.0 for column in zip(*repeats, strict=True)] or [0.0] * len(wanted)
+
+
+def stuck(axis: int, found: Survey, spread: Sequence[float]) -> bool:
+    """Return whether an axis moved no goal wherever two points differ in it alone, in at least so many places.
+
+    These are elementary effects (Morris, Technometrics 33, 1991): they tell an axis that does nothing from one whose
+    main effect is mixed with interactions of three others, as in a design of resolution IV.
+    """
+    lines: dict[Digits, list[Losses]] = defaultdict(list)
+    for digits, own in found.told.items():
+        lines[(*digits[:axis], -1, *digits[axis + 1 :])].append(own)
+    several = [line for line in lines.values() if len(line) > 1]
+    # The difference of two trials has a standard deviation of s sqrt(2).
+    limits = [max(NEGLIGIBLE, SURE * math.sqrt(2) * one) for one in spread]
+    moved = (
+        max(column) - min(column) > limit
+        for line in several
+        for column, limit in zip(zip(*line, strict=True), limits, strict=True)
+    )
+    return len(several) >= PLACES and not any(moved)
 
 
 def survivors(design: Design, found: Survey, spread: Sequence[float]) -> list[int]:
