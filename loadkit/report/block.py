@@ -18,6 +18,8 @@ class Cell:
     why: str = ""
     tone: str = ""
     """"", "good", "warn" or "bad"."""
+    value: float | None = None
+    """What a sortable table sorts the cell by; its text where there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,8 @@ class Table:
     """Columns that hold text (set flush left); the others hold numbers."""
     half: bool = False
     """Whether two of its kind stand side by side where there is room."""
+    sortable: bool = False
+    """Whether a click on a column's head sorts by it."""
 
     @property
     def footnotes(self) -> tuple[str, ...]:
@@ -48,10 +52,11 @@ def table(
     folded: bool = False,
     texts: Sequence[int] = (0,),
     half: bool = False,
+    sortable: bool = False,
 ) -> Table:
     """Return a table whose plain texts have become cells."""
     cells = tuple(tuple(cell if isinstance(cell, Cell) else Cell(cell) for cell in row) for row in rows)
-    return Table(caption, tuple(head), cells, folded, tuple(texts), half)
+    return Table(caption, tuple(head), cells, folded, tuple(texts), half, sortable)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +121,31 @@ class Code:
 
 
 @dataclass(frozen=True, slots=True)
+class Link:
+    """A file to take away: held in the page itself (a `data:` address), or beside it (its name)."""
+
+    text: str
+    href: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """Files to take away, side by side."""
+
+    kind: ClassVar[str] = "links"
+    links: tuple[Link, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Points:
+    """Sentences that each stand for themselves."""
+
+    kind: ClassVar[str] = "points"
+    texts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Chart:
     """A figure as `charts` made it, with the table of what it shows."""
 
@@ -129,7 +159,7 @@ class Chart:
     """Whether two of its kind stand side by side where there is room."""
 
 
-Part = Table | Prose | Note | Tiles | Verdict | Code | Chart
+Part = Table | Prose | Points | Note | Tiles | Verdict | Code | Links | Chart
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,8 @@ _LIGHT = ("#0072b2", "#c2410c", "#00795a", "#9a4c8b", "#8a6100", "#4b5563", "#0f
 _DARK = ("#56b4e9", "#ff8f57", "#2fc79a", "#e29bc4", "#f0b429", "#b6bfca", "#5eead4", "#fdba74")
 BLUE, RED, GREEN, PINK, AMBER, GREY = range(6)
 INK, FAINT, GRID, SHADE, PAPER = "#3a4350", "#717c89", "#e4e8ee", "rgba(90,105,125,0.10)", "rgba(255,255,255,0.92)"
+PALE, DEEP = "#dcecf7", "#0a5c8f"
+"""The ends of a heat map's scale: little and much."""
 DARK = {
     **dict(zip(_LIGHT, _DARK, strict=True)),
     INK: "#c4ccd6",
@@ -34,6 +36,8 @@ DARK = {
     GRID: "#2b333e",
     SHADE: "rgba(160,175,195,0.13)",
     PAPER: "rgba(22,27,34,0.94)",
+    PALE: "#1b3345",
+    DEEP: "#8fd0f7",
 }
 """Each colour of the light page and what stands for it on the dark one."""
 _DASHES = ("solid", "dash", "dot", "dashdot")
@@ -82,14 +86,14 @@ def over_time(
     """Return lines over the seconds since the schedule began, with the phases other than the measured one shaded."""
     scale, word = _time_unit(lines)
     traces = [_line(line, at, scale, word, unit) for at, line in enumerate(lines)]
-    figure = go.Figure(traces, _layout(f"time since the schedule began ({word})", f"{title} ({unit})"))
+    figure = go.Figure(traces, layout(f"time since the schedule began ({word})", f"{title} ({unit})"))
     figure.update_layout(hovermode="x unified", xaxis_hoverformat=",.3~f", showlegend=len(traces) > 1)
     values = np.concatenate([line.y for line in lines]) if lines else np.zeros(0)
-    _scale_y(figure, values[np.isfinite(values)], log, top)
+    scale_y(figure, values[np.isfinite(values)], log, top)
     extent = _extent(phases, lines)
     _shade(figure, phases, extent, scale)
     figure.update_xaxes(range=[extent[0] / scale, extent[1] / scale])
-    return _spec(figure)
+    return spec(figure)
 
 
 def percentiles(curves: Sequence[Curve], title: str) -> Figure:
@@ -97,7 +101,7 @@ def percentiles(curves: Sequence[Curve], title: str) -> Figure:
     traces: list[go.Scatter] = []
     for at, curve in enumerate(curves):
         traces += _curve(curve, curve.color if curve.color is not None else at)
-    figure = go.Figure(traces, _layout("percentile (share of messages at or below)", f"{title} (ms)"))
+    figure = go.Figure(traces, layout("percentile (share of messages at or below)", f"{title} (ms)"))
     widest = max((float(curve.x[-1]) for curve in curves if len(curve.x)), default=10.0)
     marks = {1 / (1 - q): text for q, text in _NINES.items() if 1 / (1 - q) <= widest * 1.01}
     figure.update_xaxes(
@@ -107,10 +111,10 @@ def percentiles(curves: Sequence[Curve], title: str) -> Figure:
         range=[np.log10(1 / 0.9), np.log10(widest) + 0.02],
     )
     values = np.concatenate([curve.y for curve in curves]) if curves else np.zeros(0)
-    _scale_y(figure, values, True, None)
+    scale_y(figure, values, True, None)
     figure.update_xaxes(tickangle=0)
     figure.update_layout(hovermode="closest", height=400)
-    return _spec(figure)
+    return spec(figure)
 
 
 def color_of(at: int) -> str:
@@ -160,7 +164,7 @@ def _time_unit(lines: Sequence[Line]) -> tuple[float, str]:
     return (60.0, "min") if longest > 1200 else (1.0, "s")
 
 
-def _scale_y(figure: go.Figure, values: Floats, log: bool, top: float | None) -> None:
+def scale_y(figure: go.Figure, values: Floats, log: bool, top: float | None) -> None:
     """Set a logarithmic axis over the positive values, or a linear one from zero."""
     positive = values[values > 0]
     if log and len(positive):
@@ -199,7 +203,8 @@ def _shade(figure: go.Figure, phases: Sequence[Phase], extent: tuple[float, floa
     figure.update_layout(shapes=shapes, annotations=labels)
 
 
-def _layout(x: str, y: str) -> dict[str, Any]:
+def layout(x: str, y: str) -> dict[str, Any]:
+    """Return the look that all charts share, with the titles of the axes."""
     axis = {"gridcolor": GRID, "zeroline": False, "linecolor": GRID, "ticks": "", "automargin": True}
     return {
         "template": {},
@@ -224,7 +229,8 @@ def _layout(x: str, y: str) -> dict[str, Any]:
     }
 
 
-def _spec(figure: go.Figure) -> Figure:
-    spec: dict[str, Any] = figure.to_plotly_json()
-    spec["layout"].pop("template", None)
-    return spec
+def spec(figure: go.Figure) -> Figure:
+    """Return a figure as plain data, as the page draws it."""
+    plain: dict[str, Any] = figure.to_plotly_json()
+    plain["layout"].pop("template", None)
+    return plain

@@ -25,6 +25,8 @@ from loadkit.summary import Summary
 WIDE = 100
 _TONES = {"good": "green", "warn": "yellow", "bad": "red"}
 _MARKS = {"good": "✓", "warn": "!", "bad": "✗"}
+SIGNS = {tone: (_MARKS[tone], f"bold {color}") for tone, color in _TONES.items()}
+"""The sign before an answer and the style of its line, by tone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,7 @@ def _parts(view: View, wide: bool) -> Iterator[RenderableType]:
     if view.summary.warnings:
         yield Text()
     for warning in view.summary.warnings:
-        yield _hanging("!", f"{_clean(warning['text'])}\n→ {_clean(warning.get('next', ''))}", "yellow")
+        yield _hanging("!", f"{clean(warning['text'])}\n→ {clean(warning.get('next', ''))}", "yellow")
 
 
 def _answer(view: View) -> Iterator[RenderableType]:
@@ -71,11 +73,12 @@ def _answer(view: View) -> Iterator[RenderableType]:
     tone = answer.tone(view)
     stopped = answer.status(view)
     if stopped:
-        yield Text(_clean(stopped), style="bold yellow")
-    yield Text(f"{_MARKS[tone]} {_clean(answer.one_sentence(view))}", style=f"bold {_TONES[tone]}")
+        yield Text(clean(stopped), style="bold yellow")
+    sign, style = SIGNS[tone]
+    yield Text(f"{sign} {clean(answer.one_sentence(view))}", style=style)
     labels = answer.labels(view)
     if labels:
-        yield Text(_clean("; ".join(labels)), style="dim")
+        yield Text(clean("; ".join(labels)), style="dim")
     stalled = answer.stalls(view)
     if stalled:
         yield Text(stalled)
@@ -94,8 +97,8 @@ def _grid(title: str, head: Sequence[str], rows: Sequence[Sequence[Cell]], notes
 
 def _cell(cell: Cell, notes: list[str]) -> Text:
     if not cell.why:
-        return Text(_clean(cell.text), style=_TONES.get(cell.tone, ""))
-    why = _clean(cell.why)
+        return Text(clean(cell.text), style=_TONES.get(cell.tone, ""))
+    why = clean(cell.why)
     if why not in notes:
         notes.append(why)
     return Text(f"{cell.text}{_raised(notes.index(why) + 1)}", style="dim")
@@ -117,6 +120,6 @@ def _hanging(mark: str, said: str, style: str) -> RenderableType:
     return Padding(grid, 0)
 
 
-def _clean(text: str) -> str:
+def clean(text: str) -> str:
     """Return a text without control characters: names come from files and must not steer the terminal."""
     return "".join(c if c.isprintable() or c == "\n" else "�" for c in text)

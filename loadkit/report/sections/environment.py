@@ -16,11 +16,15 @@ ORDER = 80
 
 def build(view: View) -> Block | None:
     """Return the target and its cluster, and the generator's machine and versions."""
-    target: Mapping[str, Any] = view.facts.get("target") or {}
+    return environment(view.facts.get("target") or {}, view.facts.get("environment") or {})
+
+
+def environment(target: Mapping[str, Any], machine: Mapping[str, Any]) -> Block | None:
+    """Return the section of a target and a machine, for any page."""
     about = {
         key: target[key] for key in ("name", "kind", "co_located", "cores", "cluster") if target.get(key) is not None
     }
-    machine = dict(view.facts.get("environment") or {})
+    machine = dict(machine)
     if isinstance(machine.get("memory"), int):
         machine["memory"] = format_size(machine["memory"])
     return block(TITLE, [_table("Target", about), _table("Load generator", machine)])

@@ -23,12 +23,13 @@
     if (width) layout.width = width;
     layout.dragmode = coarse ? false : "zoom";
     if (narrow()) {
-      layout.margin = { l: 44, r: 6, t: coarse ? 40 : 20, b: 40 };
-      layout.legend = { ...layout.legend, y: -0.28, yanchor: "top" };
+      layout.margin = { l: layout.meta?.tall ? 30 : 44, r: 6, t: coarse ? 40 : 20, b: 40 };
+      const below = layout.meta?.tall ? -52 / (layout.height - (coarse ? 80 : 60)) : -0.28;
+      layout.legend = { ...layout.legend, y: below, yanchor: "top" };
       layout.font.size = 11;
-      layout.height = Math.min(layout.height, 320);
+      if (!layout.meta?.tall) layout.height = Math.min(layout.height, 320);
       layout.xaxis.nticks = 5;
-      if (layout.xaxis.tickvals) {  // an axis of nines: every other mark has room
+      if (layout.xaxis.tickvals?.length > 6) {  // an axis of nines: every other mark has room
         layout.xaxis.tickvals = layout.xaxis.tickvals.filter((_, at) => at % 2 === 1);
         layout.xaxis.ticktext = layout.xaxis.ticktext.filter((_, at) => at % 2 === 1);
       }
@@ -70,5 +71,29 @@
     }
     window.setTimeout(() => { button.textContent = "Copy"; }, 2000);
   };
+  // A click on a head sorts by its column, a second one the other way round; what has no value stays last.
+  const sorted = (table, column, down) => {
+    const key = (row) => {
+      const cell = row.cells[column];
+      return "value" in cell.dataset ? Number(cell.dataset.value) : cell.textContent.trim();
+    };
+    const missing = (value) => value === "–" || value === "";
+    const order = (a, b) => {
+      if (missing(a) || missing(b)) return missing(a) - missing(b);
+      const way = typeof a === typeof b && typeof a === "number" ? a - b : String(a).localeCompare(String(b), "en", { numeric: true });
+      return down ? -way : way;
+    };
+    const body = table.tBodies[0];
+    body.append(...[...body.rows].sort((a, b) => order(key(a), key(b))));
+  };
+  for (const table of document.querySelectorAll("table.sortable")) {
+    const heads = [...table.tHead.rows[0].cells];
+    heads.forEach((head, column) => head.querySelector("button").addEventListener("click", () => {
+      const down = head.getAttribute("aria-sort") === "ascending";
+      for (const other of heads) other.removeAttribute("aria-sort");
+      head.setAttribute("aria-sort", down ? "descending" : "ascending");
+      sorted(table, column, down);
+    }));
+  }
   for (const button of document.querySelectorAll("button.copy")) button.addEventListener("click", () => copied(button));
 })();

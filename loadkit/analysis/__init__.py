@@ -1,0 +1,1 @@
+"""Offline arithmetic over many trials: effects of settings, fronts, knees, drift. No clock, no files."""
