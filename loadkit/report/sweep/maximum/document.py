@@ -14,7 +14,7 @@ _VERDICTS = {"found": "pass", "permitted": "pass", "none": "fail", "generator": 
 
 
 def document_of(out: Path) -> dict[str, Any]:
-    """Return metrics, answer and probes of the search in `out`: the metrics are those of the last hold at the answer."""
+    """Return metrics, answer and probes of the search in `out`; the metrics are of the last hold at the answer."""
     found = max_file.read(out)
     answer = found["answer"] or {}
     rate = answer.get("max_rate")
