@@ -109,6 +109,10 @@ def sweep(
     objective: Annotated[
         str | None, typer.Option(help="The metric that names the best point; default latency.p99.")
     ] = None,
+    budget: Annotated[
+        str | None,
+        typer.Option(help="Time to spend, like 30m: the grid if it fits, else the points that promise most."),
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the sweep; one that was begun goes on.")] = None,
     drain_timeout: Annotated[str, typer.Option(help="Longest wait for what is in flight at a trial's end.")] = "30s",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what it would do, take and send.")] = False,
@@ -119,7 +123,7 @@ def sweep(
 
     request = drive_sweep.Request(
         scenario=scenario, target=target, vary=tuple(vary or ()), sets=tuple(set_ or ()), repeats=repeats, seed=seed,
-        duration=duration, warmup=warmup, slo=tuple(slo or ()), objective=objective,
+        duration=duration, warmup=warmup, slo=tuple(slo or ()), objective=objective, budget=budget,
     )  # fmt: skip
     if dry_run:
         _print(drive_sweep.dry_run(request, quiet=as_json), as_json)

@@ -65,7 +65,14 @@ def finish_sweep(out: Path, stream: TextIO) -> None:
     console.print(f"table: {out / store.CSV}\nreport: {written}", highlight=False, soft_wrap=True)
 
 
-def print_plan(points: Sequence[Point], sweep: Sweep, facts: Mapping[str, float], model: str, stream: TextIO) -> None:
-    """Print what a sweep would do: its points with what is wrong with them, its trials, time and bytes."""
+def print_plan(
+    points: Sequence[Point],
+    sweep: Sweep,
+    facts: Mapping[str, float],
+    model: str,
+    stream: TextIO,
+    notes: Sequence[str] = (),
+) -> None:
+    """Print what a sweep would do: its points with what is wrong with them, its trials, time and bytes, and notes."""
     console = Console(file=stream, width=None if stream.isatty() else 100)
-    console.print(lines.plan(points, sweep, facts, model))
+    console.print(lines.plan(points, sweep, facts, model, notes))

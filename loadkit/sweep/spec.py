@@ -147,6 +147,9 @@ class Strategy(Protocol):
     def steps(self, done: Sequence[Record]) -> Sequence[Step]:
         """Return the trials still to come, as far as is known."""
 
+    def left(self, done: Sequence[Record]) -> int:
+        """Return how many trials are still to come, those included that are not settled yet."""
+
     def not_explored(self, done: Sequence[Record]) -> list[str]:
         """Return in sentences what of the grid was or will not be tried."""
 

@@ -50,7 +50,9 @@ def _reasons(points: Sequence[Point]) -> Iterator[Text]:
             yield Text(f"{what}: {' '.join(names[:SHOWN])}{more}: {said}", style="dim")
 
 
-def plan(points: Sequence[Point], sweep: Sweep, facts: Mapping[str, float], model: str) -> RenderableType:
+def plan(
+    points: Sequence[Point], sweep: Sweep, facts: Mapping[str, float], model: str, notes: Sequence[str]
+) -> RenderableType:
     """Return what a sweep would do: its points, and the trials, time and bytes that they take."""
     valid = sum(point.invalid is None for point in points)
     made = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1), collapse_padding=True, show_edge=False)
@@ -68,4 +70,5 @@ def plan(points: Sequence[Point], sweep: Sweep, facts: Mapping[str, float], mode
              f"shuffled by seed {sweep.seed}, with the base point (*) throughout as control of drift"),
         Text(f"about {format_duration(seconds)} ({model})"),
         Text(f"{format_size(size)} of messages at most, before compression and replication"),
+        *(Text(note, style="dim") for note in notes),
     )  # fmt: skip
