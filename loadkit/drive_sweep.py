@@ -138,11 +138,11 @@ class _Loop:
             step.point.id, step.repeat, place, folder, "failed", block=step.block,
             started_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
         )  # fmt: skip
-        settings = step.point.settings
         try:
             scenario = self._plan.scenario(step)
-            opened, options = targets.at(self._plan.points.target(settings).text, scenario), self._options(step, place)
-            self._watch.off() if step.block else self._watch.over(opened, options.out, self.records)
+            opened = targets.at(self._plan.points.target(step.point.settings).text, scenario)
+            options = self._options(step, place)
+            self._watch.over(None if step.block else opened, options.out, self.records)
             opened.trial(scenario, options)
         except LoadkitError as caught:
             if targets.refused and not self._plan.changes_target:
@@ -207,8 +207,8 @@ class _Loop:
 
     def _whole(self) -> str:
         """Return how much time is left for the whole, and which point is best so far."""
-        left = format_duration(self._plan.seconds_left(self.records))
-        return f"{left} left{lines.best_so_far(self._run.out, self._stored)}"
+        best = lines.best_so_far(self._run.out, self._stored)
+        return f"{format_duration(self._plan.seconds_left(self.records))} left{best}"
 
     def _say(self, record: Record) -> None:
         """Say what came of a trial and what is to come."""

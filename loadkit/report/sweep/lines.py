@@ -53,7 +53,7 @@ def _reasons(points: Sequence[Point]) -> Iterator[Text]:
 def plan(
     points: Sequence[Point], sweep: Sweep, facts: Mapping[str, float], model: str, notes: Sequence[str]
 ) -> RenderableType:
-    """Return what a sweep would do: its points, and the trials, time and bytes that they take; then notes."""
+    """Return what a sweep would do: its points, and the trials, time and bytes that they take."""
     valid = sum(point.invalid is None for point in points)
     made = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1), collapse_padding=True, show_edge=False)
     for head in ("point", *(axis.path for axis in sweep.axes), "can work", "safe"):
