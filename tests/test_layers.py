@@ -21,7 +21,7 @@ LAYERS = {
         site swarm swarm_master swarm_runtime swarm_users swarm_worker sweep_plan target target_sections targets telemetry trial users validity worker
     """,
     "offline": "analysis report",
-    "top": "cli drive drive_sweep finish plain_errors plain_locust progress __main__",
+    "top": "cli drive drive_sweep finish plain_errors plain_locust progress __main__ watch",
 }
 """Each module, or package with all that is in it, and its layer."""
 MAY_SEE = {
@@ -53,13 +53,14 @@ HOMES = {
     "rich": {
         "finish",
         "progress",
+        "report.sweep.lines",
         "report.sweep.maximum.text",
         "report.sweep.text",
-        "report.sweep_table",
         "report.text",
     },
     "hdrh": {"histogram"},
     "pyarrow": {"result"},
+    "optuna": {"sweep.suggest"},
 }
 """Each third-party library that has one home: the modules or packages that may import it."""
 LAYER = {name: layer for layer, names in LAYERS.items() for name in names.split()}
