@@ -16,11 +16,10 @@ from typing import Any
 
 from loadkit.boundaries import Options
 from loadkit.changes import changed
+from loadkit.scenario_file import load_scenario
 from loadkit.simulation import simulate
 from loadkit.sweep import store
 from loadkit.sweep.spec import Axis, Point, Record, Sweep, grid
-
-from loadkit.scenario_file import load_scenario
 
 ROOT = Path(__file__).parent.parent
 CLUSTER = "simulated?service_rate=6k/s&request_overhead=1ms&servers=2&noise=0.5&service=exponential"
