@@ -11,8 +11,8 @@ DEV_STAMP := $(VENV)/.installed-dev
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
-quickstart: $(STAMP) ## install, start a real Kafka, run scenarios/orders.py for 30 s, print the results and the report's path
-	$(BIN)/loadkit run scenarios/orders.py --target embedded --duration 30s
+quickstart: $(STAMP) ## install, start a real Kafka, sweep two settings on it, print the answer and the report's path
+	$(BIN)/loadkit quickstart
 
 test: $(DEV_STAMP) ## run all tests, real Kafka included
 	$(BIN)/python -m pytest

@@ -37,6 +37,25 @@ Json = Annotated[
 
 
 @app.command()
+def quickstart(
+    target: Target = "embedded",
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for the files and the result; default: reports/quickstart-<time>.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Sweep two settings on a real Kafka, which is started for it: a few minutes, with a report at the end."""
+    from loadkit import drive_sweep, init
+
+    folder = out or default_out(Path("quickstart"))
+    file = init.quickstart(folder)
+    _say(f"{file} and scenario.py beside it say what is done: six points, two repeats, about three minutes")
+    run = drive_sweep.Run(folder / "sweep", quiet=as_json)
+    _print(drive_sweep.sweep(drive_sweep.Request(file, target=target), run), as_json)
+    _say(f"change {file} or scenario.py as you like, and try it: loadkit sweep {file}")
+
+
+@app.command()
 def run(
     scenario: Annotated[Path, typer.Argument(help="A Locust file with ProducerUser or ConsumerUser classes.")],
     target: Target = "embedded",

@@ -19,17 +19,15 @@ from loadkit import (
 )
 from loadkit.boundaries import Options
 from loadkit.changes import options_facts
-from loadkit.document import sweep_document
 from loadkit.errors import Interrupted, LoadkitError, RunError, UsageError
 from loadkit.finish import finish_sweep, print_plan
 from loadkit.progress import Counted, Shown
-from loadkit.report import sweep_table
+from loadkit.report.sweep import document, lines, page
 from loadkit.result import RESULT
 from loadkit.slo import parse_all
 from loadkit.sweep import resume, store
 from loadkit.sweep.request import Request, asked
 from loadkit.sweep.spec import Record, Step
-from loadkit.sweep.standing import metric_of
 from loadkit.sweep_plan import Plan, planned
 from loadkit.units import format_duration, parse_duration
 from loadkit.watch import Watch
@@ -65,7 +63,7 @@ def sweep(request: Request, run: Run) -> dict[str, Any]:
     failed = [record for record in loop.records if record.status == "failed"]
     if len(failed) == len(loop.records):
         raise RunError(f"every trial failed; the first said: {failed[0].error}")
-    return sweep_document(run.out)
+    return document.document_of(run.out)
 
 
 def dry_run(request: Request, quiet: bool) -> dict[str, Any]:
@@ -94,7 +92,7 @@ class _Loop:
             self._drain = parse_duration(run.drain_timeout)
         except ValueError as error:
             raise UsageError(f"--drain-timeout: {error}") from None
-        metrics = [metric_of(plan.sweep.objective), *(one.metric for one in parse_all(plan.sweep.slo))]
+        metrics = [plan.sweep.metric, *(one.metric for one in parse_all(plan.sweep.slo))]
         self._wanted = [name for name in metrics if name != "max_rate"]
         facts = options_facts("sweep", plan.file.scenario, plan.asked.scenario, plan.sweep.sets)
         now = store.Stored(
@@ -140,11 +138,11 @@ class _Loop:
             step.point.id, step.repeat, place, folder, "failed", block=step.block,
             started_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
         )  # fmt: skip
-        settings = step.point.settings
         try:
             scenario = self._plan.scenario(step)
-            opened, options = targets.at(self._plan.points.target(settings).text, scenario), self._options(step, place)
-            self._watch.off() if step.block else self._watch.over(opened, options.out, self.records)
+            opened = targets.at(self._plan.points.target(step.point.settings).text, scenario)
+            options = self._options(step, place)
+            self._watch.over(None if step.block else opened, options.out, self.records)
             opened.trial(scenario, options)
         except LoadkitError as caught:
             if targets.refused and not self._plan.changes_target:
@@ -178,7 +176,7 @@ class _Loop:
         )  # fmt: skip
 
     def _write(self, status: str) -> None:
-        """Write `sweep.json` anew."""
+        """Write `sweep.json` and the page anew."""
         strategy = self._plan.strategy
         done = [(record.point, record.repeat) for record in self.records]
         to_come = [(step.point.id, step.repeat) for step in strategy.steps(self.records)]
@@ -188,7 +186,13 @@ class _Loop:
             points=tuple(strategy.points(self.records)), order=(*done, *to_come), trials=tuple(self.records),
             target=self._stored.target or self._target_facts(), not_explored=tuple(strategy.not_explored(self.records)),
         )  # fmt: skip
-        store.write(self._run.out, self._stored)
+        try:
+            store.write(self._run.out, self._stored)
+            if self.records:
+                page.write(self._run.out)
+        except OSError as error:
+            what = f"--out {self._run.out}: {error.strerror or error}"
+            raise RunError(f"{what}; every trial is kept, free space and go on with the same command") from None
 
     def _target_facts(self) -> dict[str, Any]:
         """Return what the first result says of the target."""
@@ -203,9 +207,10 @@ class _Loop:
 
     def _whole(self) -> str:
         """Return how much time is left for the whole, and which point is best so far."""
-        return f"{format_duration(self._plan.seconds_left(self.records))} left{sweep_table.best_so_far(self._stored)}"
+        best = lines.best_so_far(self._run.out, self._stored)
+        return f"{format_duration(self._plan.seconds_left(self.records))} left{best}"
 
     def _say(self, record: Record) -> None:
         """Say what came of a trial and what is to come."""
-        line = sweep_table.line(self._stored, record)
+        line = lines.line(self._stored, record)
         self._shown.say(f"{len(self.records)}/{self._total()} {line}; {self._whole()}")

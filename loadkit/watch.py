@@ -24,13 +24,9 @@ class Watch:
         self._shown, self._say, self._objective = shown, say, objective
         self._trial: tuple[Session, Path, Sequence[Record]] | None = None
 
-    def over(self, session: Session, out: Path, done: Sequence[Record]) -> None:
-        """Watch over the next trial, which may be given up by what others have measured."""
-        self._trial = session, out, done
-
-    def off(self) -> None:
-        """Leave the next trial alone."""
-        self._trial = None
+    def over(self, session: Session | None, out: Path, done: Sequence[Record]) -> None:
+        """Watch over the next trial, which may be given up by what others have measured; without a session, do not."""
+        self._trial = (session, out, done) if session else None
 
     def __call__(self, phase: str, text: str, passed: float, total: float | None) -> None:
         """Pass on the progress, and end the trial where its time has come and it is hopeless."""

@@ -53,9 +53,9 @@ HOMES = {
     "rich": {
         "finish",
         "progress",
+        "report.sweep.lines",
         "report.sweep.maximum.text",
         "report.sweep.text",
-        "report.sweep_table",
         "report.text",
     },
     "hdrh": {"histogram"},

@@ -317,7 +317,7 @@ def test_ctrl_c_finishes_the_trial_in_good_order_and_stops(place: Path, tmp_path
     data = json.loads((out / "sweep.json").read_text())
     assert data["status"] == "interrupted"
     assert [trial["status"] for trial in data["trials"]] == ["complete", "interrupted"]
-    assert "2 trials done" in ended.stderr
+    assert "Interrupted: 2 of 3 trials" in " ".join(ended.stderr.split())
     again = begin(place, out, "simulated?sink=1", "1.5s", "linger.ms=0,5").ended()
     assert again.code == 0, again.stderr
     found = trials(out)

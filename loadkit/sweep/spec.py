@@ -21,6 +21,8 @@ Settings = Mapping[str, Any]
 VERSION = "target.version"
 """The path that changes the target and not the scenario; `embedded.version` is the same."""
 _ALIASES = {"embedded.version": VERSION}
+MAX = "max"
+"""The objective that searches for the highest rate within the SLO at each point."""
 MOST_POINTS = 10_000
 """Points above which a grid is refused unless a budget says how much of it may be tried."""
 _OPENING, _CLOSING = "([{", ")]}"
@@ -99,6 +101,11 @@ class Sweep:
     slo: tuple[str, ...] = ()
     budget: float | None = None
     """Seconds; None: the whole grid."""
+
+    @property
+    def metric(self) -> str:
+        """The metric by which points are ranked."""
+        return "max_rate" if self.objective == MAX else self.objective
 
 
 @dataclass(frozen=True, slots=True)
