@@ -86,6 +86,41 @@ def run(
     raise typer.Exit(1 if document["verdict"] == "fail" else 0)
 
 
+@app.command("max")
+def max_(
+    scenario: Annotated[Path, typer.Argument(help="A Locust file with a ProducerUser class.")],
+    target: Target = "embedded",
+    slo: Annotated[
+        list[str] | None, typer.Option(help="What must hold, like 'latency.p99 < 20ms'; as often as there are some.")
+    ] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="PATH=VALUE", help="Change one setting: linger.ms=20, orders.partitions=6."),
+    ] = None,
+    start: Annotated[
+        str | None, typer.Option(help="Total rate of the first probe, like 5k/s; default: the scenario's.")
+    ] = None,
+    duration: Annotated[str | None, typer.Option(help="Length of a probe; default: 10s, less in virtual time.")] = None,
+    hold: Annotated[str | None, typer.Option(help="Length of a hold; default: 30s, less in virtual time.")] = None,
+    warmup: Annotated[str | None, typer.Option(help="Length of each warm-up; default: until flat, 5 to 30 s.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder for the search, also of one that is to go on; default: reports/<scenario>-<time>."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Find the highest rate within objectives: ramp, bisect, then confirm it with holds."""
+    from loadkit import drive_max
+
+    request = drive_max.Request(
+        scenario=scenario, target=target, slo=tuple(slo or ()), sets=tuple(set_ or ()), start=start,
+        duration=duration, hold=hold, warmup=warmup, out=out or default_out(scenario),
+    )  # fmt: skip
+    document, code = drive_max.find(request, quiet=as_json)
+    _print(document, as_json)
+    raise typer.Exit(code)
+
+
 @app.command()
 def sweep(
     scenario: Annotated[Path, typer.Argument(help="A Locust file, or a TOML file of `loadkit init sweep`.")],

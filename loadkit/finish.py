@@ -1,4 +1,4 @@
-"""The end of every run and sweep: the page is written and the table printed."""
+"""The end of every run, sweep and search: the page is written and the table printed."""
 
 from __future__ import annotations
 
@@ -8,24 +8,28 @@ from typing import Any, TextIO
 
 from rich.console import Console
 
-from loadkit.document import document_of
+from loadkit.document import document_of, max_document
 from loadkit.errors import RunError, UsageError
 from loadkit.report import page, text
 from loadkit.report.sweep import document as sweep_document
 from loadkit.report.sweep import lines
 from loadkit.report.sweep import page as sweep_page
 from loadkit.report.sweep import text as sweep_text
+from loadkit.report.sweep.maximum.text import table as max_table
 from loadkit.result import load
 from loadkit.summary import summarise
-from loadkit.sweep import store
+from loadkit.sweep import max_file, store
 from loadkit.sweep.spec import Point, Sweep
 
 
 def again(out: Path, stream: TextIO) -> dict[str, Any]:
-    """Render a run or a sweep that lies in a folder anew, and return its document."""
+    """Render a run, a sweep or a search that lies in a folder anew, and return its document."""
     if (out / store.FILE).exists():
         finish_sweep(out, stream)
         return sweep_document.document_of(out)
+    if (out / max_file.FILE).exists():
+        finish_max(out, stream)
+        return max_document(out)
     finish(out, stream)
     return document_of(out)
 
@@ -63,6 +67,17 @@ def finish_sweep(out: Path, stream: TextIO) -> None:
     except OSError as error:
         raise RunError(f"{out}: the report could not be written: {error.strerror}; every trial is kept") from None
     console.print(f"table: {out / store.CSV}\nreport: {written}", highlight=False, soft_wrap=True)
+
+
+def finish_max(out: Path, stream: TextIO) -> None:
+    """Print the search in `out` as its answer and trials, and write its page."""
+    console = Console(file=stream, width=None if stream.isatty() else 100)
+    console.print(max_table(out))
+    try:
+        written = sweep_page.write(out)
+    except OSError as error:
+        raise RunError(f"{out}: the page could not be written: {error.strerror}; every trial is kept") from None
+    console.print(f"report: {written}", highlight=False, soft_wrap=True)
 
 
 def print_plan(

@@ -1,11 +1,12 @@
 """A trial on the `simulated` target: the same schedule, recorder and files, in virtual time.
 
-There is no warm-up: time 0 of the model is the start of the measured phase, its queues empty.
+There is no warm-up: time 0 of the model is the start of the measured phase, its queues empty. What is random in the
+model follows the scenario's seed as well as the target's, so that trials of different seeds are independent.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from time import time
 from typing import Any
@@ -19,6 +20,7 @@ from loadkit.collector import Collector
 from loadkit.delta import Delta
 from loadkit.errors import RunError
 from loadkit.integrity import Confirmed, Consumed
+from loadkit.lag import History
 from loadkit.limit import Warn
 from loadkit.pacer import Pacer, pacer, quotas, time_of
 from loadkit.recorder import Recorder, Window
@@ -29,12 +31,13 @@ from loadkit.targets.properties import Layer, effective
 from loadkit.targets.simspec import SimulatedSpec
 
 SECOND_NS = 10**9
+DEFAULT_SEED: int = Scenario.model_fields["seed"].default
 CODE = "NOT_ENOUGH_REPLICAS"
 Ints = Any
 
 
 @dataclass(slots=True)
-class _User:
+class User:
     """One producing user and how far it has come."""
 
     workload: ProducerWorkload
@@ -70,9 +73,8 @@ class _User:
 
 def simulate(scenario: Scenario, target: str, options: Options) -> None:
     """Run a trial in virtual time and leave its result in `options.out`."""
-    spec = SimulatedSpec.parse(target)
     forms(scenario)
-    users = _users(scenario)
+    users, model = modelled(scenario, target)
     end = _end(users, options)
     started = time()
     writer = Writer(options.out, {
@@ -81,7 +83,7 @@ def simulate(scenario: Scenario, target: str, options: Options) -> None:
         "phases": [{"name": "measure", "start": 0.0, "end": end / 1e9}],
     })  # fmt: skip
     writer.begin(started, datetime.fromtimestamp(started, UTC).isoformat(timespec="milliseconds"))
-    run = _Run(scenario, users, simulated.Simulation(spec, _producers(scenario, users), _groups(scenario, users)), end)
+    run = _Run(scenario, users, model, end)
     run.go(writer)
     integrity, totals = run.verify(), run.totals()
     notes = (
@@ -93,17 +95,25 @@ def simulate(scenario: Scenario, target: str, options: Options) -> None:
     outcome.seal(writer, {**facts, "notes": notes})
 
 
-def _users(scenario: Scenario) -> list[_User]:
+def modelled(scenario: Scenario, target: str) -> tuple[list[User], simulated.Simulation]:
+    """Return the producing users of a scenario and the model that takes their messages; TargetFileError."""
+    spec = SimulatedSpec.parse(target)
+    spec = replace(spec, seed=spec.seed + max(0, scenario.seed - DEFAULT_SEED))
+    users = _users(scenario)
+    return users, simulated.Simulation(spec, _producers(scenario, users), _groups(scenario, users))
+
+
+def _users(scenario: Scenario) -> list[User]:
     found = []
     for workload in scenario.producers:
         n = workload.fixed_count
         for slot in range(n):
             schedule = pacer(workload.rate, workload.shape, workload.arrivals, slot, n, scenario.seed)
-            found.append(_User(workload, schedule, slot, n, 1 << 62, workload.key.build(scenario.seed)))
+            found.append(User(workload, schedule, slot, n, 1 << 62, workload.key.build(scenario.seed)))
     return found
 
 
-def _end(users: list[_User], options: Options) -> int:
+def _end(users: list[User], options: Options) -> int:
     """Return the length of the measured phase (ns), and set how many messages each user may send."""
     if options.messages is None:
         return round((options.duration or 30.0) * 1e9)
@@ -115,7 +125,7 @@ def _end(users: list[_User], options: Options) -> int:
     return time_of(schedules, options.messages)
 
 
-def _producers(scenario: Scenario, users: list[_User]) -> list[simulated.SimProducer]:
+def _producers(scenario: Scenario, users: list[User]) -> list[simulated.SimProducer]:
     topics = list(scenario.topics)
     return [_producer(user.workload, topics.index(user.workload.topic.name)) for user in users]
 
@@ -133,7 +143,7 @@ def _producer(workload: ProducerWorkload, topic: int) -> simulated.SimProducer:
     )  # fmt: skip
 
 
-def _groups(scenario: Scenario, users: list[_User]) -> list[simulated.SimGroup]:
+def _groups(scenario: Scenario, users: list[User]) -> list[simulated.SimGroup]:
     return [
         simulated.SimGroup(
             tuple(i for i, user in enumerate(users) if user.workload.topic.name == group.topic.name),
@@ -155,16 +165,20 @@ def _config(workload: Workload) -> dict[str, str]:
 class _Run:
     """The model advanced second by second, its results recorded as a real run's are."""
 
-    def __init__(self, scenario: Scenario, users: list[_User], model: simulated.Simulation, end_ns: int) -> None:
+    def __init__(self, scenario: Scenario, users: list[User], model: simulated.Simulation, end_ns: int) -> None:
         self._scenario, self._users, self._model, self._end_ns = scenario, users, model, end_ns
         self._recorder = Recorder(Window(0, 0, end_ns))
         self.collector = Collector(scenario)
         self._confirmed = {name: Confirmed() for name in scenario.topics}
         self._consumed = [Consumed() for _ in scenario.consumers]
         self._behind = [0] * len(scenario.consumers)
+        self._history = History()
+        self._ends = {topic.name: np.zeros(topic.partitions, np.int64) for topic in scenario.topics.values()}
+        self._read = [np.zeros(workload.topic.partitions, np.int64) for workload in scenario.consumers]
 
     def go(self, writer: Writer) -> None:
         """Advance to the end and drain."""
+        self._note_ends(0.0)
         seconds = -(-self._end_ns // SECOND_NS)
         for second in range(seconds):
             until = min((second + 1) * SECOND_NS, self._end_ns)
@@ -191,6 +205,7 @@ class _Run:
                 self._acks(workload, done.acks, mine[done.acks.producer])
             row = self._recorder.interval(second, "measure")
             row.count("producer", workload.name, queue_full=done.queue_full)
+        self._note_ends(min((second + 1) * SECOND_NS, self._end_ns) / SECOND_NS)
         for i, (group, got) in enumerate(zip(self._scenario.consumers, done.deliveries, strict=True)):
             self._deliveries(group, self._consumed[i], got)
             self._lag(i, group, done, got, second)
@@ -213,6 +228,7 @@ class _Run:
         ):
             recorder.failed(name, clock, due, CODE)
         self._confirmed[workload.topic.name].add(acks.partition[good], acks.offset[good])
+        np.maximum.at(self._ends[workload.topic.name], acks.partition[good], acks.offset[good] + 1)
 
     def _deliveries(self, workload: ConsumerWorkload, consumed: Consumed, got: simulated.Deliveries) -> None:
         self._recorder.values(
@@ -221,22 +237,25 @@ class _Run:
         self._recorder.counted("consumer", workload.name, got.intended_ns, got.received_ns, "received", 1)
         consumed.add(got.partition, got.offset, got.producer.astype(np.int64), got.number)
 
+    def _note_ends(self, now: float) -> None:
+        for topic, ends in self._ends.items():
+            self._history.note(topic, now, dict(enumerate(ends.tolist())))
+
     def _lag(
         self, i: int, workload: ConsumerWorkload, done: simulated.Completed, got: simulated.Deliveries, second: int
     ) -> None:
         """Add what was confirmed and take away what was received: how far the group is behind at the second's end."""
+        np.maximum.at(self._read[i], got.partition, got.offset + 1)
         own = np.array([user.workload.topic.name == workload.topic.name for user in self._users])
         stored = own[done.acks.producer] & (done.acks.error == 0) if len(done.acks.producer) else np.zeros(0, bool)
         self._behind[i] += int(stored.sum()) - len(got.number)
         if second * SECOND_NS < self._end_ns:
-            row = {
-                "t": second,
-                "phase": "measure",
-                "kind": "consumer",
-                "name": workload.name,
-                "lag": max(0, self._behind[i]),
-            }
-            self.collector.add_rows([row])
+            now = min((second + 1) * SECOND_NS, self._end_ns) / SECOND_NS
+            late = self._history.lag(workload.topic.name, now, dict(enumerate(self._read[i].tolist())))[1]
+            self.collector.add_rows([{
+                "t": second, "phase": "measure", "kind": "consumer", "name": workload.name,
+                "lag": max(0, self._behind[i]), "lag_time": round(late, 3),
+            }])  # fmt: skip
 
     def verify(self) -> dict[str, Any]:
         """Return what became of every message."""

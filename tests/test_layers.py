@@ -17,11 +17,11 @@ LAYERS = {
         result scenario secrets shapes slo stamp summary sweep units vocabulary
     """,
     "online": """
-        boundaries budget changes clusters collector commands delta doctor drivers health ledger legs locust_stats loop outcome points recorder scenario_file session simulation
+        boundaries budget changes clusters collector commands delta doctor drivers health hunt ledger legs locust_stats loop outcome points recorder scenario_file session simulation
         site swarm swarm_master swarm_runtime swarm_users swarm_worker sweep_plan target target_sections targets telemetry trial users validity worker
     """,
     "offline": "analysis report",
-    "top": "cli drive drive_sweep finish plain_errors plain_locust progress __main__ watch",
+    "top": "cli drive drive_max drive_sweep finish plain_errors plain_locust progress __main__ watch",
 }
 """Each module, or package with all that is in it, and its layer."""
 MAY_SEE = {
