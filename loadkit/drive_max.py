@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,10 +17,12 @@ from loadkit.errors import Interrupted, LoadkitError, UsageError
 from loadkit.finish import finish_max
 from loadkit.hunt import HOLD, PROBE, Hunt, Plan, Run
 from loadkit.progress import Shown
+from loadkit.report.sweep import page
 from loadkit.report.sweep.maximum import document as max_document
+from loadkit.report.sweep.maximum.view import view_of
 from loadkit.result import claim, load
 from loadkit.scenario import Scenario
-from loadkit.scenario_file import load_scenario
+from loadkit.scenario_file import ScenarioFile, load_scenario
 from loadkit.slo import parse_all
 from loadkit.sweep import max_file
 from loadkit.sweep.conclusion import conclude
@@ -52,21 +54,23 @@ class Request:
 
 def find(request: Request, quiet: bool) -> tuple[dict[str, Any], int]:
     """Return the document of a search and its exit code; one that is finished already is only shown."""
-    plan, head = _planned(request)
+    file = load_scenario(request.scenario)
+    plan = _planned(request, file.scenario)
+    head = head_of(plan, request.target, request.slo, request.sets)
     begun = (request.out / max_file.FILE).exists()
     if begun:
         max_file.check_same(request.out, max_file.read(request.out), head)
     else:
         claim(request.out)
     if not begun or max_file.read(request.out)["status"] != "complete":
-        _searched(request, plan, head)
+        _searched(request, replace(file, scenario=plan.scenario), plan, head)
     finish_max(request.out, sys.stderr if quiet else sys.stdout)
     document = max_document.document_of(request.out)
     return document, EXIT_CODES[document["verdict"]]
 
 
-def _planned(request: Request) -> tuple[Plan, dict[str, Any]]:
-    """Return what is to be searched, and the head of its file; UsageError before any load."""
+def _planned(request: Request, declared: Scenario) -> Plan:
+    """Return what is to be searched; UsageError before any load."""
     if not request.slo:
         raise UsageError("a search needs an objective: give --slo 'latency.p99 < 20ms', as often as there are some")
     objectives = tuple(parse_all(request.slo))
@@ -75,7 +79,7 @@ def _planned(request: Request) -> tuple[Plan, dict[str, Any]]:
             raise UsageError(
                 f"--slo {one.text!r}: {one.metric} is what the search varies; name what must hold meanwhile"
             )
-    scenario = changed(load_scenario(request.scenario).scenario, request.sets)
+    scenario = changed(declared, request.sets)
     target = load_target(request.target)
     try:
         start = total_rate(scenario) if request.start is None else parse_rate(request.start)
@@ -85,12 +89,11 @@ def _planned(request: Request) -> tuple[Plan, dict[str, Any]]:
     except ValueError as error:
         raise UsageError(str(error)) from None
     _check(scenario, start, probe, hold)
-    facts = options_facts("max", scenario, request.scenario, request.sets)
-    plan = Plan(
-        scenario, objectives, start, _permitted(scenario, target), probe, hold, warmup,
-        virtual=virtual(request.target), permit=partial(_permit, target), facts=facts,
+    return Plan(
+        scenario, objectives, start, permitted(scenario, target), probe, hold, warmup,
+        virtual=virtual(request.target), permit=partial(_permit, target),
+        facts=options_facts("max", scenario, request.scenario, request.sets),
     )  # fmt: skip
-    return plan, _head(request, plan)
 
 
 def _check(scenario: Scenario, start: float, probe: float | None, hold: float | None) -> None:
@@ -103,7 +106,7 @@ def _check(scenario: Scenario, start: float, probe: float | None, hold: float | 
             raise UsageError(f"{name} must be 3s or more: growth of what waits cannot be told in less")
 
 
-def _permitted(scenario: Scenario, target: Target) -> float:
+def permitted(scenario: Scenario, target: Target) -> float:
     """Return the highest rate within the target's [limits]."""
     if target.limits is None:
         return MODELLED if virtual(target.text) else math.inf
@@ -114,11 +117,12 @@ def _permit(target: Target, sent: float) -> None:
     check_limits(target, 0, sent, 0)
 
 
-def _head(request: Request, plan: Plan) -> dict[str, Any]:
+def head_of(plan: Plan, target: str, slo: Sequence[str], sets: Sequence[str]) -> dict[str, Any]:
+    """Return what `max.json` holds before the first trial."""
     facts = plan.facts
     return {
         "schema": max_file.SCHEMA, "command": "max", "status": "running", "scenario": facts["scenario"],
-        "target": {}, "target_name": request.target, "sets": list(request.sets), "slo": list(request.slo),
+        "target": {}, "target_name": target, "sets": list(sets), "slo": list(slo),
         "start": plan.start, "duration": plan.probe or PROBE, "hold": plan.hold or HOLD, "warmup": plan.warmup,
         "guard": GUARD, "permitted": plan.most if math.isfinite(plan.most) else None, "backlog": BACKLOG,
         "answer": None, "probes": [], "passing_regions": [], "environment": facts["environment"],
@@ -126,14 +130,13 @@ def _head(request: Request, plan: Plan) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _searched(request: Request, plan: Plan, head: dict[str, Any]) -> dict[str, Any]:
+def _searched(request: Request, file: ScenarioFile, plan: Plan, head: Mapping[str, Any]) -> None:
     progress = Shown(sys.stderr)
     request.out.mkdir(parents=True, exist_ok=True)
     max_file.write(request.out, head)
     try:
-        file = replace(load_scenario(request.scenario), scenario=plan.scenario)
         with session(file, request.target, progress, progress.say) as trials:
-            return search(trials.trial, plan, request.out, progress.say, head)
+            search(trials.trial, plan, request.out, progress.say, head)
     except LoadkitError as error:
         status = "interrupted" if isinstance(error, Interrupted) else "failed"
         max_file.write(request.out, {**max_file.read(request.out), "status": status})
@@ -142,12 +145,14 @@ def _searched(request: Request, plan: Plan, head: dict[str, Any]) -> dict[str, A
         progress.close()
 
 
-def search(run: Run, plan: Plan, out: Path, say: Any, head: Mapping[str, Any]) -> dict[str, Any]:
+def search(run: Run, plan: Plan, out: Path, say: Callable[[str], None], head: Mapping[str, Any]) -> dict[str, Any]:
     """Return what `max.json` holds when a search in a folder has come to its answer; `head` is what it begins with."""
     hunt = Hunt(run, plan, out, say)
 
     def saved() -> None:
         max_file.write(out, {**head, "target": _target(out, hunt.rows), "probes": hunt.rows})
+        if not plan.virtual:
+            page.write(out)
 
     answer = hunt.go(saved)
     within = " and ".join(one.text for one in plan.objectives)
@@ -158,9 +163,12 @@ def search(run: Run, plan: Plan, out: Path, say: Any, head: Mapping[str, Any]) -
         "answer": {
             "max_rate": answer.rate, "interval": list(answer.interval), "outcome": answer.outcome, "bound": said.bound,
             "stage": said.stage, "evidence": list(said.evidence), "text": said.text, "knee": None,
+            "needs": said.more.needed if said.more else None,
             "failing": {"slo": said.failing[0], "evidence": said.failing[1]} if said.failing else None,
         },
     }  # fmt: skip
+    if found := view_of(out, document).knee():
+        document["answer"]["knee"] = asdict(found)
     max_file.write(out, document)
     return document
 

@@ -11,7 +11,7 @@ from loadkit.limit import BUSY
 from loadkit.sweep.judgement import SUSTAINED, Judged, shown
 from loadkit.sweep.observation import Observation
 from loadkit.sweep.search import HOLDS, SETBACKS, Answer, Step
-from loadkit.units import format_rate
+from loadkit.units import format_duration, format_rate
 
 Bound = Literal["cluster", "generator", "none", "unknown"]
 _CRITERIA = {
@@ -31,6 +31,35 @@ class Tried:
 
 
 @dataclass(frozen=True, slots=True)
+class Workers:
+    """What a rate takes of the generator, from the CPU that a message took where it kept up."""
+
+    rate: float
+    """The rate that is wanted (msg/s)."""
+    each: float
+    """Seconds of one load process's Python a message."""
+    present: int
+
+    @property
+    def full(self) -> float:
+        """Messages a second at which one load process is full."""
+        return BUSY / self.each
+
+    @property
+    def needed(self) -> int:
+        """How many more load processes the rate takes: at least one, since those that are there gave out."""
+        return max(1, math.ceil(self.rate / self.full) - self.present)
+
+    def __str__(self) -> str:
+        """Return it as a sentence."""
+        noun = "process" if self.needed == 1 else "processes"
+        return (
+            f"a message took {format_duration(self.each)} of a load process, which is full at about "
+            f"{format_rate(self.full)}: {format_rate(self.rate)} takes {self.needed} more {noun}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Conclusion:
     """The answer in words and fields."""
 
@@ -42,6 +71,8 @@ class Conclusion:
     """The criterion that failed above the answer, and the evidence."""
     evidence: tuple[str, ...]
     """What says that the limit lies there."""
+    more: Workers | None = None
+    """What it takes to go further, where the generator gave out."""
 
 
 def conclude(answer: Answer, tried: Sequence[Tried], within: str) -> Conclusion:
@@ -51,24 +82,18 @@ def conclude(answer: Answer, tried: Sequence[Tried], within: str) -> Conclusion:
     stage = _stage(worst, bound) if worst else None
     failing = (_named(worst), _told(worst)) if worst else None
     evidence = (*worst.seen.evidence, *_split(worst)) if worst else ()
-    return Conclusion(_text(answer, tried, within, worst), bound, stage, failing, evidence)
+    more = workers(tried, worst.step.rate) if worst and bound == "generator" else None
+    return Conclusion(_text(answer, within, worst, more), bound, stage, failing, evidence, more)
 
 
-def more_workers(tried: Sequence[Tried], rate: float) -> str:
-    """Return how many more load processes a rate takes, from the CPU a message took where the generator kept up."""
+def workers(tried: Sequence[Tried], rate: float) -> Workers | None:
+    """Return what a rate takes, from the highest one that passed; None where no CPU was measured."""
     clean = [one for one in tried if one.judged.distance <= 0 and one.seen.cores and one.seen.processes]
     if not clean:
-        return "the CPU that a message takes was not measured, so how many more load processes it takes is not known"
+        return None
     best = max(clean, key=lambda one: one.step.rate)
     assert best.seen.cores
-    each = best.seen.cores * best.seen.processes / best.step.rate
-    full = BUSY / each
-    needed = max(1, math.ceil(rate / full) - best.seen.processes)
-    noun = "process" if needed == 1 else "processes"
-    return (
-        f"a message took {each * 1e6:.1f} us of a load process, so that one is full at about {format_rate(full)}: "
-        f"{format_rate(rate)} takes {needed} more {noun}"
-    )
+    return Workers(rate, best.seen.cores * best.seen.processes / best.step.rate, best.seen.processes)
 
 
 def _telling(answer: Answer, tried: Sequence[Tried]) -> Tried | None:
@@ -123,7 +148,7 @@ def _split(worst: Tried) -> list[str]:
     return [", ".join(parts)] if parts else []
 
 
-def _text(answer: Answer, tried: Sequence[Tried], within: str, worst: Tried | None) -> str:
+def _text(answer: Answer, within: str, worst: Tried | None, more: Workers | None) -> str:
     """Return the answer in a sentence or two."""
     low, high = answer.interval
     rate = format_rate(answer.rate)
@@ -138,8 +163,8 @@ def _text(answer: Answer, tried: Sequence[Tried], within: str, worst: Tried | No
     if answer.outcome == "permitted":
         return f">= {rate} within {within}: {HOLDS} holds passed, and no higher rate may be tried on this target"
     if answer.outcome == "generator":
-        more = more_workers(tried, worst.step.rate if worst else 2 * (answer.rate or 0.0))
-        return f">= {rate} within {within}, generator-limited: {HOLDS} holds passed, then it gave out; {more}"
+        said = more or "the CPU that a message takes was not measured, so what it takes to go further is not known"
+        return f">= {rate} within {within}, generator-limited: {HOLDS} holds passed, then it gave out; {said}"
     assert worst
     edge = f" ({format_rate(low)} to {format_rate(high)})"
     return f"{rate}{edge} is the highest rate within {within}: {HOLDS} holds passed, and not {_told(worst)}"

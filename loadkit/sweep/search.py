@@ -33,6 +33,8 @@ STRIDE = 2.0
 """Factor of the ramp."""
 OVER = 1.10
 """Factor above the answer at which a hold must fail."""
+DISTRUST = 1.2
+"""How far above a hold that passed where probes had failed, such failures are forgotten."""
 ABOVE = (1.4, 1.9)
 """Where probes look above the edge, as multiples of it: where batches of one are too many requests, batches of two
 halve them, so that a second range of rates may pass up to twice the first one's end."""
@@ -210,14 +212,14 @@ class Search:
             raised += 1
             if raised > SETBACKS:
                 raise _Undecided
-            self._forget(rate, above)
+            self._forget(rate, DISTRUST * above)
             yield from self._narrow()
             rate = self._low
         raise _Undecided
 
     def _forget(self, low: float, high: float) -> None:
-        """Drop what was decided between two rates that passed in holds."""
-        self._decided = {rate: how for rate, how in self._decided.items() if not low < rate < high}
+        """Drop the failures between two rates: they are outvoted by a hold, or as doubtful as those that were."""
+        self._decided = {rate: how for rate, how in self._decided.items() if how == "pass" or not low < rate < high}
 
     # single rates
 

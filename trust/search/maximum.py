@@ -1,0 +1,170 @@
+"""Whether `loadkit max` finds the highest rate of clusters where it is known: `python -m trust.search.maximum`.
+
+Each search is a line of `max.jsonl`, written when it ends, so that a run that was killed goes on; lines that other code
+has written are made anew. `max.json` has the figures. Exit code 1 if one of them misses its bound.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import multiprocessing
+import os
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import loadkit
+import trust.search
+from trust.search.clusters import cluster
+from trust.search.hunt import HOLD, PROBE, hunt
+
+OUT = Path("reports/trust/search")
+LINES, FIGURES = "max.jsonl", "max.json"
+NEAR = 0.05
+Row = dict[str, Any]
+BOUNDS: Mapping[str, tuple[str, float, str]] = {
+    "near": (">=", 0.95, "share of clusters whose answer is within 5 % of the true highest rate"),
+    "above": ("<=", 0.01, "share of clusters whose answer is more than 5 % above it"),
+    "probes": ("<=", 16, "median of the probes besides the holds"),
+}
+"""Each figure that is promised: how it compares, with what, and what it is."""
+_SOURCES = ("sweep/search.py", "sweep/judgement.py", "sweep/observation.py", "sweep/scaling.py", "simulation.py", "limit.py", "pacer.py", "targets/simulated.py", "targets/simspec.py",
+            "targets/queueing.py", "targets/stages.py")  # fmt: skip
+
+
+def right(row: Row) -> bool:
+    """Return whether an answer is within 5 % of the truth, and says the generator's limit where it was that."""
+    wanted = "generator" if row["family"] == "generator" else "found"
+    return row["outcome"] == wanted and bool(row["rate"]) and abs(row["rate"] / row["truth"] - 1) <= NEAR
+
+
+def figures(rows: Sequence[Row]) -> dict[str, Any]:
+    """Return what the searches amount to."""
+    answered = [row for row in rows if row["rate"]]
+    errors = np.array([row["rate"] / row["truth"] - 1 for row in answered]) if answered else np.zeros(1)
+    probes, holds = (np.array([row[name] for row in rows]) for name in ("probes", "holds"))
+    held = [row for row in rows if row["outcome"] == "found"]
+    inside = [row["interval"][0] <= row["truth"] <= row["interval"][1] for row in held]
+    return {
+        "clusters": len(rows),
+        "near": float(np.mean([right(row) for row in rows])),
+        "above": sum(row["rate"] > (1 + NEAR) * row["truth"] for row in answered) / len(rows),
+        "below": sum(row["rate"] < (1 - NEAR) * row["truth"] for row in answered) / len(rows),
+        "unanswered": 1 - len(answered) / len(rows),
+        "probes": float(np.median(probes)), "probes_p90": float(np.quantile(probes, 0.9)),
+        "probes_most": int(probes.max()),
+        "holds": float(np.median(holds)), "holds_most": int(holds.max()),
+        "error_median": float(np.median(errors)), "error_p5": float(np.quantile(errors, 0.05)),
+        "error_p95": float(np.quantile(errors, 0.95)),
+        "inside": float(np.mean(inside)) if inside else None,
+    }  # fmt: skip
+
+
+def missed(found: Mapping[str, Any]) -> list[str]:
+    """Return the promises that the figures do not keep."""
+    return [
+        f"{text}: {found[name]:.4g}, wanted {how} {bound:g}"
+        for name, (how, bound, text) in BOUNDS.items()
+        if (found[name] < bound if how == ">=" else found[name] > bound)
+    ]
+
+
+@cache
+def code() -> str:
+    """Return a mark of all that a search on a simulated cluster depends on."""
+    places = [Path(loadkit.__path__[0]) / name for name in _SOURCES]
+    places += [Path(trust.search.__path__[0]) / name for name in ("clusters.py", "hunt.py", "measure.py")]
+    files = sorted(file for place in places for file in (place.glob("*.py") if place.is_dir() else [place]))
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]
+
+
+def one(number: int) -> Row:
+    """Return the row of one cluster's search."""
+    begun = time.perf_counter()
+    given = cluster(number)
+    drawn = time.perf_counter()
+    return {
+        **hunt(given), "drawing_s": round(drawn - begun, 2), "search_s": round(time.perf_counter() - drawn, 2),
+        "code": code(),
+    }  # fmt: skip
+
+
+def read(out: Path) -> dict[int, Row]:
+    """Return the rows that are there, by cluster; torn lines and those of other code are left out."""
+    path, found = out / LINES, {}
+    for line in path.read_text("utf-8").splitlines() if path.exists() else ():
+        try:
+            row = json.loads(line)
+        except ValueError:
+            continue
+        if row["code"] == code():
+            found[row["number"]] = row
+    return found
+
+
+def run(out: Path, clusters: int, jobs: int) -> list[Row]:
+    """Return the rows of all clusters; those that are missing are made now and kept."""
+    out.mkdir(parents=True, exist_ok=True)
+    rows = read(out)
+    missing = [number for number in range(clusters) if number not in rows]
+    if missing:
+        _write(out, rows)
+        os.environ.setdefault("OMP_NUM_THREADS", "1")
+        with multiprocessing.get_context("spawn").Pool(jobs) as pool, (out / LINES).open("a", encoding="utf-8") as file:
+            for row in pool.imap_unordered(one, missing):
+                rows[row["number"]] = row
+                file.write(json.dumps(row) + "\n")
+                file.flush()
+                _tell(row, len(rows), clusters)
+        _write(out, rows)
+    return [rows[number] for number in range(clusters)]
+
+
+def _write(out: Path, rows: Mapping[int, Row]) -> None:
+    part = out / (LINES + ".part")
+    part.write_text("".join(json.dumps(rows[number]) + "\n" for number in sorted(rows)), encoding="utf-8")
+    part.replace(out / LINES)
+
+
+def _tell(row: Row, done: int, clusters: int) -> None:
+    if not right(row) or done % 20 == 0:
+        rate = f"{row['rate'] / row['truth'] - 1:+.1%}" if row["rate"] else row["outcome"]
+        print(
+            f"{done:>4}/{clusters} {row['family']:<10} {rate:>9} in {row['probes']} probes", file=sys.stderr, flush=True
+        )
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run what is missing, write the figures, print them, and return 1 if one misses its bound."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--clusters", type=int, default=400)
+    parser.add_argument("--jobs", type=int, default=2, help="processes that search side by side")
+    parser.add_argument("--out", type=Path, default=OUT)
+    asked = parser.parse_args(arguments)
+    rows = run(asked.out, asked.clusters, asked.jobs)
+    found = figures(rows)
+    families = {name: figures([row for row in rows if row["family"] == name])
+                for name in dict.fromkeys(row["family"] for row in rows)}  # fmt: skip
+    seconds = sum(row["drawing_s"] + row["search_s"] for row in rows)
+    document = {
+        "schema": 1, "probe": PROBE, "hold": HOLD, "cpu_seconds": round(seconds), "code": code(),
+        "bounds": {name: {"compare": how, "bound": bound, "text": text} for name, (how, bound, text) in BOUNDS.items()},
+        "figures": found, "families": families, "missed": missed(found),
+        "redrawn": sum(row["redrawn"] for row in rows),
+    }  # fmt: skip
+    (asked.out / FIGURES).write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    print(json.dumps(found, indent=1))
+    for text in missed(found):
+        print(f"missed: {text}", file=sys.stderr)
+    return 1 if missed(found) else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
