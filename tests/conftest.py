@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 from collections.abc import Iterator
 from concurrent.futures import Future
 from typing import Any
@@ -21,6 +22,23 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put what needs a real Kafka last: the other tests tell more quickly what is wrong."""
     items.sort(key=lambda item: item.get_closest_marker("kafka") is not None)
+
+
+@pytest.fixture(autouse=True)
+def without_locust() -> Iterator[None]:
+    """Fail a test that imports Locust into the test run: threads would be greenlets for all tests after it.
+
+    What needs Locust is run as a command, as its users do.
+    """
+    yield
+    if "locust" in sys.modules and not _said:
+        _said.append("locust")
+        pytest.fail(
+            "this test, or an import before it, brought Locust into the test run: run it in a process of its own"
+        )
+
+
+_said: list[str] = []
 
 
 @pytest.fixture(scope="module")

@@ -11,12 +11,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from sweep_fixture import ROOT
+from orders import orders
 
 from loadkit.boundaries import Options
 from loadkit.changes import changed
 from loadkit.result import load
-from loadkit.scenario_file import load_scenario
 from loadkit.simulation import simulate
 from loadkit.slo import Objective
 from loadkit.summary import summarise
@@ -31,7 +30,7 @@ PROBES = (("probe", 400), ("probe", 800), ("probe", 1600), ("probe", 3200), ("lo
 def write(out: Path, probes: Sequence[tuple[str, float]] = PROBES, *, slo: Sequence[str] = SLO, cluster: str = CLUSTER,
           status: str = "complete", **answer: Any) -> Path:  # fmt: skip
     """Run a search's trials and write its folder; `answer` replaces what follows from the trials."""
-    scenario = load_scenario(ROOT / "scenarios" / "orders.py").scenario
+    scenario = orders()
     objectives = [Objective.parse(text) for text in slo]
     rows: list[dict[str, Any]] = []
     for at, (kind, rate) in enumerate(probes):

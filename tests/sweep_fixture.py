@@ -14,9 +14,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from orders import orders
+
 from loadkit.boundaries import Options
 from loadkit.changes import changed
-from loadkit.scenario_file import load_scenario
 from loadkit.simulation import simulate
 from loadkit.sweep import store
 from loadkit.sweep.spec import Axis, Point, Record, Sweep, grid
@@ -55,7 +56,7 @@ def write(
     cluster: str = CLUSTER, upto: int | None = None, duration: float = 8.0, **spec: Any,
 ) -> Path:  # fmt: skip
     """Run a sweep's trials, the first `upto` of them, and write its folder."""
-    scenario = load_scenario(ROOT / "scenarios" / "orders.py").scenario
+    scenario = orders()
     points = tuple(judge(point) for point in grid(axes))
     todo = order(points, repeats)
     records: list[Record] = []
