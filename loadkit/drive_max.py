@@ -145,13 +145,18 @@ def _searched(request: Request, file: ScenarioFile, plan: Plan, head: Mapping[st
         progress.close()
 
 
-def search(run: Run, plan: Plan, out: Path, say: Callable[[str], None], head: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what `max.json` holds when a search in a folder has come to its answer; `head` is what it begins with."""
+def search(
+    run: Run, plan: Plan, out: Path, say: Callable[[str], None], head: Mapping[str, Any], pages: bool = True
+) -> dict[str, Any]:
+    """Return what `max.json` holds when a search in a folder has come to its answer; `head` is what it begins with.
+
+    Without `pages` no page is written: the search is part of something larger.
+    """
     hunt = Hunt(run, plan, out, say)
 
     def saved() -> None:
         max_file.write(out, {**head, "target": _target(out, hunt.rows), "probes": hunt.rows})
-        if not plan.virtual:
+        if pages and not plan.virtual:
             page.write(out)
 
     answer = hunt.go(saved)
