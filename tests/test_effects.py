@@ -148,6 +148,16 @@ def test_without_repeats_noise_is_what_the_model_leaves_over() -> None:
     found = measured(product_of, 1, 0.05)
     assert found.df == 2  # (3 - 1) (2 - 1) (2 - 1)
     assert np.isfinite(of(found, "linger.ms").changes[0].contrast.low)
+    few = {"linger.ms": AXES["linger.ms"], "acks": AXES["acks"]}
+    four = [
+        Observation(str(values), dict(zip(few, values, strict=True)), 0, product_of(*values, 16384))
+        for values in itertools.product(*few.values())
+    ]
+    pair = effects(few, BASE, four)
+    assert pair
+    assert pair.df == 2  # the pair's own: it is not told, and stands for noise
+    assert pair.untold == (("linger.ms", "acks"),)
+    assert change(of(pair, "acks"), "1") == pytest.approx(-0.2)
     two = [Observation(str(level), {"acks": level}, 0, 1.0 + at) for at, level in enumerate(("all", "1"))]
     alone = effects({"acks": ("all", "1")}, {"acks": "all"}, two)
     assert alone

@@ -110,7 +110,7 @@ def test_only_a_safe_point_is_named_best_though_an_unsafe_one_is_better() -> Non
     assert not lowest.point.safe
     assert found.tried.point.settings["acks"] == "all"
     assert all(tried.point.safe for tried in (*found.ranked, *found.equals))
-    assert "It is shown, and not recommended." in " ".join(answer.sentences(seen))
+    assert "An unsafe point, which is never named best, reached" in " ".join(answer.sentences(seen))
     on = front.front_of(seen, seen.shown, "throughput", "latency.p99")
     assert on
     assert all(tried.point.safe for tried in on)

@@ -8,9 +8,10 @@ a full grid these are averages over the grid's points, whatever higher interacti
 its truth in 95 % of sweeps or more (`trust/search/effects.py` measures it).
 
 On a part of a grid some pairs cannot be told from other terms: they are left out and named, and knobs are taken not to
-interact there. If the model then leaves more over than repeats explain (F-test at 5 %), that larger spread is the noise
-of every interval. Sources: Box, Hunter & Hunter, "Statistics for Experimenters", 2nd ed. 2005, chapters 5, 6 and 10;
-Holm, Scand. J. Statist. 6, 1979, for how many changes are looked at together.
+interact there; so are all pairs where nothing was repeated and a model with them would leave nothing over. If the model
+then leaves more over than repeats explain (F-test at 5 %), that larger spread is the noise of every interval. Sources:
+Box, Hunter & Hunter, "Statistics for Experimenters", 2nd ed. 2005, chapters 5, 6 and 10; Holm, Scand. J. Statist. 6,
+1979, for how many changes are looked at together.
 """
 
 from __future__ import annotations
@@ -179,6 +180,8 @@ def _model(knobs: Sequence[Term], found: Repeats, inside: NDArray[np.bool_]) -> 
     """Return the model of knobs and those pairs that can be told apart, fitted to the points inside the grid."""
     pairs = design.pairs(knobs)
     kept = design.apart(knobs, pairs)
+    if not found.total_df and design.rank([*knobs, *kept]) == int(inside.sum()):
+        kept = []  # without repeats something must be left over to judge noise by
     terms = (*knobs, *kept)
     columns = design.columns(terms)
     small = np.linalg.pinv(columns)

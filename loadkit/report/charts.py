@@ -233,4 +233,14 @@ def spec(figure: go.Figure) -> Figure:
     """Return a figure as plain data, as the page draws it."""
     plain: dict[str, Any] = figure.to_plotly_json()
     plain["layout"].pop("template", None)
-    return plain
+    finite: dict[str, Any] = _finite(plain)
+    return finite
+
+
+def _finite(value: Any) -> Any:
+    """Return plain data with null for what JSON has no word for: one NaN would cost the page all its charts."""
+    if isinstance(value, float):
+        return value if np.isfinite(value) else None
+    if isinstance(value, (list, tuple)):
+        return [_finite(item) for item in value]
+    return {key: _finite(item) for key, item in value.items()} if isinstance(value, dict) else value

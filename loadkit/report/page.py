@@ -138,7 +138,7 @@ def _digest(script: str) -> str:
 
 def _json(value: Mapping[str, Any]) -> Markup:
     """Return JSON that may stand in a script element: no `<`, so nothing in it ends the element."""
-    return Markup(json.dumps(value, separators=(",", ":"), default=_plain).replace("<", "\\u003c"))
+    return Markup(json.dumps(value, separators=(",", ":"), default=_plain, allow_nan=False).replace("<", "\\u003c"))
 
 
 def _plain(value: object) -> object:

@@ -175,7 +175,7 @@ def _tempting(view: View, found: Best | None) -> str:
         return "No unsafe point is better."
     because = f" ({first.point.unsafe_because})" if first.point.unsafe_because else ""
     value = view.show(view.objective, view.value(first, view.objective))
-    return f"An unsafe point reached {value}: {first.label}{because}. It is shown, and not recommended."
+    return f"An unsafe point, which is never named best, reached {value}: {first.label}{because}."
 
 
 def _knobs(view: View) -> list[str]:

@@ -6,22 +6,23 @@ from loadkit import vocabulary
 from loadkit.report.sweep import words
 from loadkit.report.sweep.marks import POINTS, Mark, Spot
 from loadkit.report.sweep.view import EARLY, GENERATOR, MEASURED, Tried, View, level
+from loadkit.sweep.goals import WIRE
 
-_FACTS = ("throughput", "latency.p50", "latency.p99", "latency.p99.9", "latency.max", "end_to_end.p99",
+_FACTS = ("throughput", WIRE, "latency.p50", "latency.p99", "latency.p99.9", "latency.max", "end_to_end.p99",
           "client.cpu_per_message", "batch.size", "compression.ratio", "requests", "lag.max")  # fmt: skip
 _COUNTED = ("lost", "errors", "unsent")
 
 
 def unit(name: str) -> tuple[float, str]:
     """Return by how much a metric is multiplied in charts, and the unit of their axis."""
-    bare = vocabulary.split(name)[1]
+    bare = name if name == WIRE else vocabulary.split(name)[1]
     series = bare.partition(".")[0]
     if series in vocabulary.LATENCIES or bare == "lag_time.max":
         return 1e3, "ms"
     return {
         "client.cpu_per_message": (1e6, "µs"), "bytes": (1e-6, "MB/s"), "batch.size": (1 / 1024, "KiB"),
         "throughput": (1.0, "msg/s"), "consumed": (1.0, "msg/s"), "offered": (1.0, "msg/s"),
-        "max_rate": (1.0, "msg/s"), "requests": (1.0, "1/s"), "lag.max": (1.0, "messages"),
+        "max_rate": (1.0, "msg/s"), "requests": (1.0, "1/s"), "lag.max": (1.0, "messages"), WIRE: (1.0, "B"),
     }.get(bare, (1.0, "1"))  # fmt: skip
 
 

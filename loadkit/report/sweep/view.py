@@ -16,8 +16,10 @@ from loadkit.analysis.effects import Effects, Observation, effects
 from loadkit.analysis.noise import Contrast, Repeats, repeats
 from loadkit.report.sweep import merging
 from loadkit.slo import Objective
+from loadkit.sweep.goals import WIRE, wire
 from loadkit.sweep.spec import Point, Record
 from loadkit.sweep.store import Stored
+from loadkit.units import format_size
 
 T = TypeVar("T")
 SUMMED = ("errors", "lost", "duplicated", "reordered", "unsent")
@@ -101,6 +103,8 @@ class View:
         return self.once(("value", tried.point.id, name), lambda: self._value(tried, name))
 
     def _value(self, tried: Tried, name: str) -> float | None:
+        if name == WIRE:
+            return wire({part: self.value(tried, part) for part in ("bytes", "compression.ratio", "throughput")})
         trials = tried.trials or tried.early
         _, metric = vocabulary.split(name)
         series, _, which = metric.partition(".")
@@ -218,14 +222,21 @@ def level(value: Any) -> str:
 
 def higher_is_better(name: str) -> bool:
     """Return whether more of a metric is better."""
-    found = vocabulary.metric(vocabulary.split(name)[1])
+    found = _metric(name)
     return bool(found and found.higher_is_better)
 
 
 def show(name: str, value: float | None) -> str:
     """Return a value in its metric's unit; "–" when there is none."""
-    found = vocabulary.metric(vocabulary.split(name)[1])
+    found = _metric(name)
     return found.show(value) if found else "–"
+
+
+def _metric(name: str) -> vocabulary.Metric | None:
+    """Return a metric by name, that which follows from others among them."""
+    if name == WIRE:
+        return vocabulary.Metric(WIRE, WIRE, format_size)
+    return vocabulary.metric(vocabulary.split(name)[1])
 
 
 def seconds_of(record: Record) -> float | None:

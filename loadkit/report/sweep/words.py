@@ -10,6 +10,7 @@ from loadkit import vocabulary
 from loadkit.analysis.effects import Change, Effect, Effects
 from loadkit.analysis.noise import Contrast
 from loadkit.report.sweep.view import level, show
+from loadkit.sweep.goals import WIRE
 
 _SERIES = {
     "latency": "latency", "service_time": "service time", "send_delay": "send delay", "end_to_end": "end-to-end time",
@@ -20,12 +21,15 @@ _PLAIN = {
     "client.cpu_per_message": "client CPU a message", "batch.size": "batch size", "requests": "request rate",
     "compression.ratio": "compression ratio", "lag.max": "largest lag", "lag_time.max": "longest lag",
 }  # fmt: skip
+_PLACES = (" matters most:", " comes next:")
 _TIMES = 3.0
 """Ratio from which a change is told as "4 times" and no longer in percent."""
 
 
 def metric(name: str) -> str:
     """Return a metric as a reader says it: `p99 latency`, `throughput`."""
+    if name == WIRE:
+        return name
     owner, bare = vocabulary.split(name)
     series, _, statistic = bare.partition(".")
     if series in _SERIES:
@@ -43,7 +47,7 @@ def capital(text: str) -> str:
 
 def sentence(text: str) -> str:
     """Return a text as a sentence stands: in capitals, with a full stop."""
-    return f"{capital(text)}{'' if text.endswith('.') else '.'}"
+    return f"{capital(text)}{'' if text.endswith('.') else '.'}" if text else ""
 
 
 def between(name: str, low: float, high: float) -> str:
@@ -65,7 +69,7 @@ def changed(contrast: Contrast, up: str = "higher", down: str = "lower") -> str:
     way = up if contrast.estimate > 0 else down
     said = _times(contrast.change, way)
     if not np.isfinite(contrast.low) or not np.isfinite(contrast.high):
-        return f"{said} (no interval: nothing was repeated)"
+        return said
     low, high = contrast.changes
     if low <= 0 <= high and low != high:
         return f"{said} (95 % interval from {percent(low)} {down} to {_times(high, up)})"
@@ -90,9 +94,12 @@ def effect_sentences(name: str, found: Effects) -> list[str]:
     """Return what each knob does to a metric in sentences, the one that matters most first."""
     told = [effect for effect in found.mains if effect.told]
     rest = [effect for effect in found.mains if not effect.told]
-    said = [_main(name, effect, "matters most" if at == 0 else "comes next") for at, effect in enumerate(told)]
-    if rest:
-        said.append(_untold(name, rest, bool(told)))
+    said = [_main(name, effect, _PLACES[at > 0]) for at, effect in enumerate(told)]
+    if not found.df:
+        said = [_main(name, effect, ":") for effect in found.mains]
+        said.append("Nothing was repeated, so none of this can be told from noise: give --repeats 3.")
+    elif rest:
+        said.append(_untold(name, rest))
     pairs = [effect for effect in found.interactions if effect.told]
     said += [_pair(name, effect) for effect in pairs]
     if found.interactions and not pairs:
@@ -106,22 +113,17 @@ def _main(name: str, effect: Effect, place: str) -> str:
     to = effect.typical * float(np.exp(largest.contrast.estimate))
     values = f"from {show(name, effect.typical)} to {show(name, to)}"
     return (
-        f"{path} {place}: with {level(largest.levels[0])} in place of {level(reference)}, {metric(name)} is "
+        f"{path}{place} with {level(largest.levels[0])} in place of {level(reference)}, {metric(name)} is "
         f"{changed(largest.contrast)}, {values} as a mean over the other knobs."
     )
 
 
-def _untold(name: str, rest: Sequence[Effect], some: bool) -> str:
-    paths = listed([effect.paths[0] for effect in rest])
+def _untold(name: str, rest: Sequence[Effect]) -> str:
     ends = [end for e in rest for c in e.changes for end in (c.contrast.low, c.contrast.high)]
-    most = max(abs(end) for end in ends)
-    sized = f": the intervals reach to {percent(float(np.expm1(most)))} at most" if np.isfinite(most) else ""
-    what = f"What {paths} {'does' if len(rest) == 1 else 'do'} to {metric(name)}"
-    return (
-        f"{what} cannot be told from noise{sized}."
-        if some or len(rest) == 1
-        else f"{what}, none can be told from noise{sized}."
-    )
+    most = percent(float(np.expm1(max(abs(end) for end in ends))))
+    paths = listed([effect.paths[0] for effect in rest])
+    verb = "does" if len(rest) == 1 else "do"
+    return f"What {paths} {verb} to {metric(name)} cannot be told from noise: the intervals reach to {most} at most."
 
 
 def _pair(name: str, effect: Effect) -> str:

@@ -39,7 +39,7 @@ def limited(view: View) -> bool:
 
 def sentences(view: View) -> list[str]:
     """Return what a reader needs next: where the limit lies, the knee, and holes below the answer."""
-    return [text for text in (_bound(view), _knee(view), _regions(view)) if text]
+    return [text for text in (_bound(view), _knee(view), _regions(view), words.sentence(view.unsafe)) if text]
 
 
 def _bound(view: View) -> str:
@@ -74,7 +74,8 @@ def _regions(view: View) -> str:
 def labels(view: View) -> list[str]:
     """Return what qualifies every figure."""
     limited_by = ["generator-limited: not the cluster's capacity"] if limited(view) else []
-    return [*labels_of(view.facts.get("target") or {}), *limited_by]
+    unsafe = ["unsafe settings: not to be recommended"] if view.unsafe else []
+    return [*labels_of(view.facts.get("target") or {}), *limited_by, *unsafe]
 
 
 def tone(view: View) -> str:
@@ -82,7 +83,7 @@ def tone(view: View) -> str:
     if view.facts["status"] == "failed" or view.answer.get("outcome") == "none":
         return "bad"
     found = view.rate is not None and view.facts["status"] == "complete"
-    return "good" if found and not limited(view) and view.interval[1] is not None else "warn"
+    return "good" if found and not limited(view) and not view.unsafe and view.interval[1] is not None else "warn"
 
 
 def title(view: View) -> str:

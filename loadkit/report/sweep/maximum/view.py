@@ -13,6 +13,7 @@ import numpy as np
 from loadkit import vocabulary
 from loadkit.analysis.knee import Knee, knee
 from loadkit.errors import UsageError
+from loadkit.result import RESULT
 from loadkit.slo import Objective
 
 SCHEMA = 1
@@ -73,6 +74,14 @@ class View:
     def regions(self) -> list[tuple[float, float]]:
         """Ranges of rates in which every trial passed."""
         return [(low, high) for low, high in self.facts.get("passing_regions") or ()]
+
+    @property
+    def unsafe(self) -> str:
+        """What makes the scenario's settings unsafe, as its first trial warned; an empty text when they are safe."""
+        path = self.out / self.probes[0].folder / RESULT if self.probes else self.out / RESULT
+        facts = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        said = [*(facts.get("warnings") or ()), *(facts.get("notes") or ())]
+        return next((str(one["text"]) for one in said if one.get("code") == "unsafe"), "")
 
     @property
     def metrics(self) -> list[str]:

@@ -10,7 +10,7 @@ from loadkit.analysis.effects import Change, Effect, Effects
 from loadkit.report.block import Block, Chart, Part, Points, Prose, Table, block, table
 from loadkit.report.sweep import rows, words
 from loadkit.report.sweep.marks import TOLD, UNTOLD, Dot
-from loadkit.report.sweep.view import View, level
+from loadkit.report.sweep.view import GENERATOR, View, level
 
 TITLE = "What each knob does"
 ORDER = 20
@@ -26,7 +26,8 @@ def build(view: View) -> Block | None:
     found = view.effects(name)
     parts: list[Part | None] = []
     if found:
-        parts = [Points(tuple(words.effect_sentences(name, found))), *_pictures(name, found), Prose(_model(found))]
+        parts = [Points(tuple(words.effect_sentences(name, found))), *_pictures(name, found)]
+        parts.append(Prose(" ".join([_model(found), *_outside(view)])))
     others = [other for other in ALSO if other != name and view.varies(other, 1.05)]
     for other in others:
         also = view.effects(other)
@@ -110,6 +111,20 @@ def _model(found: Effects) -> str:
         more = f" and {len(found.untold) - 6} more" if len(found.untold) > 6 else ""
         said.append(f"What these do together cannot be told from this part of the grid: {pairs}{more}.")
     return " ".join(said)
+
+
+def _outside(view: View) -> list[str]:
+    """Return which trials are in no effect, and why."""
+    chosen = sum(not trial.block and not tried.point.base for tried in view.points for trial in tried.trials)
+    limited = sum(len(tried.trials) for tried in view.points if tried.state == GENERATOR)
+    said = []
+    if chosen:
+        said.append(f"{words.counted(chosen, 'trial')} chosen by what came before them are not in it.")
+    if limited:
+        said.append(
+            f"{words.counted(limited, 'trial')} at points where the load generator was the limit are not in it."
+        )
+    return said
 
 
 def _coverage(found: Effects) -> str:

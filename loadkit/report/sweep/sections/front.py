@@ -11,6 +11,7 @@ from loadkit.report.block import Block, Cell, Chart, Prose, block, table
 from loadkit.report.sweep import answer, planes, words
 from loadkit.report.sweep.spots import axis, in_chart, spot
 from loadkit.report.sweep.view import MEASURED, Tried, View, higher_is_better
+from loadkit.sweep.goals import WIRE
 
 TITLE = "Trade-offs"
 ORDER = 10
@@ -18,7 +19,7 @@ _LEAD = (
     "A point is on the front when no other safe point is better in both metrics. Hover over a point, or tap it, for "
     "all its facts."
 )
-_AGAINST = ("max_rate", "throughput", "client.cpu_per_message", "compression.ratio")
+_AGAINST = ("max_rate", "throughput", "client.cpu_per_message", WIRE)
 """What latency is set against, as far as it was recorded and differs between points."""
 
 
@@ -64,7 +65,7 @@ def _plane(view: View, x: str, y: str, half: bool) -> Chart | None:
     head = ("point", words.metric(x), words.metric(y), "on the front", "safe")
     shown = table("points of the plane, the front first", head, rows, folded=True, texts=(0, 3, 4))
     caption = f"{words.capital(words.metric(y))} against {words.metric(x)}"
-    return Chart(f"front-{x.replace('.', '-').replace('_', '-')}", caption, figure, shown, half=half)
+    return Chart(f"front-{x.replace('.', '-').replace('_', '-').replace(' ', '-')}", caption, figure, shown, half=half)
 
 
 def _ring(tried: Tried, found: answer.Best | None) -> str:
