@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test check bench bench-long build clean
+.PHONY: help quickstart test test-lanes check bench bench-long build clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -16,6 +16,10 @@ quickstart: $(STAMP) ## install, start a real Kafka, sweep two settings on it, p
 
 test: $(DEV_STAMP) ## run all tests, real Kafka included
 	$(BIN)/python -m pytest
+
+test-lanes: $(DEV_STAMP) ## the tests on a real Kafka, once on each lane
+	LOADKIT_LANE=fast $(BIN)/python -m pytest -m kafka
+	LOADKIT_LANE=standard $(BIN)/python -m pytest -m kafka
 
 check: $(DEV_STAMP) ## ruff and mypy
 	$(BIN)/ruff check .

@@ -8,13 +8,14 @@ from typing import Any, TextIO
 
 from rich.console import Console
 
-from loadkit.document import document_of, max_document
+from loadkit.document import document_of
 from loadkit.errors import RunError, UsageError
 from loadkit.report import page, text
 from loadkit.report.sweep import document as sweep_document
 from loadkit.report.sweep import lines
 from loadkit.report.sweep import page as sweep_page
 from loadkit.report.sweep import text as sweep_text
+from loadkit.report.sweep.maximum import document as max_document
 from loadkit.report.sweep.maximum.text import table as max_table
 from loadkit.result import load
 from loadkit.summary import summarise
@@ -29,7 +30,7 @@ def again(out: Path, stream: TextIO) -> dict[str, Any]:
         return sweep_document.document_of(out)
     if (out / max_file.FILE).exists():
         finish_max(out, stream)
-        return max_document(out)
+        return max_document.document_of(out)
     finish(out, stream)
     return document_of(out)
 

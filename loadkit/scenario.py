@@ -81,6 +81,8 @@ class _Workload(_Declared):
     topic: Topic
     fixed_count: int = Field(1, ge=1, le=10_000)
     config: Properties = {}
+    lane: Literal["auto", "standard", "fast"] = "auto"
+    """How the client library is called: `fast` by whole batches, `standard` by single messages, or `auto`."""
 
 
 class ProducerWorkload(_Workload):

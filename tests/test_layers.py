@@ -13,12 +13,13 @@ ROOT = Path(__file__).parent.parent / "loadkit"
 
 LAYERS = {
     "base": """
-        blobs document errors hashing histogram init integrity intervals keys lag limit pacer payloads plugins
+        arrays blobs document errors hashing histogram init integrity intervals keys lag limit pacer payloads plugins
         result scenario secrets shapes slo stamp summary sweep units vocabulary
     """,
     "online": """
-        boundaries budget changes clusters collector commands delta doctor drivers health hunt ledger legs locust_stats loop outcome points recorder scenario_file session simulation
-        site swarm swarm_master swarm_runtime swarm_users swarm_worker sweep_plan target target_sections targets telemetry trial users validity worker
+        boundaries budget changes clusters collector commands delta doctor drivers health hunt lanes ledger legs locust_stats loop outcome points
+        recorder scenario_file session simulation site swarm swarm_master swarm_runtime swarm_users swarm_worker sweep_plan target target_sections
+        targets telemetry trial users validity worker
     """,
     "offline": "analysis report",
     "top": "cli drive drive_max drive_point drive_sweep finish plain_errors plain_locust progress __main__ watch",
@@ -53,9 +54,9 @@ HOMES = {
     "rich": {
         "finish",
         "progress",
-        "report.sweep.lines",
         "report.sweep.maximum.text",
         "report.sweep.text",
+        "report.sweep.lines",
         "report.text",
     },
     "hdrh": {"histogram"},

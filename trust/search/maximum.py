@@ -35,8 +35,10 @@ BOUNDS: Mapping[str, tuple[str, float, str]] = {
     "probes": ("<=", 16, "median of the probes besides the holds"),
 }
 """Each figure that is promised: how it compares, with what, and what it is."""
-_SOURCES = ("sweep/search.py", "sweep/judgement.py", "sweep/observation.py", "sweep/scaling.py", "simulation.py", "limit.py", "pacer.py", "targets/simulated.py", "targets/simspec.py",
-            "targets/queueing.py", "targets/stages.py")  # fmt: skip
+_SOURCES = (
+    "sweep/search.py", "sweep/judgement.py", "sweep/observation.py", "sweep/scaling.py", "simulation.py", "limit.py",
+    "pacer.py", "targets/simulated.py", "targets/simspec.py", "targets/queueing.py", "targets/stages.py",
+)  # fmt: skip
 
 
 def right(row: Row) -> bool:
