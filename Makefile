@@ -6,16 +6,20 @@ STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test check bench bench-long build clean
+.PHONY: help quickstart test test-lanes check bench bench-long build clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
-quickstart: $(STAMP) ## install, start a real Kafka, run scenarios/orders.py for 30 s, print the results and the report's path
-	$(BIN)/loadkit run scenarios/orders.py --target embedded --duration 30s
+quickstart: $(STAMP) ## install, start a real Kafka, sweep two settings on it, print the answer and the report's path
+	$(BIN)/loadkit quickstart
 
 test: $(DEV_STAMP) ## run all tests, real Kafka included
 	$(BIN)/python -m pytest
+
+test-lanes: $(DEV_STAMP) ## the tests on a real Kafka, once on each lane
+	LOADKIT_LANE=fast $(BIN)/python -m pytest -m kafka
+	LOADKIT_LANE=standard $(BIN)/python -m pytest -m kafka
 
 check: $(DEV_STAMP) ## ruff and mypy
 	$(BIN)/ruff check .

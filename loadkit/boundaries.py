@@ -42,6 +42,9 @@ class Site(Protocol):
     def config(self, workload: Workload) -> dict[str, str]:
         """Return the client settings in force for a workload, secrets masked."""
 
+    def lane(self, workload: Workload) -> str:
+        """Return which lane a workload's users take, and why where it is not the fast one."""
+
     def permit(self, total_bytes: float) -> None:
         """Raise UsageError where so many bytes in all are more than the target allows."""
 

@@ -39,7 +39,7 @@ def with_settings(scenario: Scenario, settings: Iterable[tuple[str, Any]]) -> Sc
     """Return the scenario with every (path, value) applied in order; ScenarioError names a wrong one."""
     for path, value in settings:
         secrets.refuse_on_command_line(path, value)
-        scenario = with_value(scenario, path, value, applies)
+        scenario = with_value(scenario, path, value, applies, properties.KNOWN)
     return check(scenario)
 
 

@@ -37,6 +37,25 @@ Json = Annotated[
 
 
 @app.command()
+def quickstart(
+    target: Target = "embedded",
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for the files and the result; default: reports/quickstart-<time>.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Sweep two settings on a real Kafka, which is started for it: a few minutes, with a report at the end."""
+    from loadkit import drive_sweep, init
+
+    folder = out or default_out(Path("quickstart"))
+    file = init.quickstart(folder)
+    _say(f"{file} and scenario.py beside it say what is done: six points, two repeats, about three minutes")
+    run = drive_sweep.Run(folder / "sweep", quiet=as_json)
+    _print(drive_sweep.sweep(drive_sweep.Request(file, target=target), run), as_json)
+    _say(f"change {file} or scenario.py as you like, and try it: loadkit sweep {file}")
+
+
+@app.command()
 def run(
     scenario: Annotated[Path, typer.Argument(help="A Locust file with ProducerUser or ConsumerUser classes.")],
     target: Target = "embedded",
@@ -125,6 +144,10 @@ def sweep(
     objective: Annotated[
         str | None, typer.Option(help="The metric that names the best point; default latency.p99.")
     ] = None,
+    budget: Annotated[
+        str | None,
+        typer.Option(help="Time to spend, like 30m: the grid if it fits, else the points that promise most."),
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the sweep; one that was begun goes on.")] = None,
     drain_timeout: Annotated[str, typer.Option(help="Longest wait for what is in flight at a trial's end.")] = "30s",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what it would do, take and send.")] = False,
@@ -135,7 +158,7 @@ def sweep(
 
     request = drive_sweep.Request(
         scenario=scenario, target=target, vary=tuple(vary or ()), sets=tuple(set_ or ()), repeats=repeats, seed=seed,
-        duration=duration, warmup=warmup, slo=tuple(slo or ()), objective=objective,
+        duration=duration, warmup=warmup, slo=tuple(slo or ()), objective=objective, budget=budget,
     )  # fmt: skip
     if dry_run:
         _print(drive_sweep.dry_run(request, quiet=as_json), as_json)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
-from loadkit import secrets
+from loadkit import lanes, secrets, stamp
 from loadkit.errors import ScenarioError
 from loadkit.scenario import ConsumerWorkload, ProducerWorkload, Scenario
 from loadkit.target import Target
-from loadkit.targets import kafka, kafka_consumer, sink
+from loadkit.targets import fast, fast_consumer, kafka, kafka_consumer, sink
 from loadkit.targets.lane import ConsumerLane, ProducerLane
 from loadkit.targets.properties import Layer, Role
 from loadkit.targets.simspec import SimulatedSpec
@@ -43,7 +43,7 @@ class Cluster(Protocol):
 
 
 class KafkaCluster:
-    """Lanes of the standard client."""
+    """Lanes of the real client, fast or standard."""
 
     def __init__(self, target: Target, names: Names) -> None:
         self._target, self._names = target, names
@@ -53,7 +53,10 @@ class KafkaCluster:
         config = self._settings(workload)
         if workload.transactions:
             config["transactional.id"] = self._target.named(self._names.run_id, f"{workload.name}-{number}")
-        return kafka.KafkaProducer(config, self._names.topics[workload.topic.name], form, workload.headers, offsets)
+        topic = self._names.topics[workload.topic.name]
+        if lanes.chosen(workload, form, config).name == "fast":
+            return fast.FastProducer(config, topic, cast(stamp.Form, form))
+        return kafka.KafkaProducer(config, topic, form, workload.headers, offsets)
 
     def consumer(self, workload: ConsumerWorkload, form: str) -> ConsumerLane:
         """Return a consumer of the run's own group."""
@@ -62,7 +65,13 @@ class KafkaCluster:
         if workload.protocol == "share":
             return kafka_consumer.KafkaShareConsumer(config, topic, form, run)
         from_end = workload.start == "now" and workload.topic.existing
+        if lanes.chosen(workload, form, config).name == "fast":
+            return fast_consumer.FastConsumer(config, topic, cast(stamp.Form, form), run, from_end)
         return kafka_consumer.KafkaConsumer(config, topic, form, run, from_end)
+
+    def lane(self, workload: ProducerWorkload | ConsumerWorkload, form: str) -> str:
+        """Return which lane a workload takes and, where it is not the fast one, why."""
+        return str(lanes.chosen(workload, form, self._settings(workload)))
 
     def config(self, workload: ProducerWorkload | ConsumerWorkload) -> dict[str, str]:
         """Return the effective client settings, secrets masked."""

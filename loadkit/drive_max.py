@@ -13,12 +13,12 @@ from typing import Any
 from loadkit.session import session, virtual  # isort: skip  # first: it brings Locust, which patches sockets
 from loadkit.budget import peak_bytes
 from loadkit.changes import changed, options_facts
-from loadkit.document import max_document
 from loadkit.errors import Interrupted, LoadkitError, UsageError
 from loadkit.finish import finish_max
 from loadkit.hunt import HOLD, PROBE, Hunt, Plan, Run
 from loadkit.progress import Shown
 from loadkit.report.sweep import page
+from loadkit.report.sweep.maximum import document as max_document
 from loadkit.report.sweep.maximum.view import view_of
 from loadkit.result import claim, load
 from loadkit.scenario import Scenario
@@ -65,7 +65,7 @@ def find(request: Request, quiet: bool) -> tuple[dict[str, Any], int]:
     if not begun or max_file.read(request.out)["status"] != "complete":
         _searched(request, replace(file, scenario=plan.scenario), plan, head)
     finish_max(request.out, sys.stderr if quiet else sys.stdout)
-    document = max_document(request.out)
+    document = max_document.document_of(request.out)
     return document, EXIT_CODES[document["verdict"]]
 
 

@@ -19,19 +19,18 @@ from loadkit import (
 )
 from loadkit.boundaries import Options
 from loadkit.changes import options_facts
-from loadkit.document import sweep_document
 from loadkit.errors import Interrupted, LoadkitError, RunError, UsageError
 from loadkit.finish import finish_sweep, print_plan
 from loadkit.progress import Counted, Shown
-from loadkit.report import sweep_table
+from loadkit.report.sweep import document, lines, page
 from loadkit.result import RESULT
 from loadkit.slo import parse_all
 from loadkit.sweep import resume, store
 from loadkit.sweep.request import Request, asked
 from loadkit.sweep.spec import Record, Step
-from loadkit.sweep.standing import metric_of
 from loadkit.sweep_plan import Plan, planned
 from loadkit.units import format_duration, parse_duration
+from loadkit.watch import Watch
 
 __all__ = ["Request", "Run", "dry_run", "sweep"]
 
@@ -64,20 +63,22 @@ def sweep(request: Request, run: Run) -> dict[str, Any]:
     failed = [record for record in loop.records if record.status == "failed"]
     if len(failed) == len(loop.records):
         raise RunError(f"every trial failed; the first said: {failed[0].error}")
-    return sweep_document(run.out)
+    return document.document_of(run.out)
 
 
 def dry_run(request: Request, quiet: bool) -> dict[str, Any]:
     """Return what a sweep would do as a document, and print it."""
     plan = planned(asked(request))
     steps = plan.strategy.steps(())
-    facts = {"trials": len(steps), "seconds": plan.seconds_of(steps), "bytes": plan.bytes_of(steps)}
+    facts = {"trials": plan.strategy.left(()), "seconds": plan.seconds_left(), "bytes": plan.bytes_left()}
     points = plan.strategy.points(())
-    print_plan(points, plan.sweep, facts, plan.model, sys.stderr if quiet else sys.stdout)
+    notes = plan.strategy.not_explored(())
+    print_plan(points, plan.sweep, facts, plan.model, sys.stderr if quiet else sys.stdout, notes)
     return {
         "schema": 1, "command": "sweep", "status": "planned", "limit": None, "verdict": None, "metrics": {},
         "withheld": {}, "warnings": [], "out": None, **facts, "model": plan.model,
         "order": [[step.point.id, step.repeat] for step in steps], "points": [asdict(point) for point in points],
+        "strategy": plan.strategy.name, "not_explored": notes,
     }  # fmt: skip
 
 
@@ -91,7 +92,7 @@ class _Loop:
             self._drain = parse_duration(run.drain_timeout)
         except ValueError as error:
             raise UsageError(f"--drain-timeout: {error}") from None
-        metrics = [metric_of(plan.sweep.objective), *(one.metric for one in parse_all(plan.sweep.slo))]
+        metrics = [plan.sweep.metric, *(one.metric for one in parse_all(plan.sweep.slo))]
         self._wanted = [name for name in metrics if name != "max_rate"]
         facts = options_facts("sweep", plan.file.scenario, plan.asked.scenario, plan.sweep.sets)
         now = store.Stored(
@@ -101,6 +102,9 @@ class _Loop:
         )  # fmt: skip
         then = resume.before(run.out, now)
         self._stored = replace(now, target=then.target) if then else now
+        self._begun = monotonic()
+        self._counted = Counted(shown)
+        self._watch = Watch(self._counted, shown.say, plan.sweep.objective)
         self.records = resume.records(run.out, then, self._wanted)
 
     def go(self) -> None:
@@ -110,13 +114,13 @@ class _Loop:
         if not steps:
             return
         if self.records:
-            self._shown.say(f"going on: {len(self.records)} trials are there, {len(steps)} to come")
-        counted = Counted(self._shown)
+            to_come = self._plan.strategy.left(self.records)
+            self._shown.say(f"going on: {len(self.records)} trials are there, {to_come} to come")
         try:
-            with closing(session.Sessions(self._plan.file, counted, self._shown.say)) as targets:
+            with closing(session.Sessions(self._plan.file, self._watch, self._shown.say)) as targets:
                 while step := self._plan.strategy.next(self.records):
-                    place = f"{len(self.records) + 1}/{len(self._stored.order)}"
-                    counted.begin(f"{place} {step.point.id}-{step.repeat}", self._whole())
+                    place = f"{len(self.records) + 1}/{self._total()}"
+                    self._counted.begin(f"{place} {step.point.id}-{step.repeat}", self._whole())
                     self._trial(step, targets)
         except (Interrupted, KeyboardInterrupt):
             self._write("interrupted")
@@ -134,23 +138,30 @@ class _Loop:
             step.point.id, step.repeat, place, folder, "failed", block=step.block,
             started_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
         )  # fmt: skip
-        begun, settings = monotonic(), step.point.settings
         try:
             scenario = self._plan.scenario(step)
-            targets.at(self._plan.points.target(settings).text, scenario).trial(scenario, self._options(step, place))
+            opened = targets.at(self._plan.points.target(step.point.settings).text, scenario)
+            options = self._options(step, place)
+            self._watch.over(None if step.block else opened, options.out, self.records)
+            opened.trial(scenario, options)
         except LoadkitError as caught:
             if targets.refused and not self._plan.changes_target:
                 raise  # there is no other target to go on with
             error = caught
-        record = store.recorded(self._run.out, replace(sure, seconds=monotonic() - begun), self._wanted)
+        record = store.recorded(self._run.out, replace(sure, seconds=self._passed()), self._wanted)
         if record is None and not isinstance(error, Interrupted):
-            record = replace(sure, seconds=monotonic() - begun, error=str(error))
+            record = replace(sure, seconds=self._passed(), error=str(error))
+        self._begun = monotonic()
         if record:
             self.records.append(record)
             self._write("running")
             self._say(record)
         if isinstance(error, Interrupted):
             raise error
+
+    def _passed(self) -> float:
+        """Return the seconds since the last trial was over: what is written between two costs time as well."""
+        return monotonic() - self._begun
 
     def _options(self, step: Step, place: int) -> Options:
         sweep, settings = self._plan.sweep, step.point.settings
@@ -165,7 +176,7 @@ class _Loop:
         )  # fmt: skip
 
     def _write(self, status: str) -> None:
-        """Write `sweep.json` anew."""
+        """Write `sweep.json` and the page anew."""
         strategy = self._plan.strategy
         done = [(record.point, record.repeat) for record in self.records]
         to_come = [(step.point.id, step.repeat) for step in strategy.steps(self.records)]
@@ -175,7 +186,13 @@ class _Loop:
             points=tuple(strategy.points(self.records)), order=(*done, *to_come), trials=tuple(self.records),
             target=self._stored.target or self._target_facts(), not_explored=tuple(strategy.not_explored(self.records)),
         )  # fmt: skip
-        store.write(self._run.out, self._stored)
+        try:
+            store.write(self._run.out, self._stored)
+            if self.records:
+                page.write(self._run.out)
+        except OSError as error:
+            what = f"--out {self._run.out}: {error.strerror or error}"
+            raise RunError(f"{what}; every trial is kept, free space and go on with the same command") from None
 
     def _target_facts(self) -> dict[str, Any]:
         """Return what the first result says of the target."""
@@ -185,12 +202,15 @@ class _Loop:
                 return dict(json.loads(path.read_text(encoding="utf-8")).get("target", {}))
         return {}
 
+    def _total(self) -> int:
+        return len(self.records) + self._plan.strategy.left(self.records)
+
     def _whole(self) -> str:
         """Return how much time is left for the whole, and which point is best so far."""
-        left = self._plan.seconds_of(self._plan.strategy.steps(self.records), self.records)
-        return f"{format_duration(left)} left{sweep_table.best_so_far(self._stored)}"
+        best = lines.best_so_far(self._run.out, self._stored)
+        return f"{format_duration(self._plan.seconds_left(self.records))} left{best}"
 
     def _say(self, record: Record) -> None:
         """Say what came of a trial and what is to come."""
-        line = sweep_table.line(self._stored, record)
-        self._shown.say(f"{len(self.records)}/{len(self._stored.order)} {line}; {self._whole()}")
+        line = lines.line(self._stored, record)
+        self._shown.say(f"{len(self.records)}/{self._total()} {line}; {self._whole()}")

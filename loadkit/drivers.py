@@ -29,9 +29,7 @@ AHEAD_BYTES = 1 << 20
 BEHIND = 4
 """How many times that is built at once by a producer that is behind: the next messages are due already."""
 GATHER = 4096
-"""Messages that are turned into arrays at once; fewer wait for up to `GATHER_NS`."""
-GATHER_NS = 20_000_000
-"""Longer, and each time would hold up sending by milliseconds; shorter, and it costs more than the messages do."""
+"""Messages that are turned into arrays at once; fewer wait for as long as the lane says."""
 FEW = 64
 """Messages handed over or taken in a step after which the loop may sleep a little, so that its steps do not each cost
 more than the messages they move."""
@@ -266,7 +264,7 @@ class ProducerDriver:
         return _Ahead(leg, leg.sent, intended, values.offsets, self.lane.prepare(batch))
 
     def _gather(self, now_ns: int) -> None:
-        if now_ns - self._gathered_ns >= GATHER_NS or self.lane.pending() >= GATHER:
+        if now_ns - self._gathered_ns >= self.lane.gather_ns or self.lane.pending() >= GATHER:
             self._gathered_ns = now_ns
             self.collect()
 
@@ -379,7 +377,7 @@ class ConsumerDriver:
         return n > FEW
 
     def _gather(self, now_ns: int) -> None:
-        if now_ns - self._gathered_ns >= GATHER_NS or self.lane.pending() >= GATHER:
+        if now_ns - self._gathered_ns >= self.lane.gather_ns or self.lane.pending() >= GATHER:
             self._gathered_ns = now_ns
             self.collect()
 

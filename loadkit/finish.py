@@ -8,10 +8,14 @@ from typing import Any, TextIO
 
 from rich.console import Console
 
-from loadkit.document import document_of, max_document, sweep_document
+from loadkit.document import document_of
 from loadkit.errors import RunError, UsageError
-from loadkit.report import page, sweep_table, text
+from loadkit.report import page, text
+from loadkit.report.sweep import document as sweep_document
+from loadkit.report.sweep import lines
 from loadkit.report.sweep import page as sweep_page
+from loadkit.report.sweep import text as sweep_text
+from loadkit.report.sweep.maximum import document as max_document
 from loadkit.report.sweep.maximum.text import table as max_table
 from loadkit.result import load
 from loadkit.summary import summarise
@@ -23,10 +27,10 @@ def again(out: Path, stream: TextIO) -> dict[str, Any]:
     """Render a run, a sweep or a search that lies in a folder anew, and return its document."""
     if (out / store.FILE).exists():
         finish_sweep(out, stream)
-        return sweep_document(out)
+        return sweep_document.document_of(out)
     if (out / max_file.FILE).exists():
         finish_max(out, stream)
-        return max_document(out)
+        return max_document.document_of(out)
     finish(out, stream)
     return document_of(out)
 
@@ -49,7 +53,7 @@ def finish(out: Path, stream: TextIO) -> Path | None:
 
 
 def finish_sweep(out: Path, stream: TextIO) -> None:
-    """Print the sweep in `out` as a table, and write it as CSV and Parquet; nothing before the first trial."""
+    """Print the sweep in `out`, and write its page and its table as CSV and Parquet; nothing before the first trial."""
     try:
         stored = store.read(out)
     except UsageError:
@@ -57,12 +61,13 @@ def finish_sweep(out: Path, stream: TextIO) -> None:
     if not stored.trials:
         return
     console = Console(file=stream, width=None if stream.isatty() else 100)
-    console.print(sweep_table.table(stored))
+    console.print(sweep_text.table(out, stored))
     try:
         store.export(out, stored)
+        written = sweep_page.write(out)
     except OSError as error:
-        raise RunError(f"{out}: the table could not be written: {error.strerror}; every trial is kept") from None
-    console.print(f"table: {out / store.CSV}", highlight=False, soft_wrap=True)
+        raise RunError(f"{out}: the report could not be written: {error.strerror}; every trial is kept") from None
+    console.print(f"table: {out / store.CSV}\nreport: {written}", highlight=False, soft_wrap=True)
 
 
 def finish_max(out: Path, stream: TextIO) -> None:
@@ -76,7 +81,14 @@ def finish_max(out: Path, stream: TextIO) -> None:
     console.print(f"report: {written}", highlight=False, soft_wrap=True)
 
 
-def print_plan(points: Sequence[Point], sweep: Sweep, facts: Mapping[str, float], model: str, stream: TextIO) -> None:
-    """Print what a sweep would do: its points with what is wrong with them, its trials, time and bytes."""
+def print_plan(
+    points: Sequence[Point],
+    sweep: Sweep,
+    facts: Mapping[str, float],
+    model: str,
+    stream: TextIO,
+    notes: Sequence[str] = (),
+) -> None:
+    """Print what a sweep would do: its points with what is wrong with them, its trials, time and bytes, and notes."""
     console = Console(file=stream, width=None if stream.isatty() else 100)
-    console.print(sweep_table.plan(points, sweep, facts, model))
+    console.print(lines.plan(points, sweep, facts, model, notes))

@@ -1,4 +1,4 @@
-"""Files to start from, for `loadkit init`."""
+"""Files to start from, for `loadkit init` and `loadkit quickstart`."""
 
 from __future__ import annotations
 
@@ -42,3 +42,18 @@ def write(kind: str, path: Path | None = None) -> Path:
     except OSError as problem:
         raise UsageError(f"{place} cannot be written: {problem.strerror}") from None
     return place
+
+
+def quickstart(folder: Path) -> Path:
+    """Return the file of a small sweep, written into a folder with its scenario; what is there already stays."""
+    for template, name in (("scenario.txt", "scenario.py"), ("quickstart.toml", "sweep.toml")):
+        place = folder / name
+        if place.exists():
+            continue
+        content = resources.files("loadkit").joinpath("templates", template).read_text(encoding="utf-8")
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            place.write_text(content.replace("{file}", str(place)), encoding="utf-8")
+        except OSError as problem:
+            raise UsageError(f"{place} cannot be written: {problem.strerror}; give a folder that can") from None
+    return folder / "sweep.toml"

@@ -23,6 +23,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from loadkit.arrays import distinct, rising
+
 Ints = NDArray[np.int64]
 Run = tuple[int, int]
 """Offsets from the first up to, not including, the second."""
@@ -116,8 +118,9 @@ class Confirmed:
     def add(self, partition: NDArray[np.int32], offset: Ints) -> None:
         """Take the places of confirmed messages."""
         for p in np.flatnonzero(np.bincount(partition)).tolist():
-            offsets = np.sort(offset[partition == p])
-            known = offsets[offsets >= 0]
+            offsets = offset[partition == p]
+            offsets = offsets if rising(offsets) else np.sort(offsets)
+            known = offsets if offsets[0] >= 0 else offsets[offsets >= 0]
             delta = self._new.setdefault(p, Delta())
             delta.count("acked", len(offsets))
             delta.count("unplaced", len(offsets) - len(known))
@@ -154,22 +157,25 @@ class Consumed:
     def _one(self, p: int, offset: Ints, producer: Ints, seq: Ints, late: list[Any], names: list[Any]) -> None:
         delta, seen = self._new.setdefault(p, Delta()), self._seen.setdefault(p, Ranges())
         fresh = ~seen.contains(offset)
-        if len(offset) > 1 and not (np.diff(offset) > 0).all():
+        if not rising(offset):
             fresh &= _first_of_each(offset)
         delta.count("received", len(offset))
         delta.count("redelivered", int(len(offset) - fresh.sum()))
-        offset, producer, seq = offset[fresh], producer[fresh], seq[fresh]
-        order = np.argsort(offset, kind="stable")  # order is a fact of the log, whoever of the group came first
+        if not fresh.all():
+            offset, producer, seq = offset[fresh], producer[fresh], seq[fresh]
+        if not rising(offset):  # order is a fact of the log, whoever of the group came first
+            order = np.argsort(offset, kind="stable")
+            offset, producer, seq = offset[order], producer[order], seq[order]
         if self._ordered:
-            self._order(delta, self._last.setdefault(p, {}), producer[order], seq[order], late, names)
-        for start, end in runs_of(offset[order]):
+            self._order(delta, self._last.setdefault(p, {}), producer, seq, late, names)
+        for start, end in runs_of(offset):
             seen.add(start, end)
             delta.runs.append((start, end))
 
     def _order(
         self, delta: Delta, last: dict[int, int], producer: Ints, seq: Ints, late: list[Any], names: list[Any]
     ) -> None:
-        for one in np.unique(producer).tolist():
+        for one in distinct(producer):
             mine = seq[producer == one]
             before = last.get(one, -1)
             highest = np.maximum.accumulate(np.concatenate([[before], mine]))

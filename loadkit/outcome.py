@@ -16,14 +16,16 @@ def classes(
     users: Mapping[str, int],
     groups: Mapping[str, str],
     config: Callable[[Workload], dict[str, str]],
+    lane: Callable[[Workload], str],
 ) -> dict[str, Any]:
-    """Return the facts of each class: role, topic, users, rate or group id, and the client settings in force."""
+    """Return the facts of each class: role, topic, users, rate or group id, lane, and the client settings in force."""
     return {
         w.name: {
             "role": "producer" if isinstance(w, ProducerWorkload) else "consumer",
             "topic": w.topic.name,
             "users": users[w.name],
             **({"rate": w.rate} if isinstance(w, ProducerWorkload) else {"group_id": groups.get(w.name, "")}),
+            "lane": lane(w),
             "config": config(w),
         }
         for w in scenario.workloads

@@ -20,13 +20,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loadkit import stamp
+from loadkit.arrays import distinct
 from loadkit.drivers import Sent
 from loadkit.histogram import HIGHEST_US, Histogram
 from loadkit.targets.lane import Acks, Received
 
 Ints = NDArray[np.int64]
 SECOND_NS = 10**9
-SLICE = 60_000
+SLICE = 20_000
 """Values recorded at once: a longer fold would hold the interpreter lock and make the loop late."""
 
 
@@ -246,11 +247,11 @@ class Recorder:
         measured = (intended >= self.window.from_ns) & (intended < self.window.until_ns)
         seconds = np.maximum((clocks - self.window.zero_ns) // SECOND_NS, 0)
         keys = seconds * 2 + measured
-        low, high = int(keys.min()), int(keys.max())
-        if low == high:
-            yield slice(None), "measure" if low % 2 else "warmup", low // 2
+        found = distinct(keys)
+        if len(found) == 1:
+            yield slice(None), "measure" if found[0] % 2 else "warmup", found[0] // 2
             return
-        for key in np.unique(keys).tolist():
+        for key in found:
             yield np.flatnonzero(keys == key), "measure" if key % 2 else "warmup", key // 2
 
 

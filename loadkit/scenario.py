@@ -81,6 +81,8 @@ class _Workload(_Declared):
     topic: Topic
     fixed_count: int = Field(1, ge=1, le=10_000)
     config: Properties = {}
+    lane: Literal["auto", "standard", "fast"] = "auto"
+    """How the client library is called: `fast` by whole batches, `standard` by single messages, or `auto`."""
 
 
 class ProducerWorkload(_Workload):
@@ -207,12 +209,13 @@ Applies = Callable[[str, str], bool]
 """Says whether a bare property is one of a role: `applies('producer' | 'consumer' | 'topic', name)`."""
 
 
-def with_value(scenario: Scenario, path: str, value: Any, applies: Applies) -> Scenario:
+def with_value(scenario: Scenario, path: str, value: Any, applies: Applies, properties: Iterable[str] = ()) -> Scenario:
     """Return the scenario with one dotted path set.
 
     `Checkout.rate`, `Checkout.payload.size`, `Checkout.config.linger.ms`, `orders.partitions`,
     `orders.config.retention.ms`, `seed`, or a bare client or topic property (`linger.ms`), which
-    every workload or topic that takes it gets. ScenarioError names the nearest path otherwise.
+    every workload or topic that takes it gets. ScenarioError names the nearest path, or the nearest of the
+    `properties` there are, otherwise.
     """
     if path == "seed":
         return declare(Scenario, scenario.name, {**_fields(scenario), "seed": value})
@@ -227,7 +230,7 @@ def with_value(scenario: Scenario, path: str, value: Any, applies: Applies) -> S
         rest = path.removeprefix(f"{head}.")
     if head:
         return _replace_topic(scenario, head, _set(scenario.topics[head], path, rest, value))
-    return _set_property(scenario, path, value, applies)
+    return _set_property(scenario, path, value, applies, properties)
 
 
 def _topic_before(scenario: Scenario, path: str) -> str:
@@ -235,7 +238,7 @@ def _topic_before(scenario: Scenario, path: str) -> str:
     return max((name for name in scenario.topics if path.startswith(f"{name}.")), key=len, default="")
 
 
-def _set_property(scenario: Scenario, name: str, value: Any, applies: Applies) -> Scenario:
+def _set_property(scenario: Scenario, name: str, value: Any, applies: Applies, properties: Iterable[str]) -> Scenario:
     changed = scenario
     for role, workloads in (("producer", scenario.producers), ("consumer", scenario.consumers)):
         if applies(role, name):
@@ -248,7 +251,7 @@ def _set_property(scenario: Scenario, name: str, value: Any, applies: Applies) -
         return changed
     if applies("producer", name) or applies("consumer", name):
         raise ScenarioError(f"{name}: no workload of this scenario takes it")
-    raise ScenarioError(f"{name}: no such class, topic or property{nearest(name, paths(scenario))}")
+    raise ScenarioError(f"{name}: no such class, topic or property{nearest(name, [*properties, *paths(scenario)])}")
 
 
 def paths(scenario: Scenario) -> list[str]:

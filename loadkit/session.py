@@ -8,20 +8,25 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import FrameType
 from typing import Protocol
 
 from loadkit import swarm  # first: it brings Locust, which patches sockets
 from loadkit.boundaries import Options, Progress
-from loadkit.errors import Interrupted, LoadkitError
+from loadkit.errors import Interrupted, LoadkitError, RunError, TargetError
 from loadkit.scenario import Scenario
 from loadkit.scenario_file import ScenarioFile
 from loadkit.simulation import simulate
 from loadkit.site import Say
 from loadkit.target import load_target
 from loadkit.targets.simspec import SimulatedSpec
+
+PRIME = 8.0
+"""Seconds for which a cluster that was just started is loaded before its first trial."""
 
 
 class Session(Protocol):
@@ -113,7 +118,18 @@ class Sessions:
             except LoadkitError as error:
                 self.refused[target] = error
                 raise
+            if load_target(target).kind == "embedded":
+                self._prime(self._open[1], scenario)
         return self._open[1]
+
+    def _prime(self, opened: Session, scenario: Scenario) -> None:
+        """Load a cluster that has just started: its JVM compiles what runs often, and the first trial would pay for it.
+
+        On two shared cores the first trial had four times the 99th percentile of the same point later.
+        """
+        self._say(f"loading the new cluster for {PRIME:.0f} s before the first trial")
+        with TemporaryDirectory(prefix="loadkit-") as place, suppress(TargetError, RunError):
+            opened.trial(scenario, Options(out=Path(place) / "prime", duration=1.0, warmup=PRIME))
 
     def close(self) -> None:
         """Take the open target away."""

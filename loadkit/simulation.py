@@ -155,7 +155,8 @@ def _groups(scenario: Scenario, users: list[User]) -> list[simulated.SimGroup]:
 
 def _classes(scenario: Scenario) -> dict[str, Any]:
     users = {w.name: w.fixed_count for w in scenario.workloads}
-    return outcome.classes(scenario, users, {w.name: w.group_id or w.name for w in scenario.consumers}, _config)
+    groups = {w.name: w.group_id or w.name for w in scenario.consumers}
+    return outcome.classes(scenario, users, groups, _config, lambda _: "simulated")
 
 
 def _config(workload: Workload) -> dict[str, str]:

@@ -17,7 +17,7 @@ from typing import Any
 
 from loadkit import ledger
 from loadkit.budget import partitions_made, peak_bytes
-from loadkit.clusters import KafkaCluster, Names
+from loadkit.clusters import KafkaCluster, Names, forms
 from loadkit.errors import LoadkitError, RunError, TargetError, TopicError
 from loadkit.lag import History
 from loadkit.scenario import Scenario, Topic, Workload
@@ -155,6 +155,10 @@ class SinkSite:
         """Return the workload's own settings: there is no client."""
         return dict(workload.config)
 
+    def lane(self, workload: Workload) -> str:
+        """Return that it is the sink's own."""
+        return "sink"
+
     def permit(self, total_bytes: float) -> None:
         """Do nothing: the sink has no limits."""
 
@@ -252,6 +256,10 @@ class KafkaSite:
     def config(self, workload: Workload) -> dict[str, str]:
         """Return the client settings in force for a workload, secrets masked."""
         return KafkaCluster(self.target, self.names).config(workload)
+
+    def lane(self, workload: Workload) -> str:
+        """Return which lane a workload's users take, and why where it is not the fast one."""
+        return KafkaCluster(self.target, self.names).lane(workload, forms(self._scenario)[workload.topic.name])
 
     def permit(self, total_bytes: float) -> None:
         """Raise UsageError where so many bytes in all are above the target's limits."""

@@ -92,10 +92,17 @@ def read(values: Sequence[bytes | None], form: Form) -> Read:
         sizes = _sizes(held)
     except TypeError:  # tombstones have no value
         return read([value or b"" for value in values], form)
-    if form == "binary":
-        raw, valid = _heads(held, sizes, SIZE), sizes >= SIZE
-    else:
-        raw, valid = _unhex(_heads(held, sizes, JSON_SIZE))
+    return of_heads(_heads(held, sizes, head_size(form)), sizes, form)
+
+
+def head_size(form: Form) -> int:
+    """Return how many bytes at the beginning of a value hold its stamp."""
+    return SIZE if form == "binary" else JSON_SIZE
+
+
+def of_heads(heads: NDArray[np.uint8], sizes: NDArray[np.int64], form: Form) -> Read:
+    """Return the stamps in the first `head_size` bytes of values, shorter values filled up with zeros."""
+    raw, valid = (heads, sizes >= SIZE) if form == "binary" else _unhex(heads)
     if not valid.all():
         raw = np.where(valid[:, None], raw, np.uint8(0))
     return Read(_view(raw), valid, sizes)

@@ -14,7 +14,7 @@ from loadkit.scenario_file import ScenarioFile, load_scenario
 from loadkit.session import virtual
 from loadkit.site import permit
 from loadkit.sweep import forecast
-from loadkit.sweep.order import Grid
+from loadkit.sweep.budget import strategy_for
 from loadkit.sweep.request import Asked, check_owners
 from loadkit.sweep.spec import VERSION, Record, Step, Strategy, Sweep, told
 from loadkit.target import check_limits, load_target
@@ -63,13 +63,16 @@ class Plan:
                 sizes[step.point.id] = total_bytes(scenario, warmup, self.sweep.duration, None)
         return sum(sizes[step.point.id] for step in steps)
 
-    def seconds_of(self, steps: Sequence[Step], done: Sequence[Record] = ()) -> float:
-        """Return how long so many trials will take."""
-        if not virtual(self.asked.target):
-            return forecast.left(forecast.trial_seconds(self.sweep), done, len(steps))
-        messages = [sum(w.rate for w in self.points.scenario(s.point.settings).producers) for s in steps[:100]]
-        typical = sum(messages) / max(1, len(messages)) * self.sweep.duration
-        return forecast.left(forecast.virtual_seconds(typical), done, len(steps))
+    def seconds_left(self, done: Sequence[Record] = ()) -> float:
+        """Return how long the trials to come will take, those not settled yet as long as the others."""
+        steps = self.strategy.steps(done)
+        each = _seconds(self.asked, self.points, steps, done) / max(1, len(steps))
+        return each * self.strategy.left(done)
+
+    def bytes_left(self) -> float:
+        """Return the bytes that a whole sweep sends at most, trials not settled yet as many as the others."""
+        steps = self.strategy.steps(())
+        return self.bytes_of(steps) / max(1, len(steps)) * self.strategy.left(())
 
 
 def planned(asked: Asked) -> Plan:
@@ -78,9 +81,19 @@ def planned(asked: Asked) -> Plan:
     scenario = changed(file.scenario, asked.sweep.sets)
     check_owners(asked.sweep, [*(w.name for w in scenario.workloads), *scenario.topics])
     points = Points(asked.sweep.axes, scenario, load_target(asked.target))
-    plan = Plan(asked, replace(file, scenario=scenario), points, Grid(asked.sweep, points))
+    strategy = strategy_for(asked.sweep, points, lambda steps: _seconds(asked, points, steps))
+    plan = Plan(asked, replace(file, scenario=scenario), points, strategy)
     _check_limits(plan)
     return plan
+
+
+def _seconds(asked: Asked, points: Points, steps: Sequence[Step], done: Sequence[Record] = ()) -> float:
+    """Return how long so many trials will take."""
+    if not virtual(asked.target):
+        return forecast.left(forecast.trial_seconds(asked.sweep), done, len(steps))
+    messages = [sum(w.rate for w in points.scenario(step.point.settings).producers) for step in steps[:100]]
+    typical = sum(messages) / max(1, len(messages)) * asked.sweep.duration
+    return forecast.left(forecast.virtual_seconds(typical), done, len(steps))
 
 
 def _check_limits(plan: Plan) -> None:
@@ -91,4 +104,4 @@ def _check_limits(plan: Plan) -> None:
             permit(plan.points.target(point.settings), plan.points.scenario(point.settings))
         except UsageError as error:
             raise UsageError(f"{told(point.settings)}: {error}") from None
-    check_limits(load_target(plan.asked.target), 0, plan.bytes_of(steps), 0)
+    check_limits(load_target(plan.asked.target), 0, plan.bytes_left(), 0)

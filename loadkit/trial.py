@@ -383,7 +383,7 @@ class Trial:
 
     def _classes(self) -> dict[str, Any]:
         users = {w.name: len(self._members(w.name)) or w.fixed_count for w in self.scenario.workloads}
-        return outcome.classes(self.scenario, users, self._site.names.groups, self._site.config)
+        return outcome.classes(self.scenario, users, self._site.names.groups, self._site.config, self._site.lane)
 
     def _t(self, clock_ns: int) -> float:
         return round((clock_ns - self._zero_ns) / 1e9, 6)

@@ -68,6 +68,7 @@ class ProducerLane:
     """Takes what `room` allows, confirms after `delay` ns of its clock; transactions as Kafka has them."""
 
     clock: Clock
+    gather_ns: int = 20_000_000
     room: Callable[[int], int] = lambda n: n
     delay: int = 0
     queue_full: int = 0
@@ -166,6 +167,7 @@ class ConsumerLane:
     """Gives out numbered messages that a test lets arrive."""
 
     clock: Clock
+    gather_ns: int = 20_000_000
     arrived: int = 0
     given: int = 0
     takes: list[tuple[int, int]] = field(default_factory=list)

@@ -20,11 +20,11 @@ from typing import Any
 from urllib.parse import urlencode
 
 from hdrh.histogram import HdrHistogram
+from running import ROOT, give_way
 
 from loadkit.pacer import pacer
 from loadkit.shapes import Constant
 
-ROOT = Path(__file__).parent.parent
 ORDERS = ROOT / "scenarios" / "orders.py"
 LOCUSTS_OWN = re.compile(r"Traceback(?:(?!Traceback)[\s\S])*?stats_writer(?:(?!Traceback)[\s\S])*?closed file\.\n")
 """With --csv and --processes Locust may write once more into files that it has closed; its exit code is not touched."""
@@ -76,6 +76,7 @@ class Locust:
                 env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", "LOADKIT_OUT": str(out),
                      "LOADKIT_STATE": str(out.parent / "state"), **env},
             )  # fmt: skip
+        give_way(self.process.pid)
 
     @property
     def said(self) -> str:

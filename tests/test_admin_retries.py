@@ -1,8 +1,9 @@
-"""Offsets are asked for again while a partition's leader moves."""
+"""What passes is asked for again: a partition's leader moves, a broker hears of a new topic after the others."""
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 from concurrent.futures import Future
 from types import SimpleNamespace
 from typing import Any
@@ -10,30 +11,45 @@ from typing import Any
 import confluent_kafka as ck
 import pytest
 
-from loadkit.errors import TargetError
+from loadkit.errors import TargetError, TopicError
 from loadkit.targets import admin
+from loadkit.targets.kafka import KafkaProducer
+from loadkit.targets.kafka_consumer import KafkaConsumer
 
 
 class Client:
-    """Answers with the given codes first, then with the offset 7."""
+    """Answers with the given codes first, then with the offset 7, a topic of one partition, or its properties."""
 
     def __init__(self, *codes: int) -> None:
         self.codes = deque(codes)
 
     def list_offsets(self, asked: dict[Any, Any], **_: Any) -> dict[Any, Future[Any]]:
         """Return one answered future for each partition."""
-        futures: dict[Any, Future[Any]] = {place: Future() for place in asked}
+        return self._answer(asked, SimpleNamespace(offset=7))
+
+    def describe_topics(self, asked: Any, **_: Any) -> dict[str, Future[Any]]:
+        """Return the same for each topic."""
+        node = SimpleNamespace(id=1)
+        part = SimpleNamespace(id=0, leader=node, replicas=[node], isr=[node])
+        return self._answer(asked.topic_names, SimpleNamespace(partitions=[part]))
+
+    def describe_configs(self, asked: list[Any], **_: Any) -> dict[Any, Future[Any]]:
+        """Return the same for each resource."""
+        return self._answer(asked, {"x": SimpleNamespace(name="retention.ms", value="5", is_sensitive=False)})
+
+    def _answer(self, asked: Iterable[Any], result: Any) -> dict[Any, Future[Any]]:
+        futures: dict[Any, Future[Any]] = {each: Future() for each in asked}
         for future in futures.values():
             if self.codes:
                 future.set_exception(ck.KafkaException(ck.KafkaError(self.codes.popleft())))
             else:
-                future.set_result(SimpleNamespace(offset=7))
+                future.set_result(result)
         return futures
 
 
-def connection(client: Client) -> Any:
-    """Return what the functions need of a connection."""
-    return SimpleNamespace(client=client, errors=deque(), timeout=0.5, partitions={"orders": (0, 1)})
+def connection(client: Client, *made: str) -> Any:
+    """Return what the functions need of a connection; `made` are topics that it made."""
+    return SimpleNamespace(client=client, errors=deque(), timeout=0.5, partitions={"orders": (0, 1)}, made=set(made))
 
 
 def test_a_leader_that_moves_is_asked_again() -> None:
@@ -49,3 +65,79 @@ def test_what_does_not_pass_is_said(code: int, times: int) -> None:
     """A refusal at once, a leader that stays away after the time limit."""
     with pytest.raises(TargetError, match="offsets of orders"):
         admin.end_offsets(connection(Client(*[code] * times)), "orders")
+
+
+UNKNOWN = ck.KafkaError.UNKNOWN_TOPIC_OR_PART
+
+
+def test_a_topic_that_was_made_is_asked_for_again() -> None:
+    """A broker that has just come back hears of a new topic after the one that made it."""
+    here = connection(Client(UNKNOWN, UNKNOWN), "orders")
+    assert [part.leader for part in admin.describe_topics(here, ["orders"])["orders"]] == [1]
+    assert admin.topic_configs(connection(Client(UNKNOWN), "orders"), "orders") == {"retention.ms": "5"}
+    assert admin.end_offsets(connection(Client(UNKNOWN), "orders"), "orders") == {0: 7, 1: 7}
+
+
+def test_a_topic_that_others_made_is_missing_at_once() -> None:
+    """Waiting would not bring it."""
+    client = Client(UNKNOWN, UNKNOWN)
+    with pytest.raises(TopicError, match="does not exist"):
+        admin.describe_topics(connection(client, "orders"), ["orders", "another"])
+    assert not client.codes
+
+
+class Producer:
+    """Knows its topic from the third time on."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def list_topics(self, topic: str, timeout: float) -> Any:
+        """Return what a broker knows of a topic."""
+        self.asked += 1
+        error = ck.KafkaError(UNKNOWN) if self.asked < 3 else None
+        return SimpleNamespace(topics={topic: SimpleNamespace(error=error)})
+
+
+class Consumer:
+    """Is told twice that there is no such topic, then gets its partitions."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def subscribe(self, topics: list[str], on_assign: Any) -> None:
+        """Take who wants to know."""
+        self.assign = on_assign
+
+    def consume(self, most: int, timeout: float) -> list[Any]:
+        """Return the error, or nothing once there is an assignment."""
+        self.asked += 1
+        if self.asked < 3:
+            return [SimpleNamespace(error=lambda: ck.KafkaError(UNKNOWN))]
+        self.assign(self, [])
+        return []
+
+
+def lanes() -> list[Any]:
+    """Return a producer and a consumer whose clients learn of the topic a little later."""
+    config = {"bootstrap.servers": "127.0.0.1:1"}
+    producer = KafkaProducer(config, "orders", "binary")
+    consumer = KafkaConsumer({**config, "group.id": "billing"}, "orders", "binary", 1)
+    producer._producer, consumer._consumer = Producer(), Consumer()
+    return [producer, consumer]
+
+
+@pytest.mark.parametrize("which", [0, 1], ids=["producer", "consumer"])
+def test_a_client_waits_until_its_broker_knows_the_topic(which: int) -> None:
+    """The topic was there when the run began; after the time limit it is said to be missing."""
+    lanes()[which].connect(5.0)
+    with pytest.raises(TopicError, match="'orders' does not exist"):
+        lanes()[which].connect(0.0)
+
+
+def test_a_group_that_gives_no_partitions_in_time_says_how_long_was_waited(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody has refused anything, so there is only the time to tell."""
+    _, lane = lanes()
+    monkeypatch.setattr(lane._consumer, "consume", lambda most, timeout: [])
+    with pytest.raises(TargetError, match=r"consumer of orders: no answer from orders in time \(0 s\)"):
+        lane.connect(0.0)

@@ -34,6 +34,7 @@ def lines_of(spec: EmbeddedSpec, nodes: list[Node]) -> dict[str, str]:
             "embedded:3@3.6.2?heap=2g&log.segment.bytes=1048576",
             EmbeddedSpec(3, "3.6.2", {"heap": "2g", "log.segment.bytes": "1048576"}),
         ),
+        ("embedded?jvm=-Xss1m -XX:-UsePerfData", EmbeddedSpec(1, "4.3.1", {"jvm": "-Xss1m -XX:-UsePerfData"})),
         ("embedded?ssl.cipher.suites=a%26b", EmbeddedSpec(1, "4.3.1", {"ssl.cipher.suites": "a&b"})),
     ],
 )
@@ -56,6 +57,7 @@ def test_a_name_says_nodes_version_and_properties(text: str, spec: EmbeddedSpec)
         ("embedded?heap=lots", "512m"),
         ("embedded?heap=64m", "256m"),
         ("embedded?haep=1g", "did you mean 'heap'"),
+        ("embedded?jvm=Xss1m", "list of JVM options"),
         ("embedded?num.partitions", "PROPERTY=VALUE"),
         ("embedded?num.partitions=", "PROPERTY=VALUE"),
         ("embedded?a.b=1&a.b=2", "given twice"),
@@ -104,6 +106,15 @@ def test_a_users_property_wins_and_heap_is_none_of_kafkas() -> None:
     command = embedded_spec.node_command(Path("/j"), "cp", Path("/agent.jar"), spec, NODES[0])
     assert "-Xmx2g" in command
     assert "-javaagent:/agent.jar=127.0.0.1:9201:/d/node-1/jmx_rules.yml" in command
+
+
+def test_options_for_the_jvm_come_after_ours_and_are_none_of_kafkas() -> None:
+    """Of two that differ the JVM takes the later one; what keeps its files in its folder comes later still."""
+    spec = EmbeddedSpec.parse("embedded?jvm=-XX:MaxGCPauseMillis=5 -XX:+UsePerfData")
+    assert "jvm" not in lines_of(spec, NODES[:1])
+    command = embedded_spec.node_command(Path("/j"), "cp", Path("/agent.jar"), spec, NODES[0])
+    assert command.index("-XX:MaxGCPauseMillis=20") < command.index("-XX:MaxGCPauseMillis=5")
+    assert command.index("-XX:+UsePerfData") < command.index("-XX:-UsePerfData")
 
 
 def test_share_groups_are_asked_for_only_where_they_exist() -> None:

@@ -13,15 +13,16 @@ ROOT = Path(__file__).parent.parent / "loadkit"
 
 LAYERS = {
     "base": """
-        blobs document errors hashing histogram init integrity intervals keys lag limit pacer payloads plugins
+        arrays blobs document errors hashing histogram init integrity intervals keys lag limit pacer payloads plugins
         result scenario secrets shapes slo stamp summary sweep units vocabulary
     """,
     "online": """
-        boundaries budget changes clusters collector commands delta doctor drivers health hunt ledger legs locust_stats loop outcome points recorder scenario_file session simulation
-        site swarm swarm_master swarm_runtime swarm_users swarm_worker sweep_plan target target_sections targets telemetry trial users validity worker
+        boundaries budget changes clusters collector commands delta doctor drivers health hunt lanes ledger legs locust_stats loop outcome points
+        recorder scenario_file session simulation site swarm swarm_master swarm_runtime swarm_users swarm_worker sweep_plan target target_sections
+        targets telemetry trial users validity worker
     """,
     "offline": "analysis report",
-    "top": "cli drive drive_max drive_sweep finish plain_errors plain_locust progress __main__",
+    "top": "cli drive drive_max drive_sweep finish plain_errors plain_locust progress __main__ watch",
 }
 """Each module, or package with all that is in it, and its layer."""
 MAY_SEE = {
@@ -55,11 +56,12 @@ HOMES = {
         "progress",
         "report.sweep.maximum.text",
         "report.sweep.text",
-        "report.sweep_table",
+        "report.sweep.lines",
         "report.text",
     },
     "hdrh": {"histogram"},
     "pyarrow": {"result"},
+    "optuna": {"sweep.suggest"},
 }
 """Each third-party library that has one home: the modules or packages that may import it."""
 LAYER = {name: layer for layer, names in LAYERS.items() for name in names.split()}

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from ahead import ahead
 from locust_process import (
     Ended,
     Locust,
@@ -37,14 +38,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("locust")
 
 
-@pytest.fixture(scope="module")
+@ahead
 def two(folder: Path) -> Ended:
     """Return a run of two forked processes up to its time limit, Locust's own files beside the result."""
     extra = ["--csv", str(folder / "two"), "--html", str(folder / "two.html")]
-    return Locust(folder / "two", "--headless", "-t", "10s", *processes(2), *LOW, *extra).ended().in_order()
+    return Locust(folder / "two", "--headless", "-t", "8s", *processes(2), *LOW, *extra).ended().in_order()
 
 
-@pytest.fixture(scope="module")
+@ahead
 def forty(folder: Path) -> Ended:
     """Return a run of forty users in one process."""
     extra = [*sets("Checkout.fixed_count=36", "Billing.fixed_count=4"), "--csv", str(folder / "forty")]
@@ -126,31 +127,26 @@ def test_the_schedule_starts_when_all_are_connected(two: Ended, forty: Ended) ->
         assert first == 0
 
 
-@pytest.fixture(scope="module")
-def fleet(folder: Path) -> Iterator[tuple[Locust, list[Locust]]]:
-    """Yield a master and three workers, each a process on its own, that have begun to measure."""
-    port = str(free_port())
+@ahead
+def survived(folder: Path) -> tuple[Ended, list[Ended]]:
+    """Return a master and two of its three workers, after one was killed and one got Ctrl-C in its own terminal."""
+    port, users = str(free_port()), sets("Checkout.fixed_count=6")
     flags = ["--headless", "--master", "--expect-workers", "3", "--master-bind-port", port]
-    master = Locust(folder / "fleet", *flags, *LOW, *sets("Checkout.fixed_count=6"), "--csv", str(folder / "fleet"))
-    more = [*LOW, *sets("Checkout.fixed_count=6")]
-    workers = [Locust(folder / f"worker{i}", "--worker", "--master-port", port, *more) for i in range(3)]
-    yield master, workers
-    for locust in (master, *workers):
-        locust.kill()
-
-
-@pytest.fixture(scope="module")
-def survived(fleet: tuple[Locust, list[Locust]]) -> tuple[Ended, list[Ended]]:
-    """Return the fleet after one worker was killed and one got Ctrl-C in its own terminal."""
-    master, (killed, interrupted, left) = fleet
-    master.until_measuring(1)
-    killed.process.kill()
-    master.until(lambda: "died with" in master.said, "naming the dead")
-    interrupted.process.send_signal(signal.SIGINT)
-    master.until(lambda: "was stopped with" in master.said, "naming the stopped")
-    time.sleep(8)
-    master.group(signal.SIGINT)
-    return master.ended(), [interrupted.ended(), left.ended()]
+    master = Locust(folder / "fleet", *flags, *LOW, *users, "--csv", str(folder / "fleet"))
+    workers = [Locust(folder / f"worker{i}", "--worker", "--master-port", port, *LOW, *users) for i in range(3)]
+    killed, interrupted, left = workers
+    try:
+        master.until_measuring(1)
+        killed.process.kill()
+        master.until(lambda: "died with" in master.said, "naming the dead")
+        interrupted.process.send_signal(signal.SIGINT)
+        master.until(lambda: "was stopped with" in master.said, "naming the stopped")
+        time.sleep(8)
+        master.group(signal.SIGINT)
+        return master.ended(), [interrupted.ended(), left.ended()]
+    finally:
+        for locust in (master, *workers):
+            locust.kill()
 
 
 def test_a_worker_that_dies_is_named_with_its_share_and_the_rest_finishes(survived: tuple[Ended, list[Ended]]) -> None:
@@ -184,21 +180,26 @@ def test_a_worker_stopped_on_its_own_reports_before_it_goes(survived: tuple[Ende
     assert counts["Checkout.latency"] == csv_counts(folder / "fleet")["Checkout"]
 
 
-def test_ctrl_c_in_a_terminal_loses_nothing(folder: Path) -> None:
-    """The signal reaches every process: the forked ones leave it to the master, which drains them all."""
+@ahead
+def ctrl_c(folder: Path) -> Ended:
+    """Return a run of two forked processes after Ctrl-C."""
     flags = ["--csv", str(folder / "ctrl_c"), "--html", str(folder / "ctrl_c.html")]
     locust = Locust(folder / "ctrl_c", "--headless", *processes(2), *LOW, *flags).until_measuring(2)
     locust.group(signal.SIGINT)
-    ended = locust.ended().in_order()
+    return locust.ended()
+
+
+def test_ctrl_c_in_a_terminal_loses_nothing(ctrl_c: Ended, folder: Path) -> None:
+    """The signal reaches every process: the forked ones leave it to the master, which drains them all."""
+    ended = ctrl_c.in_order()
     complete(ended)
     assert ended.result["status"] == "complete"  # without -t it is how one ends a run
     same_as_locust(ended, csv_counts(folder / "ctrl_c"))
     same_as_locust(ended, html_counts(folder / "ctrl_c.html"))
 
 
-@pytest.mark.parametrize("everyone", [False, True])
-def test_sigterm_drains_and_keeps_everything(folder: Path, everyone: bool) -> None:
-    """Sent to the master or to all: the run ends early, says so, and every count agrees."""
+def terminated(folder: Path, everyone: bool) -> Ended:
+    """Return a run of two forked processes after SIGTERM to the master or to all."""
     name = f"sigterm-{everyone}"
     locust = Locust(folder / name, "--headless", "-t", "60s", *processes(2), *LOW, "--csv", str(folder / name))
     locust.until_measuring(2)
@@ -206,52 +207,88 @@ def test_sigterm_drains_and_keeps_everything(folder: Path, everyone: bool) -> No
         locust.group(signal.SIGTERM)
     else:
         locust.process.send_signal(signal.SIGTERM)
-    ended = locust.ended().in_order()
-    complete(ended)
-    assert ended.result["status"] == "interrupted"
-    same_as_locust(ended, csv_counts(folder / name))
+    return locust.ended()
 
 
-def test_a_second_ctrl_c_ends_the_draining(folder: Path) -> None:
-    """Exit code 130 and no traceback, though nothing in flight was confirmed; what there is stays."""
+@ahead
+def sigterm_to_master(folder: Path) -> Ended:
+    """Return a run whose master was terminated."""
+    return terminated(folder, everyone=False)
+
+
+@ahead
+def sigterm_to_all(folder: Path) -> Ended:
+    """Return a run of which every process was terminated."""
+    return terminated(folder, everyone=True)
+
+
+def test_sigterm_drains_and_keeps_everything(sigterm_to_master: Ended, sigterm_to_all: Ended) -> None:
+    """Sent to the master or to all: the run ends early, says so, and every count agrees."""
+    for ended in (sigterm_to_master, sigterm_to_all):
+        complete(ended.in_order())
+        assert ended.result["status"] == "interrupted"
+        same_as_locust(ended, csv_counts(ended.out))
+
+
+@ahead
+def ctrl_c_twice(folder: Path) -> Ended:
+    """Return a run after a second Ctrl-C while it drained in vain."""
     flags = ["--target", FOREVER, "--drain-timeout", "1h"]
     locust = Locust(folder / "twice", "--headless", *processes(2), *LOW, *flags).until_measuring(1)
     locust.group(signal.SIGINT)
     locust.until(lambda: "loadkit: drain" in locust.said, "draining")
     assert "interrupt again" in locust.said
     locust.group(signal.SIGINT)
-    ended = locust.ended().clean()
-    assert ended.code == 130
-    total = ended.result["totals"]["Checkout"]
+    return locust.ended()
+
+
+def test_a_second_ctrl_c_ends_the_draining(ctrl_c_twice: Ended) -> None:
+    """Exit code 130 and no traceback, though nothing in flight was confirmed; what there is stays."""
+    assert ctrl_c_twice.clean().code == 130
+    total = ctrl_c_twice.result["totals"]["Checkout"]
     assert total["unacked"] == total["sent"] > 0
 
 
-def test_forked_processes_end_when_their_master_is_killed(folder: Path) -> None:
-    """They would go on to send for a minute: each looks whether its parent is the same."""
+@ahead
+def orphans(folder: Path) -> int:
+    """Return how many forked processes ended because their master was killed."""
     locust = Locust(folder / "orphans", "--headless", *processes(2), *LOW).until_measuring()
     children = locust.children()
-    assert len(children) == 2
     locust.process.kill()
-    wait(lambda: not any(map(alive, children)), lambda: f"{children} still alive\n{locust.said}")
-    locust.process.wait()
-    locust.kill()
+    try:
+        wait(lambda: not any(map(alive, children)), lambda: f"{children} still alive\n{locust.said}")
+        return len(children)
+    finally:
+        locust.process.wait()
+        locust.kill()
 
 
-def test_a_worker_elsewhere_ends_when_its_master_is_silent(folder: Path) -> None:
-    """No heartbeat for ten seconds: it ends, and says why."""
+def test_forked_processes_end_when_their_master_is_killed(orphans: int) -> None:
+    """They would go on to send for a minute: each looks whether its parent is the same."""
+    assert orphans == 2
+
+
+@ahead
+def lonely(folder: Path) -> Ended:
+    """Return a worker whose master was killed."""
     port = str(free_port())
     flags = ["--headless", "--master", "--expect-workers", "1", "--master-bind-port", port]
     master = Locust(folder / "silent", *flags, *LOW)
     worker = Locust(folder / "lonely", "--worker", "--master-port", port, *LOW)
     master.until_measuring()
     master.kill()
-    ended = worker.ended()
-    assert ended.code == 1
-    assert "the master is gone" in ended.said
+    return worker.ended()
 
 
-def test_a_worker_that_comes_late_takes_its_part(folder: Path) -> None:
-    """It learns of the run under way, gets users, and shares the rate from a stated instant on: nothing is due twice."""
+def test_a_worker_elsewhere_ends_when_its_master_is_silent(lonely: Ended) -> None:
+    """No heartbeat for ten seconds: it ends, and says why."""
+    assert lonely.code == 1
+    assert "the master is gone" in lonely.said
+
+
+@ahead
+def late(folder: Path) -> Ended:
+    """Return a run of a master that a second worker joined in the middle."""
     port = str(free_port())
     flags = ["--headless", "--master", "--expect-workers", "1", "--master-bind-port", port]
     master = Locust(folder / "late", *flags, *LOW)
@@ -262,10 +299,15 @@ def test_a_worker_that_comes_late_takes_its_part(folder: Path) -> None:
         master.until(lambda: master.said.count("Sending spawn jobs") > 1, "spreading users anew")
         time.sleep(6)
         master.group(signal.SIGINT)
-        ended = master.ended().in_order()
+        return master.ended()
     finally:
         first.kill()
         second.kill()
+
+
+def test_a_worker_that_comes_late_takes_its_part(late: Ended) -> None:
+    """It learns of the run under way, gets users, and shares the rate from a stated instant on: nothing is due twice."""
+    ended = late.in_order()
     complete(ended)
     assert {note["code"] for note in ended.result["notes"]} == {"users_changed"}
     assert len({row["name"] for row in rows(ended) if row["kind"] == "host"}) == 2

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
+from ahead import ahead
 from locust_process import Ended, Locust, Page, alive, free_port, processes, sets, wait, write
 
 LOW = ["--headless", "--target", "simulated", "--warmup", "1s", *sets("Checkout.rate=400/s")]
@@ -57,14 +58,19 @@ WRONG = {
 
 
 @pytest.fixture(scope="module")
-def refused(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Ended]:
-    """Return what each wrong run said: all at once, because each mostly waits for its imports."""
-    folder = tmp_path_factory.mktemp("wrong")
-    runs = {}
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder for all runs of this module."""
+    return tmp_path_factory.mktemp("errors")
+
+
+@ahead
+def refused(folder: Path) -> dict[str, Ended]:
+    """Return what each wrong run said."""
+    ended = {}
     for name, (changes, more, *_) in WRONG.items():
         file = scenario(folder, name, **changes)  # type: ignore[arg-type]
-        runs[name] = Locust(folder / f"{name} out", *LOW[:5], *more, file=file)
-    return {name: run.ended() for name, run in runs.items()}
+        ended[name] = Locust(folder / f"{name} out", *LOW[:5], *more, file=file).ended()
+    return ended
 
 
 @pytest.mark.parametrize("name", WRONG)
@@ -76,31 +82,54 @@ def test_a_mistake_is_one_sentence_and_its_exit_code(refused: dict[str, Ended], 
     assert ended.code == code
 
 
-@pytest.mark.parametrize("extra", [[], processes(2)], ids=["one process", "two"])
-def test_a_target_that_cannot_be_reached_is_one_sentence_and_exit_3(tmp_path: Path, extra: list[str]) -> None:
-    """Before any load, by the master alone, and no forked process stays behind."""
-    target = write(tmp_path / "target.toml", TARGET)
-    locust = Locust(tmp_path / "run", *LOW, *extra, "--target", str(target), LOADKIT_TEST_PASSWORD=SECRET)
+def unreached(folder: Path, name: str, *extra: str) -> tuple[Ended, int]:
+    """Return a run with a target that is not there, and how many processes it had forked that ended with it."""
+    target = write(folder / f"{name}.toml", TARGET)
+    locust = Locust(folder / name, *LOW, *extra, "--target", str(target), LOADKIT_TEST_PASSWORD=SECRET)
     children: set[int] = set()
     while locust.process.poll() is None:
         children.update(locust.children())
         time.sleep(0.05)
     wait(lambda: not any(map(alive, children)), lambda: f"{children} still alive", 20)
-    ended = locust.ended().clean()
-    assert ended.code == 3
-    assert len(children) == (2 if extra else 0)
-    assert len(ended.errors) == 1
-    assert "127.0.0.1:1" in ended.errors[0]
-    assert SECRET not in ended.said
+    return locust.ended(), len(children)
 
 
-def test_a_folder_that_holds_something_is_refused_before_any_load(tmp_path: Path) -> None:
+@ahead
+def unreached_by_one(folder: Path) -> tuple[Ended, int]:
+    """Return such a run in one process."""
+    return unreached(folder, "unreached by one")
+
+
+@ahead
+def unreached_by_two(folder: Path) -> tuple[Ended, int]:
+    """Return such a run in two forked processes."""
+    return unreached(folder, "unreached by two", *processes(2))
+
+
+def test_a_target_that_cannot_be_reached_is_one_sentence_and_exit_3(
+    unreached_by_one: tuple[Ended, int], unreached_by_two: tuple[Ended, int]
+) -> None:
+    """Before any load, by the master alone, and no forked process stays behind."""
+    assert [children for _, children in (unreached_by_one, unreached_by_two)] == [0, 2]
+    for ended, _ in (unreached_by_one, unreached_by_two):
+        assert ended.clean().code == 3
+        assert len(ended.errors) == 1
+        assert "127.0.0.1:1" in ended.errors[0]
+        assert SECRET not in ended.said
+
+
+@ahead
+def full_folder(folder: Path) -> Ended:
+    """Return a run told to write into a folder that holds something."""
+    (folder / "full").mkdir()
+    (folder / "full" / "something").touch()
+    return Locust(folder / "into full", *LOW, "--out", str(folder / "full")).ended()
+
+
+def test_a_folder_that_holds_something_is_refused_before_any_load(full_folder: Ended) -> None:
     """Exit 2 at once, not when the first run begins."""
-    (tmp_path / "full").mkdir()
-    (tmp_path / "full" / "something").touch()
-    ended = Locust(tmp_path / "run", *LOW, "--out", str(tmp_path / "full")).ended().clean()
-    assert ended.code == 2
-    assert "not empty" in ended.errors[0]
+    assert full_folder.clean().code == 2
+    assert "not empty" in full_folder.errors[0]
 
 
 BROKEN = """
@@ -119,19 +148,31 @@ BROKEN = """
 """
 
 
-@pytest.mark.parametrize("extra", [[], processes(2)], ids=["one process", "two"])
-def test_an_error_in_the_load_loop_stops_the_run(tmp_path: Path, extra: list[str]) -> None:
+def broken(folder: Path, name: str, change: str, *more: str) -> Ended:
+    """Return a run of a scenario with code that breaks something."""
+    text = HEAD.format(partitions=4, rate="400/s", more="pass") + change
+    return Locust(folder / name, *LOW[:5], *more, file=write(folder / f"{name}.py", text)).ended()
+
+
+@ahead
+def loop_of_one(folder: Path) -> Ended:
+    """Return a run in one process whose load loop breaks."""
+    return broken(folder, "loop_of_one", BROKEN, "-t", "60s")
+
+
+@ahead
+def loop_of_two(folder: Path) -> Ended:
+    """Return the same in two forked processes."""
+    return broken(folder, "loop_of_two", BROKEN, "-t", "60s", *processes(2))
+
+
+def test_an_error_in_the_load_loop_stops_the_run(loop_of_one: Ended, loop_of_two: Ended) -> None:
     """It happens in a native thread, where nobody would hear of it: a sentence, exit 3, and what was measured is kept."""
-    text = HEAD.format(partitions=4, rate="400/s", more="pass") + BROKEN
-    ended = (
-        Locust(tmp_path / "run", *LOW[:5], "-t", "60s", *extra, file=write(tmp_path / "broken.py", text))
-        .ended()
-        .clean()
-    )
-    assert ended.code == 3
-    assert ended.errors == ["error: the client broke"]
-    assert ended.result["status"] == "failed"
-    assert ended.result["error"] == "the client broke"
+    for ended in (loop_of_one, loop_of_two):
+        assert ended.clean().code == 3
+        assert ended.errors == ["error: the client broke"]
+        assert ended.result["status"] == "failed"
+        assert ended.result["error"] == "the client broke"
 
 
 REFUSED = """
@@ -151,21 +192,35 @@ RAISING = """
 """
 
 
-@pytest.mark.parametrize("extra", [[], processes(2)], ids=["one process", "two"])
-def test_a_user_that_cannot_connect_ends_the_run(tmp_path: Path, extra: list[str]) -> None:
+@ahead
+def user_of_one(folder: Path) -> Ended:
+    """Return a run in one process whose users cannot connect."""
+    return broken(folder, "user_of_one", REFUSED)
+
+
+@ahead
+def user_of_two(folder: Path) -> Ended:
+    """Return the same in two forked processes."""
+    return broken(folder, "user_of_two", REFUSED, *processes(2))
+
+
+def test_a_user_that_cannot_connect_ends_the_run(user_of_one: Ended, user_of_two: Ended) -> None:
     """Exit 3 and the client's sentence with the class's name."""
-    text = HEAD.format(partitions=4, rate="400/s", more="pass") + REFUSED
-    ended = Locust(tmp_path / "run", *LOW[:5], *extra, file=write(tmp_path / "refused.py", text)).ended().clean()
-    assert ended.code == 3
-    assert ended.errors == ["error: Checkout: the broker refused: user tester may not write"]
+    for ended in (user_of_one, user_of_two):
+        assert ended.clean().code == 3
+        assert ended.errors == ["error: Checkout: the broker refused: user tester may not write"]
 
 
-def test_a_scenarios_own_on_start_that_raises_ends_the_run(tmp_path: Path) -> None:
+@ahead
+def raising(folder: Path) -> Ended:
+    """Return a run whose scenario raises in `on_start`."""
+    return broken(folder, "raising", RAISING)
+
+
+def test_a_scenarios_own_on_start_that_raises_ends_the_run(raising: Ended) -> None:
     """Its user never joins, so waiting for it would be in vain; Locust itself shows the traceback."""
-    text = HEAD.format(partitions=4, rate="400/s", more="pass") + RAISING
-    ended = Locust(tmp_path / "run", *LOW[:5], file=write(tmp_path / "raising.py", text)).ended()
-    assert ended.code == 3
-    assert ended.errors == ["error: Checkout.on_start: KeyError: 'no such order'"]
+    assert raising.code == 3
+    assert raising.errors == ["error: Checkout.on_start: KeyError: 'no such order'"]
 
 
 CAPTURING = """
@@ -204,12 +259,13 @@ CAPTURING = """
 """
 
 
-def test_no_secret_reaches_workers_or_the_web_ui(tmp_path: Path) -> None:
-    """The plan names the target's file; each process reads the secret itself, and hides it in what it says."""
-    target, port, captured = write(tmp_path / "target.toml", TARGET), free_port(), tmp_path / "captured"
-    file = write(tmp_path / "secret.py", HEAD.format(partitions=4, rate="400/s", more="pass") + CAPTURING)
+@ahead
+def overheard(folder: Path) -> tuple[str, str, list[str]]:
+    """Return what master and workers sent each other in a run with a secret, what they said, and what its pages showed."""
+    target, port, captured = write(folder / "secret.toml", TARGET), free_port(), folder / "captured"
+    file = write(folder / "secret.py", HEAD.format(partitions=4, rate="400/s", more="pass") + CAPTURING)
     flags = ["--target", str(target), "--web-host", "127.0.0.1", "--web-port", str(port), *processes(2)]
-    locust = Locust(tmp_path / "run", *flags, file=file, LOADKIT_TEST_PASSWORD=SECRET, CAPTURED=str(captured))
+    locust = Locust(folder / "secret", *flags, file=file, LOADKIT_TEST_PASSWORD=SECRET, CAPTURED=str(captured))
     try:
         page = Page(port)
         locust.until(page.up, "answering")
@@ -220,19 +276,21 @@ def test_no_secret_reaches_workers_or_the_web_ui(tmp_path: Path) -> None:
         seen = [page.text(path) for path in ("/", "/exceptions", "/stats/requests", "/stats/report", "/logs", "/tasks")]
     finally:
         locust.kill()
-    messages = captured.read_text()
+    return captured.read_text(), locust.said, seen
+
+
+def test_no_secret_reaches_workers_or_the_web_ui(overheard: tuple[str, str, list[str]], folder: Path) -> None:
+    """The plan names the target's file; each process reads the secret itself, and hides it in what it says."""
+    messages, said, seen = overheard
     assert '"loadkit_plan"' in messages
-    assert str(target) in messages
+    assert str(folder / "secret.toml") in messages
     assert '"loadkit_failed"' in messages
-    assert "reached with" in locust.said
-    for text in (messages, locust.said, *seen):
+    assert "reached with" in said
+    for text in (messages, said, *seen):
         assert SECRET not in text
 
 
-def test_the_run_after_a_failed_one_works(tmp_path: Path) -> None:
-    """In the web UI a run that failed ends; the page stays, and the next one can be started."""
-    port = free_port()
-    flaky = """
+FLAKY = """
     from loadkit.errors import TargetError
     from loadkit.targets import sink
 
@@ -243,10 +301,16 @@ def test_the_run_after_a_failed_one_works(tmp_path: Path) -> None:
         raise TargetError("not yet")
 
     sink.SinkProducer.connect = connect
-    """
-    file = write(tmp_path / "flaky.py", HEAD.format(partitions=4, rate="400/s", more="pass") + flaky)
+"""
+
+
+@ahead
+def second(folder: Path) -> Ended:
+    """Return the second run of a web UI whose first one failed."""
+    port = free_port()
+    file = write(folder / "flaky.py", HEAD.format(partitions=4, rate="400/s", more="pass") + FLAKY)
     flags = ["--web-host", "127.0.0.1", "--web-port", str(port), *LOW[1:5]]
-    locust = Locust(tmp_path / "run", *flags, file=file)
+    locust = Locust(folder / "flaky", *flags, file=file)
     try:
         page = Page(port)
         locust.until(page.up, "answering")
@@ -258,6 +322,10 @@ def test_the_run_after_a_failed_one_works(tmp_path: Path) -> None:
         page.json("/stop", now="yes")
     finally:
         locust.kill()
-    second = Ended(0, locust.said, tmp_path / "run-2").result
-    assert second["status"] == "complete"
-    assert second["totals"]["Checkout"]["acked"] == second["totals"]["Checkout"]["due"] > 0
+    return Ended(0, locust.said, folder / "flaky-2")
+
+
+def test_the_run_after_a_failed_one_works(second: Ended) -> None:
+    """In the web UI a run that failed ends; the page stays, and the next one can be started."""
+    assert second.result["status"] == "complete"
+    assert second.result["totals"]["Checkout"]["acked"] == second.result["totals"]["Checkout"]["due"] > 0

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ahead import ahead
 from locust_process import (
     Ended,
     Locust,
@@ -43,9 +44,14 @@ class Visit:
 
 
 @pytest.fixture(scope="module")
-def visit(tmp_path_factory: pytest.TempPathFactory) -> Visit:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder for all runs of this module."""
+    return tmp_path_factory.mktemp("web")
+
+
+@ahead
+def visit(folder: Path) -> Visit:
     """Return a visit: start, fewer users, all users again, stop, a second run, stop, Ctrl-C."""
-    folder = tmp_path_factory.mktemp("web")
     port = free_port()
     locust = Locust(folder / "run", "--web-host", "127.0.0.1", "--web-port", str(port), *processes(2), *LOW)
     try:
@@ -180,7 +186,7 @@ class _Hello(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def site() -> Iterator[str]:
     """Yield the address of a web server on this machine."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Hello)
@@ -189,14 +195,20 @@ def site() -> Iterator[str]:
     server.shutdown()
 
 
-def test_weighted_classes_and_http_users_work_beside_ours(tmp_path: Path, site: str) -> None:
-    """Users by weight come and go (8, 12, 3) in one process; the class's rate stays, and so does the HTTP load."""
-    file = write(tmp_path / "changing.py", CHANGING)
+@ahead
+def changing(folder: Path, site: str) -> Ended:
+    """Return a run in which users by weight, some of them HTTP users, come and go."""
     flags = ["--headless", "-u", "8", "--host", site, "--target", "simulated", "--warmup", "1s"]
-    ended = Locust(tmp_path / "run", *flags, "--csv", str(tmp_path / "run"), file=file).ended().in_order()
+    file = write(folder / "changing.py", CHANGING)
+    return Locust(folder / "changing", *flags, "--csv", str(folder / "changing"), file=file).ended()
+
+
+def test_weighted_classes_and_http_users_work_beside_ours(changing: Ended, folder: Path) -> None:
+    """Users by weight come and go (8, 12, 3) in one process; the class's rate stays, and so does the HTTP load."""
+    ended = changing.in_order()
     complete(ended)
     texts = [note["text"] for note in ended.result["notes"] if note["code"] == "users_changed"]
     assert len(texts) == 2
-    rows = (tmp_path / "run_stats.csv").read_text()
+    rows = (folder / "changing_stats.csv").read_text()
     assert "GET,/," in rows
     assert f"PRODUCE,Checkout,{recorded(ended.out)['Checkout.latency']},0," in rows

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import optimize, special, stats
+from scipy import optimize, special
 
 Floats = NDArray[np.float64]
 LEVEL = 0.95
@@ -103,8 +103,8 @@ def told(estimate: float, variance: float, df: float, among: int = 1) -> Contras
     error = float(np.sqrt(variance))
     if error < _NOTHING:  # repeats agree to the last digit: a simulated cluster without noise
         return Contrast(estimate, estimate, estimate, float(abs(estimate) < _NOTHING), df)
-    half = float(stats.t.isf((1 - LEVEL) / 2 / among, df)) * error
-    p = min(float(2 * stats.t.sf(abs(estimate) / error, df)) * among, 1.0)
+    half = -float(special.stdtrit(df, (1 - LEVEL) / 2 / among)) * error
+    p = min(float(2 * special.stdtr(df, -abs(estimate) / error)) * among, 1.0)
     return Contrast(estimate, estimate - half, estimate + half, p, df)
 
 

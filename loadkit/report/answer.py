@@ -149,7 +149,11 @@ def stalls(view: View) -> str:
 
 def labels(view: View) -> tuple[str, ...]:
     """Return what qualifies every figure: co-located, simulated, cores shared."""
-    target = view.facts.get("target") or {}
+    return tuple(labels_of(view.facts.get("target") or {}))
+
+
+def labels_of(target: Mapping[str, Any]) -> list[str]:
+    """Return what qualifies every figure measured on a target."""
     said = []
     if target.get("kind") == "simulated":
         said.append("simulated: no real cluster was measured")
@@ -157,7 +161,7 @@ def labels(view: View) -> tuple[str, ...]:
         said.append("co-located: shows the method, not your cluster")
     if target.get("co_located") and target.get("cores") == "shared":
         said.append("generator and brokers shared the same cores")
-    return tuple(said)
+    return said
 
 
 def tone(view: View) -> str:

@@ -8,7 +8,7 @@ processor's time alone, about 1.5 s for a million messages and 0.4 s besides.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from statistics import mean
+from statistics import median
 
 from loadkit.sweep.spec import Record, Sweep
 
@@ -32,6 +32,9 @@ def virtual_seconds(messages: float) -> float:
 
 
 def left(modelled: float, done: Sequence[Record], steps: int) -> float:
-    """Return the seconds that so many steps will take: as trials really took, or as modelled before the first."""
+    """Return the seconds that so many steps will take: as trials really took, or as modelled before the first.
+
+    The median: the first trial may have started a cluster, and one that failed may have ended at once.
+    """
     took = [record.seconds for record in done if record.seconds is not None and record.status == "complete"]
-    return steps * (mean(took) if took else modelled)
+    return steps * (median(took) if took else modelled)

@@ -42,6 +42,10 @@ class Grid:
         made = {(record.point, record.repeat) for record in done}
         return [step for step in self._order if (step.point.id, step.repeat) not in made]
 
+    def left(self, done: Sequence[Record]) -> int:
+        """Return how many steps were not yet made."""
+        return len(self.steps(done))
+
     def not_explored(self, done: Sequence[Record]) -> list[str]:
         """Return nothing: a grid is tried whole."""
         return []

@@ -11,8 +11,7 @@ from typing import Any
 from loadkit import vocabulary
 from loadkit.errors import UsageError, nearest
 from loadkit.slo import parse_all
-from loadkit.sweep.spec import Axis, Sweep, axis, check_axes, parse_axis
-from loadkit.sweep.standing import MAX, metric_of
+from loadkit.sweep.spec import MAX, Axis, Sweep, axis, check_axes, parse_axis
 from loadkit.units import parse_duration
 
 _KEYS = ("scenario", "target", "vary", "set", "repeats", "seed", "duration", "warmup", "slo", "objective", "budget")
@@ -96,13 +95,13 @@ def _checked(sweep: Sweep) -> Sweep:
         sweep = replace(sweep, objective=MAX)
     if sweep.objective == MAX and not sweep.slo:
         raise UsageError("--objective max searches for the highest rate within an SLO: give --slo 'latency.p99 < 20ms'")
-    vocabulary.split(metric_of(sweep.objective))
+    vocabulary.split(sweep.metric)
     return sweep
 
 
 def check_owners(sweep: Sweep, owners: list[str]) -> None:
     """Raise UsageError where an objective names a class or topic that the scenario does not have."""
-    for metric in (metric_of(sweep.objective), *(one.metric for one in parse_all(sweep.slo))):
+    for metric in (sweep.metric, *(one.metric for one in parse_all(sweep.slo))):
         owner, _ = vocabulary.split(metric)
         if owner is not None and owner not in owners:
             raise UsageError(f"{metric}: the scenario has no class or topic {owner!r}{nearest(owner, owners)}")

@@ -40,13 +40,21 @@ def held(out: Path) -> Iterator[None]:
     except OSError as error:
         raise UsageError(f"--out {out}: {error.strerror}; give a folder that can be written") from None
     try:
-        if fcntl:
-            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)  # the system lets go of it, however the process ends
+        _lock(out, folder)
         yield
+    finally:
+        if fcntl:
+            fcntl.flock(folder, fcntl.LOCK_UN)  # gevent's close takes effect only when its loop runs
+        os.close(folder)
+
+
+def _lock(out: Path, folder: int) -> None:
+    """Lock an open folder until it is unlocked or the process ends, however it ends."""
+    try:
+        if fcntl:
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         raise UsageError(f"--out {out}: a sweep is running in it now; wait for it, or give a new folder") from None
-    finally:
-        os.close(folder)
 
 
 def before(out: Path, now: store.Stored) -> store.Stored | None:

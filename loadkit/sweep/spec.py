@@ -21,6 +21,8 @@ Settings = Mapping[str, Any]
 VERSION = "target.version"
 """The path that changes the target and not the scenario; `embedded.version` is the same."""
 _ALIASES = {"embedded.version": VERSION}
+MAX = "max"
+"""The objective that searches for the highest rate within the SLO at each point."""
 MOST_POINTS = 10_000
 """Points above which a grid is refused unless a budget says how much of it may be tried."""
 _OPENING, _CLOSING = "([{", ")]}"
@@ -100,6 +102,11 @@ class Sweep:
     budget: float | None = None
     """Seconds; None: the whole grid."""
 
+    @property
+    def metric(self) -> str:
+        """The metric by which points are ranked."""
+        return "max_rate" if self.objective == MAX else self.objective
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -139,6 +146,9 @@ class Strategy(Protocol):
 
     def steps(self, done: Sequence[Record]) -> Sequence[Step]:
         """Return the trials still to come, as far as is known."""
+
+    def left(self, done: Sequence[Record]) -> int:
+        """Return how many trials are still to come, those included that are not settled yet."""
 
     def not_explored(self, done: Sequence[Record]) -> list[str]:
         """Return in sentences what of the grid was or will not be tried."""

@@ -32,6 +32,7 @@ _NO_LEADER = (
     "OFFSET_NOT_AVAILABLE", "_NOENT",
 )  # fmt: skip
 """What is said while a partition's leader moves; _NOENT is librdkafka's "No leaders found"."""
+_ABSENT = ("UNKNOWN_TOPIC_OR_PART", "_UNKNOWN_TOPIC")
 _SLICE = 0.005
 ck_admin: Any = confluent_kafka.admin
 """Any: the package re-exports its names without telling type checkers."""
@@ -77,6 +78,8 @@ class Connection:
     """Holds secrets."""
     partitions: dict[str, tuple[int, ...]] = field(default_factory=dict, repr=False)
     """The partitions of topics whose offsets were asked for: their number does not change while we look."""
+    made: set[str] = field(default_factory=set, repr=False)
+    """The topics made over it: a broker may hear of them after the others."""
     readers: dict[str, Any] = field(default_factory=dict, repr=False)
     """A consumer that never joins for each group whose offsets were asked for."""
 
@@ -151,12 +154,9 @@ def create_topics(connection: Connection, plans: Iterable[TopicPlan]) -> None:
     futures = connection.client.create_topics(new, operation_timeout=patience, request_timeout=patience)
     for name, future in futures.items():
         plan = wanted[name]
-        facts = {
-            "partitions": plan.partitions,
-            "replication_factor": plan.replication_factor or "by default",
-            "brokers": len(connection.cluster.brokers),
-        }
-        _result(connection, future, f"creating topic {name}", name, **facts)
+        facts = {"partitions": plan.partitions, "replication_factor": plan.replication_factor or "by default"}
+        _result(connection, future, f"creating topic {name}", name, brokers=len(connection.cluster.brokers), **facts)
+    connection.made.update(wanted)
     _await_leaders(connection, wanted)
 
 
@@ -182,23 +182,27 @@ def describe_topics(
     connection: Connection, names: Iterable[str], absent_is_error: bool = True
 ) -> dict[str, tuple[Partition, ...]]:
     """Return the partitions of each topic, in order; creates none. A missing one is a `TopicError`, or left out."""
-    asked = ck.TopicCollection(list(names))
-    futures = connection.client.describe_topics(asked, request_timeout=connection.timeout)
-    found = {}
-    for name, future in futures.items():
-        try:
-            answer = _result(connection, future, f"looking at topic {name}", name)
-        except TopicError:
-            if absent_is_error or not _absent(future):
-                raise
-            continue
-        found[name] = tuple(sorted((_partition(part) for part in answer.partitions), key=lambda part: part.id))
-    return found
+    names = list(names)
+
+    def ask() -> dict[str, tuple[Partition, ...]]:
+        futures = connection.client.describe_topics(ck.TopicCollection(names), request_timeout=connection.timeout)
+        found = {}
+        for name, future in futures.items():
+            try:
+                answer = _result(connection, future, f"looking at topic {name}", name)
+            except TopicError as refused:
+                if absent_is_error or refused.code not in _ABSENT:
+                    raise
+                continue
+            found[name] = tuple(sorted((_partition(part) for part in answer.partitions), key=lambda part: part.id))
+        return found
+
+    return _once_settled(ask, _unheard(connection, names), connection.timeout)
 
 
-def _absent(future: Future[Any]) -> bool:
-    error = future.exception()
-    return isinstance(error, ck.KafkaException) and error.args[0].name() in ("UNKNOWN_TOPIC_OR_PART", "_UNKNOWN_TOPIC")
+def _unheard(connection: Connection, names: Collection[str]) -> tuple[str, ...]:
+    """Return the codes of absence if all these topics were made here, so that they will be heard of."""
+    return _ABSENT if connection.made.issuperset(names) else ()
 
 
 def _partition(part: Any) -> Partition:
@@ -232,8 +236,12 @@ def broker_configs(connection: Connection, broker: int) -> dict[str, str]:
 
 def _configs(connection: Connection, kind: Any, name: str, doing: str) -> dict[str, str]:
     asked = ck_admin.ConfigResource(kind, name)
-    future = connection.client.describe_configs([asked], request_timeout=connection.timeout)[asked]
-    entries = _result(connection, future, doing, name)
+
+    def ask() -> Any:
+        future = connection.client.describe_configs([asked], request_timeout=connection.timeout)[asked]
+        return _result(connection, future, doing, name)
+
+    entries = _once_settled(ask, _unheard(connection, [name]), connection.timeout)
     return {entry.name: entry.value for entry in entries.values() if entry.value is not None and not entry.is_sensitive}
 
 
@@ -273,6 +281,7 @@ def _deleted(
     gone = []
     for name in names:
         connection.partitions.pop(name, None)
+        connection.made.discard(name)
     futures = delete(names, request_timeout=connection.timeout) if names else {}
     for name, future in futures.items():
         try:
@@ -303,7 +312,7 @@ def _offsets(connection: Connection, topic: str, spec: Any) -> dict[int, int]:
         futures = connection.client.list_offsets(asked, request_timeout=connection.timeout)
         return {place.partition: _result(connection, future, doing, topic).offset for place, future in futures.items()}
 
-    return _once_settled(ask, _NO_LEADER, connection.timeout)
+    return _once_settled(ask, (*_NO_LEADER, *_unheard(connection, [topic])), connection.timeout)
 
 
 def _numbers(connection: Connection, topic: str) -> tuple[int, ...]:

@@ -29,12 +29,14 @@ _JVM = (
     "-server", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20", "-XX:InitiatingHeapOccupancyPercent=35",
     "-XX:+ExplicitGCInvokesConcurrent", "-XX:+ExitOnOutOfMemoryError", "-Djava.awt.headless=true",
 )  # fmt: skip
+_JVM_PARAMS = ("heap", "jvm")
+"""Parameters that are none of Kafka's."""
 _BRIEF_JVM = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xmx256m")
 
 
 @dataclass(frozen=True, slots=True)
 class EmbeddedSpec:
-    """An embedded cluster as asked for: how many nodes, which Kafka, which broker properties (and `heap`)."""
+    """An embedded cluster as asked for: how many nodes, which Kafka, which broker properties (and `heap`, `jvm`)."""
 
     nodes: int = 1
     version: str = DEFAULT_VERSION
@@ -74,6 +76,11 @@ class EmbeddedSpec:
         """Return the Java heap of one node, as `-Xmx` takes it."""
         return self.params.get("heap", "1g" if self.nodes == 1 else "512m")
 
+    @property
+    def jvm(self) -> list[str]:
+        """Return the options that a node's JVM gets after ours: the later one of two that differ is in force."""
+        return self.params.get("jvm", "").split()
+
 
 @dataclass(frozen=True, slots=True)
 class Node:
@@ -99,7 +106,7 @@ class Node:
 def properties(spec: EmbeddedSpec, node: Node, nodes: Sequence[Node]) -> str:
     """Return the text of one node's server.properties: ours, then the user's over them."""
     lines = {**_identity(node, nodes), **_cluster(spec), **_protocols(spec)}
-    lines.update({key: value for key, value in spec.params.items() if key != "heap"})
+    lines.update({key: value for key, value in spec.params.items() if key not in _JVM_PARAMS})
     return "".join(f"{key}={_escaped(value)}\n" for key, value in lines.items())
 
 
@@ -162,8 +169,17 @@ def format_command(java: Path, classpath: str, spec: EmbeddedSpec, node: Node, c
 def node_command(java: Path, classpath: str, agent: Path, spec: EmbeddedSpec, node: Node) -> list[str]:
     """Return the command that runs a node, its JMX exporter on a port of 127.0.0.1."""
     exporter = f"-javaagent:{agent}=127.0.0.1:{node.jmx}:{node.folder / 'jmx_rules.yml'}"
-    command = [str(java), *_JVM, f"-Xms{spec.heap}", f"-Xmx{spec.heap}", *_private(node), *_logging(spec, node)]
-    return [*command, exporter, "-cp", classpath, "kafka.Kafka", str(node.folder / "server.properties")]
+    command = [str(java), *_JVM, f"-Xms{spec.heap}", f"-Xmx{spec.heap}", *spec.jvm]
+    return [
+        *command,
+        *_private(node),
+        *_logging(spec, node),
+        exporter,
+        "-cp",
+        classpath,
+        "kafka.Kafka",
+        str(node.folder / "server.properties"),
+    ]
 
 
 def _private(node: Node) -> list[str]:
@@ -262,11 +278,15 @@ def _param(text: str, part: str) -> tuple[str, str]:
         raise TargetFileError(f"{text!r}: {part!r} is not PROPERTY=VALUE, like num.partitions=6")
     if key == "heap":
         return key, _checked_heap(text, value)
+    if key == "jvm":
+        return key, _checked_jvm(text, value)
     if key in _OURS:
         raise TargetFileError(f"{text!r}: {key} is set by loadkit itself and cannot be changed")
     if not _PROPERTY.match(key):
-        hint = nearest(key, ["heap"])
-        raise TargetFileError(f"{text!r}: {key!r} is neither heap nor a broker property, like num.partitions{hint}")
+        hint = nearest(key, _JVM_PARAMS)
+        raise TargetFileError(
+            f"{text!r}: {key!r} is neither heap, jvm nor a broker property, like num.partitions{hint}"
+        )
     return key, value
 
 
@@ -275,6 +295,12 @@ def _checked_heap(text: str, value: str) -> str:
     if match is None or int(match[1]) * (1024 if match[2] in "gG" else 1) < _LEAST_HEAP:
         raise TargetFileError(f"{text!r}: heap={value} is not a Java heap of {_LEAST_HEAP}m or more, like 512m or 2g")
     return value.lower()
+
+
+def _checked_jvm(text: str, value: str) -> str:
+    if not all(option.startswith("-") for option in value.split()):
+        raise TargetFileError(f"{text!r}: jvm={value} is not a list of JVM options, like -XX:+AlwaysPreTouch -Xss512k")
+    return value
 
 
 def _unique(text: str, parts: list[str]) -> list[str]:

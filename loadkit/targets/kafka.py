@@ -34,6 +34,8 @@ from loadkit.targets.refusals import DENIED_ENTRY, explain
 
 FLUSH = 30.0
 """Seconds to wait for a transaction's messages before it is aborted."""
+UNHEARD = "UNKNOWN_TOPIC_OR_PART"
+"""What a broker says that hears of a new topic after those that made it."""
 HEADER = "loadkit"
 """The header that carries a stamp where the value cannot."""
 
@@ -61,6 +63,8 @@ def versions() -> dict[str, str]:
 class Client:
     """What producers and consumers share: errors and statistics that callbacks bring."""
 
+    gather_ns = 20_000_000
+
     def __init__(self, topic: str, statistics_interval_ms: int = 1000) -> None:
         self.topic = topic
         self._statistics: deque[str] = deque(maxlen=120)
@@ -76,17 +80,23 @@ class Client:
             "logger": LOG,
         }
 
-    def _refused(self, doing: str) -> TargetError:
+    def _refused(self, doing: str, timeout: float) -> TargetError:
         """Return the error that tells why something did not come about in time."""
         if self._errors:
             return refused(self._errors[-1], doing, self.topic)
-        return explain("_TIMED_OUT", "", doing, self.topic)
+        return explain("_TIMED_OUT", f"{timeout:.0f} s", doing, self.topic)
 
     def _raise_denied(self, doing: str) -> None:
         """Raise at once what waiting longer cannot mend."""
         for error in self._errors:
             if error.name() in DENIED_ENTRY or error.name().endswith("AUTHORIZATION_FAILED"):
                 raise refused(error, doing, self.topic)
+
+    def _forgive(self, failures: deque[Failure], sent: int) -> None:
+        """Forget that some of the first messages failed (they may be too large); TargetError if all of them did."""
+        if len(failures) >= sent:
+            raise explain(failures[0].code, failures[0].code, f"producer of {self.topic}", self.topic)
+        failures.clear()
 
     def take_statistics(self) -> list[dict[str, Any]]:
         """Return the client's statistics since the last call, as flat numbers."""
@@ -184,14 +194,20 @@ class KafkaProducer(Client):
         """Reach the cluster and every partition's leader, and get a producer id; blocks."""
         doing = f"producer of {self.topic}"
         try:
-            found = self._producer.list_topics(self.topic, timeout=timeout).topics[self.topic]
-            if found.error is not None:
-                raise refused(found.error, doing, self.topic)
+            self._find_topic(doing, timeout)
             if self._transactional:
                 self._producer.init_transactions(timeout)
         except ck.KafkaException as error:
             self._raise_denied(doing)
             raise refused(error.args[0], doing, self.topic) from None
+
+    def _find_topic(self, doing: str, timeout: float) -> None:
+        """Return when the cluster tells of the topic."""
+        deadline = monotonic() + timeout
+        while (error := self._producer.list_topics(self.topic, timeout=timeout).topics[self.topic].error) is not None:
+            if error.name() != UNHEARD or monotonic() > deadline:
+                raise refused(error, doing, self.topic)
+            self._poll(0.1)
 
     def prime(self, first: Batch, partitions: int, timeout: float) -> None:
         """Send one message to each partition and wait for all: opens every connection and the producer id."""
@@ -200,16 +216,17 @@ class KafkaProducer(Client):
         prepared = self.prepare(first)
         for p in range(partitions):
             key = prepared.keys[p] if prepared.keys is not None else None
-            self._produce(self.topic, prepared.values[p], key, p, **self._name(first, p))
+            try:
+                self._produce(self.topic, prepared.values[p], key, p, **self._name(first, p))
+            except ck.KafkaException as error:
+                self._unsendable(error.args[0], p, first.stamps)
         deadline = monotonic() + timeout
         while len(self._producer) and monotonic() < deadline:
             self._poll(0.05)
             self._raise_denied(f"producer of {self.topic}")
         if len(self._producer):
-            raise self._refused(f"producer of {self.topic}")
-        if self._failures:
-            code = self._failures[0].code
-            raise explain(code, code, f"producer of {self.topic}", self.topic)
+            raise self._refused(f"producer of {self.topic}", timeout)
+        self._forgive(self._failures, partitions)
         if self._transactional:
             self._producer.commit_transaction(timeout)
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from loadkit import stamp
 from loadkit.errors import TargetError
-from loadkit.targets.kafka import HEADER, Client, refused
+from loadkit.targets.kafka import HEADER, UNHEARD, Client, refused
 from loadkit.targets.lane import Received
 
 _VALUE, _PARTITION, _OFFSET = methodcaller("value"), methodcaller("partition"), methodcaller("offset")
@@ -49,14 +49,18 @@ class KafkaConsumer(Client):
     def connect(self, timeout: float) -> None:
         """Join the group and wait for an assignment (which may hold no partition); blocks."""
         self._consumer.subscribe([self.topic], on_assign=self._on_assign)
-        deadline = monotonic() + timeout
+        deadline, unheard = monotonic() + timeout, None
         while not self._assigned:
             for message in self._consumer.consume(1, 0.05):
-                self._raise_error(message.error())
+                if (error := message.error()) is not None and error.name() == UNHEARD:
+                    unheard = error
+                    continue
+                self._raise_error(error)
                 self._taken.add([message])
             self._raise_denied(f"consumer of {self.topic}")
             if monotonic() > deadline:
-                raise self._refused(f"consumer of {self.topic}")
+                self._raise_error(unheard)
+                raise self._refused(f"consumer of {self.topic}", timeout)
 
     def _raise_error(self, error: Any) -> None:
         if error is not None and error.code() != ck.KafkaError._PARTITION_EOF:

@@ -81,6 +81,11 @@ class ProducerLane(Protocol):
 
     queue_full: int
     """How often the client's queue had no room."""
+    gather_ns: int
+    """How long confirmations may wait to be made into arrays, many at once.
+
+    Longer, and each time would hold up sending by milliseconds; shorter, and it costs more than the messages do.
+    """
 
     def connect(self, timeout: float) -> None:
         """Reach every partition's leader and get a producer id; blocks; raises TargetError."""
@@ -124,6 +129,9 @@ class ProducerLane(Protocol):
 
 class ConsumerLane(Protocol):
     """One consumer of one topic."""
+
+    gather_ns: int
+    """How long messages taken may wait to be made into arrays, many at once."""
 
     def connect(self, timeout: float) -> None:
         """Join the group, get partitions and a first position; blocks; raises TargetError."""

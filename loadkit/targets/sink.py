@@ -54,6 +54,8 @@ class SinkTopic:
 class SinkProducer:
     """A producer of the sink; see `lane.ProducerLane`."""
 
+    gather_ns = 20_000_000
+
     def __init__(self, topic: SinkTopic) -> None:
         self.topic = topic
         self.queue_full = 0
@@ -137,6 +139,8 @@ class SinkProducer:
 
 class SinkConsumer:
     """A consumer of the sink; the members of a group in this process share one queue."""
+
+    gather_ns = 20_000_000
 
     def __init__(self, topic: SinkTopic, group: str, run: int) -> None:
         self._queue = topic.groups.setdefault(group, deque())

@@ -3,27 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from running import target_file
+from running import QUICK, target_file
 
 from loadkit.targets import embedded
 from loadkit.targets.embedded import EmbeddedCluster, EmbeddedSpec
 
+SPECS = {"kafka1": f"embedded?{QUICK}", "kafka3": f"embedded:3?{QUICK}"}
+
 
 @pytest.fixture(scope="session")
-def kafka1() -> Iterator[EmbeddedCluster]:
+def clusters(request: pytest.FixtureRequest) -> Iterator[dict[str, Future[EmbeddedCluster]]]:
+    """Return the clusters that the chosen tests ask for, all of them being started."""
+    wanted = {name for item in request.session.items for name in item.fixturenames}  # type: ignore[attr-defined]
+    with ThreadPoolExecutor() as pool, ExitStack() as stack:
+        started = {
+            name: pool.submit(embedded.start, EmbeddedSpec.parse(text))
+            for name, text in SPECS.items()
+            if name in wanted
+        }
+        for future in started.values():
+            stack.callback(lambda future=future: future.result().close())
+        yield started
+
+
+@pytest.fixture(scope="session")
+def kafka1(clusters: dict[str, Future[EmbeddedCluster]]) -> EmbeddedCluster:
     """Return one node for the whole run; leave it as you found it, with topics of your own names."""
-    with embedded.start(EmbeddedSpec.parse("embedded")) as cluster:
-        yield cluster
+    return clusters["kafka1"].result()
 
 
 @pytest.fixture(scope="session")
-def kafka3() -> Iterator[EmbeddedCluster]:
+def kafka3(clusters: dict[str, Future[EmbeddedCluster]]) -> EmbeddedCluster:
     """Return three nodes for the whole run; whoever stops or kills one starts it again."""
-    with embedded.start(EmbeddedSpec.parse("embedded:3")) as cluster:
-        yield cluster
+    return clusters["kafka3"].result()
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,7 @@ from typing import Any
 
 import confluent_kafka.admin
 import pytest
+from running import QUICK
 
 from loadkit import ledger
 from loadkit.doctor import examine
@@ -88,7 +89,7 @@ acls: Any = confluent_kafka.admin
 @pytest.fixture(scope="module")
 def guarded() -> Iterator[EmbeddedCluster]:
     """Return a node that looks at ACLs, and allows whatever none is about."""
-    name = f"embedded?authorizer.class.name={AUTHORIZER}&allow.everyone.if.no.acl.found=true"
+    name = f"embedded?authorizer.class.name={AUTHORIZER}&allow.everyone.if.no.acl.found=true&{QUICK}"
     with embedded.start(EmbeddedSpec.parse(name)) as cluster:
         yield cluster
 

@@ -16,18 +16,20 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from running import eventually, processes_of
+from ahead import ahead
+from running import QUICK, eventually, processes_of
 
 from loadkit.errors import TargetError, TargetFileError
 from loadkit.targets import embedded, embedded_host, jars
 from loadkit.targets.embedded import EmbeddedCluster, EmbeddedSpec
 from loadkit.targets.embedded_ready import live_brokers
 
-pytestmark = pytest.mark.kafka
+pytestmark = [pytest.mark.kafka, pytest.mark.usefixtures("begun")]
 
 VERSION = "4.3.1"
 LIMIT = 5.0
 PATIENCE = 60.0
+EMBEDDED = f"embedded?{QUICK}"
 OWNER = """
 import os, sys, time
 from loadkit.targets import embedded
@@ -45,7 +47,7 @@ def nothing_left(folder: Path) -> bool:
 class Owner:
     """A process that owns a cluster, with a TMPDIR of its own."""
 
-    def __init__(self, folder: Path, code: str, target: str = "embedded", **env: str) -> None:
+    def __init__(self, folder: Path, code: str, target: str = EMBEDDED, **env: str) -> None:
         self.folder = folder
         self.process = subprocess.Popen(
             [sys.executable, "-c", code, target],
@@ -97,7 +99,8 @@ def metrics(url: str) -> dict[str, float]:
 
 
 def run_tool(cluster: EmbeddedCluster, main: str, *arguments: str) -> str:
-    command = [*embedded.java_command(cluster.kafka_version), main, *arguments]
+    java, *classpath = embedded.java_command(cluster.kafka_version)
+    command = [java, "-XX:TieredStopAtLevel=1", *classpath, main, *arguments]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
@@ -124,57 +127,99 @@ def test_an_owner_ended_before_it_is_ready_leaves_nothing(
     assert eventually(lambda: nothing_left(one.folder))
 
 
-@pytest.mark.parametrize(
-    "end",
-    [
-        "pid = os.fork()\nif pid == 0: os.close(1); os.close(2); time.sleep(20); os._exit(0)\nos.kill(os.getpid(), 9)",
-        "import threading; threading.Timer(0.1, os.kill, (os.getpid(), 9)).start(); cluster.close()",
-        "raise ValueError",
-    ],
-    ids=["run", "stop", "exception"],
-)
-def test_an_owner_that_ends_leaves_nothing(owner: Callable[..., Owner], end: str) -> None:
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder for all owners made ahead."""
+    return tmp_path_factory.mktemp("owners")
+
+
+def left_behind(folder: Path, end: str) -> bool:
+    """Return whether an owner that ends by some code once its cluster runs leaves nothing."""
+    folder.mkdir()
+    one = Owner(folder, OWNER.format(end=end))
+    try:
+        one.says("RUNS")
+        return eventually(lambda: nothing_left(folder))
+    finally:
+        one.end()
+
+
+@ahead
+def killed_beside_a_fork(folder: Path) -> bool:
+    """Return this of SIGKILL while the cluster runs and a forked child of the owner lives on."""
+    fork = "pid = os.fork()\nif pid == 0: os.close(1); os.close(2); time.sleep(20); os._exit(0)\n"
+    return left_behind(folder / "run", fork + "os.kill(os.getpid(), 9)")
+
+
+@ahead
+def killed_while_stopping(folder: Path) -> bool:
+    """Return this of SIGKILL in the middle of an orderly end."""
+    timer = "import threading; threading.Timer(0.1, os.kill, (os.getpid(), 9)).start(); cluster.close()"
+    return left_behind(folder / "stop", timer)
+
+
+@ahead
+def ended_by_an_exception(folder: Path) -> bool:
+    """Return this of an exception."""
+    return left_behind(folder / "exception", "raise ValueError")
+
+
+def test_an_owner_that_ends_leaves_nothing(
+    killed_beside_a_fork: bool, killed_while_stopping: bool, ended_by_an_exception: bool
+) -> None:
     """SIGKILL while it runs and a forked child of it lives on, SIGKILL while it stops, an exception."""
-    one = owner(end)
-    one.says("RUNS")
-    assert eventually(lambda: nothing_left(one.folder))
+    assert (killed_beside_a_fork, killed_while_stopping, ended_by_an_exception) == (True, True, True)
+
+
+@ahead
+def orphaned(folder: Path) -> Path:
+    """Return the folder of a cluster whose supervisor and owner were killed, once its nodes are gone."""
+    (folder / "orphaned").mkdir()
+    one = Owner(folder / "orphaned", OWNER.format(end="time.sleep(60)"))
+    try:
+        os.kill(int(one.says("RUNS").split()[1]), signal.SIGKILL)
+        assert eventually(lambda: not any("kafka.Kafka" in command for command in processes_of(one.folder)))
+    finally:
+        one.end()
+    return one.folder
 
 
 def test_a_killed_supervisor_takes_the_nodes_along_and_is_swept_after(
-    owner: Callable[..., Owner], monkeypatch: pytest.MonkeyPatch
+    orphaned: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The JVMs die by PDEATHSIG; the data stays until the next start, which removes it first."""
-    one = owner()
-    os.kill(int(one.says("RUNS").split()[1]), signal.SIGKILL)
-    assert eventually(lambda: not any("kafka.Kafka" in command for command in processes_of(one.folder)))
-    (left,) = one.folder.iterdir()
-    one.process.kill()
-    monkeypatch.setenv("TMPDIR", str(one.folder))
+    (left,) = orphaned.iterdir()
+    monkeypatch.setenv("TMPDIR", str(orphaned))
     monkeypatch.setattr("tempfile.tempdir", None)
     with pytest.raises(TargetFileError, match=r"4\.9\.9"):
         embedded.start(EmbeddedSpec(version="4.9.9"))
     assert not left.exists()
 
 
-def test_two_starts_at_once_share_a_cache_that_lacks_a_jar(tmp_path: Path) -> None:
-    """Both fetch under one lock, neither sees half a jar, and both run."""
-    cache = tmp_path / "cache"
+@ahead
+def two_at_once(folder: Path) -> list[tuple[int, bool]]:
+    """Return of two starts that share a cache which lacks a jar: the exit code, and whether nothing is left."""
+    cache = folder / "cache"
     jars.jars(VERSION)
     jars.artifact("io.prometheus.jmx:jmx_prometheus_javaagent:1.0.1")
     shutil.copytree(jars.cache_dir() / "jars", cache / "jars")
     next((cache / "jars").rglob("jopt-simple-*.jar")).unlink()
-    folders = [tmp_path / name for name in "ab"]
-    for folder in folders:
-        folder.mkdir()
-    owners = [Owner(folder, OWNER.format(end="cluster.close()"), LOADKIT_CACHE=str(cache)) for folder in folders]
+    folders = [folder / name for name in "ab"]
+    for one in folders:
+        one.mkdir()
+    owners = [Owner(one, OWNER.format(end="cluster.close()"), LOADKIT_CACHE=str(cache)) for one in folders]
     try:
         for one in owners:
             one.says("RUNS")
-        assert [one.process.wait(PATIENCE) for one in owners] == [0, 0]
-        assert [nothing_left(folder) for folder in folders] == [True, True]
+        return [(one.process.wait(PATIENCE), nothing_left(one.folder)) for one in owners]
     finally:
         for one in owners:
             one.end()
+
+
+def test_two_starts_at_once_share_a_cache_that_lacks_a_jar(two_at_once: list[tuple[int, bool]]) -> None:
+    """Both fetch under one lock, neither sees half a jar, and both run."""
+    assert two_at_once == [(0, True), (0, True)]
 
 
 def test_a_damaged_jar_is_fetched_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -223,7 +268,7 @@ def test_ports_that_were_taken_meanwhile_are_noticed(monkeypatch: pytest.MonkeyP
         monkeypatch.setattr(embedded_host, "free_ports", ports)
         monkeypatch.setattr(embedded, "_TRIES", 2)
         with pytest.raises(TargetError, match="2 times in a row"):
-            embedded.start(EmbeddedSpec.parse("embedded"), said.append)
+            embedded.start(EmbeddedSpec.parse(EMBEDDED), said.append)
     assert sum("taken" in text for text in said) == 2
 
 

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from ahead import ahead
 from running import (
     ORDERS,
     STEADY,
@@ -39,6 +41,8 @@ pytestmark = pytest.mark.kafka
 
 STALL = 2.0
 RATE = 1000
+ONE, THREE = threading.Lock(), threading.Lock()
+"""Who holds it has the one-node or the three-node cluster to himself."""
 
 
 @pytest.fixture(scope="module")
@@ -118,33 +122,28 @@ def appended_after_due(cluster: EmbeddedCluster, ended: Ended, first: float) -> 
     return took
 
 
-def test_messages_that_time_out_are_errors_by_code_and_not_lost(
-    kafka1: EmbeddedCluster, target: Path, folder: Path
-) -> None:
+@ahead
+def timed_out(kafka1: EmbeddedCluster, target: Path, folder: Path) -> Ended:
+    """Return a run with a stall longer than delivery.timeout.ms."""
+    short = sets("request.timeout.ms=1000", "delivery.timeout.ms=1500")
+    with ONE, start(STEADY, target, folder / "timeout", "--duration", "8s", "--warmup", "1s", *short) as command:
+        command.until_measuring(1.0)
+        with stopped(kafka1.node_pid(0)):
+            time.sleep(4.0)
+        return command.ended().ok()
+
+
+def test_messages_that_time_out_are_errors_by_code_and_not_lost(timed_out: Ended) -> None:
     """A stall longer than delivery.timeout.ms: each message is confirmed or failed, and what was confirmed arrived."""
-    command = start(
-        STEADY,
-        target,
-        folder / "timeout",
-        "--duration",
-        "10s",
-        "--warmup",
-        "1s",
-        *sets("request.timeout.ms=1000", "delivery.timeout.ms=1500"),
-    )
-    command.until_measuring(2.0)
-    with stopped(kafka1.node_pid(0)):
-        time.sleep(4.0)
-    ended = command.ended().ok()
-    total = sums(ended, "Clock")
+    total = sums(timed_out, "Clock")
     assert total["errors"] > 0
     assert total["sent"] == total["acked"] + total["errors"]
     assert total["unacked"] == 0
-    assert set(ended.result["errors"]) == {"_MSG_TIMED_OUT"}
-    assert ended.result["errors"]["_MSG_TIMED_OUT"] >= total["errors"] == ended.metrics["errors"]
-    checked = ended.result["integrity"]
+    assert set(timed_out.result["errors"]) == {"_MSG_TIMED_OUT"}
+    assert timed_out.result["errors"]["_MSG_TIMED_OUT"] >= total["errors"] == timed_out.metrics["errors"]
+    checked = timed_out.result["integrity"]
     assert (checked["lost"], checked["unread"]) == (0, 0)
-    assert "errors" in {warning["code"] for warning in ended.document["warnings"]}
+    assert "errors" in {warning["code"] for warning in timed_out.document["warnings"]}
 
 
 # a broker, or a consumer, that dies
@@ -163,27 +162,30 @@ def await_recovery(target: Path) -> None:
         time.sleep(0.2)
 
 
-def test_a_broker_killed_and_restarted_costs_time_and_no_message(
-    kafka3: EmbeddedCluster, three: Path, folder: Path
-) -> None:
+@ahead
+def killed(kafka3: EmbeddedCluster, three: Path, folder: Path) -> Ended:
+    """Return a run in which one of three brokers was killed and started again."""
+    flags = (*sets("Checkout.rate=1k/s"), "--duration", "12s", "--warmup", "1s")
+    with THREE, start(ORDERS, three, folder / "killed", *flags) as command:
+        try:
+            command.until_measuring(1.0)
+            kafka3.kill_node(1)
+            time.sleep(3.0)
+        finally:
+            kafka3.start_node(1)
+        ended = command.ended().ok()
+        await_recovery(three)
+    return ended
+
+
+def test_a_broker_killed_and_restarted_costs_time_and_no_message(killed: Ended) -> None:
     """The run goes on; the longest silence of a partition stands in latency; all is confirmed and received once."""
-    command = start(
-        ORDERS, three, folder / "killed", *sets("Checkout.rate=1k/s"), "--duration", "12s", "--warmup", "1s"
-    )
-    try:
-        command.until_measuring(1.0)
-        kafka3.kill_node(1)
-        time.sleep(3.0)
-    finally:
-        kafka3.start_node(1)
-    ended = command.ended().ok()
-    assert ended.document["status"] == "complete"
-    untouched(ended)
-    silent = longest_silence(ended)
+    assert killed.document["status"] == "complete"
+    untouched(killed)
+    silent = longest_silence(killed)
     assert silent >= 1
-    assert (ended.metrics["latency.max"] or 0) >= silent - 0.1
-    assert (ended.metrics["end_to_end.max"] or 0) >= silent - 0.1
-    await_recovery(three)
+    assert (killed.metrics["latency.max"] or 0) >= silent - 0.1
+    assert (killed.metrics["end_to_end.max"] or 0) >= silent - 0.1
 
 
 def longest_silence(ended: Ended) -> int:
@@ -198,26 +200,30 @@ def longest_silence(ended: Ended) -> int:
 GUARDED = "from loadkit import site; site.UNDER_REPLICATED_SECONDS = 3.0; from loadkit.cli import main; main()"
 
 
-def test_an_external_cluster_that_stays_under_replicated_is_left_alone(
-    kafka3: EmbeddedCluster, three: Path, folder: Path
-) -> None:
-    """The load stops by itself and what was measured is kept; a new run is refused until the cluster has recovered."""
+@ahead
+def guarded(kafka3: EmbeddedCluster, three: Path, folder: Path) -> tuple[Ended, Ended]:
+    """Return a run in which a broker stopped and stayed away, and the next one."""
     out = folder / "guarded"
     arguments = run_arguments(ORDERS, three, out, *sets("Checkout.rate=500/s"), "--duration", "60s", "--warmup", "1s")
-    command = Command(out, *arguments, code=GUARDED)
-    try:
-        command.until_measuring(1.0)
-        kafka3.stop_node(2)
-        ended = command.ended()
-        refused(ended, 3, "under-replicated", "the load was stopped")
-        assert ended.result["status"] == "failed"
-        assert ended.result["metrics"]["throughput"] > 0
-        assert ended.result["integrity"]["lost"] == 0
-        again = run(ORDERS, three, folder / "refused", "--duration", "1s")
-        refused(again, 3, "under-replicated", "wait until it has recovered")
-    finally:
-        kafka3.start_node(2)
-    await_recovery(three)
+    with THREE, Command(out, *arguments, code=GUARDED) as command:
+        try:
+            command.until_measuring(1.0)
+            kafka3.stop_node(2)
+            ended, again = command.ended(), run(ORDERS, three, folder / "refused", "--duration", "1s")
+        finally:
+            kafka3.start_node(2)
+        await_recovery(three)
+    return ended, again
+
+
+def test_an_external_cluster_that_stays_under_replicated_is_left_alone(guarded: tuple[Ended, Ended]) -> None:
+    """The load stops by itself and what was measured is kept; a new run is refused until the cluster has recovered."""
+    ended, again = guarded
+    refused(ended, 3, "under-replicated", "the load was stopped")
+    assert ended.result["status"] == "failed"
+    assert ended.result["metrics"]["throughput"] > 0
+    assert ended.result["integrity"]["lost"] == 0
+    refused(again, 3, "under-replicated", "wait until it has recovered")
 
 
 MEMBER = """
@@ -231,39 +237,33 @@ while True:
 """
 
 
-def test_a_member_killed_in_its_group_costs_no_message_and_no_order(
-    kafka1: EmbeddedCluster, target: Path, folder: Path
-) -> None:
+@ahead
+def joined(kafka1: EmbeddedCluster, target: Path, folder: Path) -> Ended:
+    """Return a run whose group a process joined that was killed with partitions in its hands."""
+    out, flags = folder / "member", sets("Checkout.rate=500/s", "session.timeout.ms=6000")
+    with ONE, start(ORDERS, target, out, *flags, "--duration", "14s", "--warmup", "1s") as command:
+        command.until_measuring(1.0)
+        facts = json.loads((out / "result.json").read_text())
+        billing, topic = facts["classes"]["Billing"], facts["target"]["topics"]["orders"]["name"]
+        strategy = billing["config"].get("partition.assignment.strategy", "range,roundrobin")
+        member = subprocess.Popen(
+            [sys.executable, "-c", MEMBER, kafka1.bootstrap, billing["group_id"], topic, strategy],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            assert member.stdout is not None
+            assert member.stdout.readline() == "GOT\n"
+        finally:
+            member.kill()
+            member.communicate()
+        return command.ended().ok()
+
+
+def test_a_member_killed_in_its_group_costs_no_message_and_no_order(joined: Ended) -> None:
     """A process that joined the run's group is killed with partitions in its hands: all is received, none judged lost.
 
     The partitions move when it joins and again when it is missed, which the rows of the class count.
     """
-    out = folder / "member"
-    command = start(
-        ORDERS,
-        target,
-        out,
-        *sets("Checkout.rate=500/s", "session.timeout.ms=6000"),
-        "--duration",
-        "14s",
-        "--warmup",
-        "1s",
-    )
-    command.until_measuring(1.0)
-    facts = json.loads((out / "result.json").read_text())
-    billing, topic = facts["classes"]["Billing"], facts["target"]["topics"]["orders"]["name"]
-    strategy = billing["config"].get("partition.assignment.strategy", "range,roundrobin")
-    member = subprocess.Popen(
-        [sys.executable, "-c", MEMBER, kafka1.bootstrap, billing["group_id"], topic, strategy],
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        assert member.stdout is not None
-        assert member.stdout.readline() == "GOT\n"
-    finally:
-        member.kill()
-        member.communicate()
-    ended = command.ended().ok()
-    untouched(ended)
-    assert sum(row.get("rebalances", 0) for row in ended.rows if row["kind"] == "consumer") >= 2
+    untouched(joined)
+    assert sum(row.get("rebalances", 0) for row in joined.rows if row["kind"] == "consumer") >= 2

@@ -7,21 +7,17 @@ import signal
 from pathlib import Path
 
 import pytest
+from ahead import ahead
 from locust_process import Ended, Locust, alive, csv_counts, measured, processes, recorded, scheduled, sets, wait
-from running import target_file
-
-from loadkit.targets.embedded import EmbeddedCluster
 
 pytestmark = pytest.mark.kafka
 
 LOW = ["--headless", "--warmup", "2s", *sets("Checkout.rate=500/s")]
 
 
-@pytest.fixture(scope="module")
-def two(kafka1: EmbeddedCluster, tmp_path_factory: pytest.TempPathFactory) -> Ended:
+@ahead
+def two(target: Path, folder: Path) -> Ended:
     """Return the orders scenario by two forked processes, ended by Ctrl-C."""
-    folder = tmp_path_factory.mktemp("plain")
-    target = target_file(folder, kafka1)
     more = ["--target", str(target), "--csv", str(folder / "two"), *processes(2)]
     locust = Locust(folder / "two", *LOW, *more).until_measuring(5)
     locust.group(signal.SIGINT)
@@ -67,13 +63,20 @@ def descendants(pid: int) -> dict[int, str]:
     return found
 
 
-def test_the_embedded_kafka_ends_with_locust(tmp_path: Path) -> None:
-    """`--target embedded`: a JVM while it runs, none after Ctrl-C, and the result is complete."""
-    locust = Locust(tmp_path / "run", *LOW, "--target", "embedded").until_measuring(3)
+@ahead
+def own(folder: Path) -> tuple[Ended, list[str]]:
+    """Return a run with `--target embedded` ended by Ctrl-C, and what had run below it, of which nothing is left."""
+    locust = Locust(folder / "own", *LOW, "--target", "embedded").until_measuring(3)
     below = descendants(locust.process.pid)
-    assert "java" in below.values()
     locust.group(signal.SIGINT)
-    ended = locust.ended().in_order()
+    ended = locust.ended()
     wait(lambda: not any(map(alive, below)), lambda: f"still alive: {below}", 20)
-    assert ended.result["status"] == "complete"
+    return ended, list(below.values())
+
+
+def test_the_embedded_kafka_ends_with_locust(own: tuple[Ended, list[str]]) -> None:
+    """`--target embedded`: a JVM while it runs, none after Ctrl-C, and the result is complete."""
+    ended, below = own
+    assert "java" in below
+    assert ended.in_order().result["status"] == "complete"
     assert ended.result["integrity"]["lost"] == ended.result["integrity"]["duplicated"] == 0

@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from ahead import ahead
 from running import (
     ORDERS,
     Ended,
@@ -19,7 +20,6 @@ from running import (
     run,
     sets,
     stamped,
-    start,
     sums,
     target_file,
     topic_names,
@@ -35,8 +35,8 @@ LOW = sets("Checkout.rate=1k/s")
 """The machine is shared: these tests are about truth, which a low rate tells as well."""
 
 
-@pytest.fixture(scope="module")
-def orders(kafka1: EmbeddedCluster, target: Path, folder: Path) -> Ended:
+@ahead
+def orders(target: Path, folder: Path) -> Ended:
     """Return one run of the orders scenario with several settings changed, its topic kept."""
     changes = sets("Checkout.rate=1500/s", "orders.partitions=5", "linger.ms=7", "Checkout.payload.size=600B")
     return run(ORDERS, target, folder / "orders", "--duration", "6s", "--warmup", "2s", "--keep-topics", *changes).ok()
@@ -128,31 +128,36 @@ def test_javas_reader_of_hdr_logs_sees_the_same_percentiles(orders: Ended, tmp_p
             )
 
 
-def test_the_brokers_clock_lies_between_due_and_confirmed(kafka1: EmbeddedCluster, target: Path, folder: Path) -> None:
+@ahead
+def clocked(target: Path, folder: Path) -> Ended:
+    """Return a run whose records have the broker's own clock."""
+    extra = sets("orders.config.message.timestamp.type=LogAppendTime", "Checkout.fixed_count=2", "orders.partitions=3")
+    return run(
+        ORDERS, target, folder / "clock", *LOW, *extra, "--duration", "5s", "--warmup", "1s", "--keep-topics"
+    ).ok()
+
+
+def test_the_brokers_clock_lies_between_due_and_confirmed(clocked: Ended, kafka1: EmbeddedCluster) -> None:
     """Quantiles of (appended - due), from each record's own LogAppendTime, bound latency and end-to-end from below.
 
     They are not above latency, whose messages were confirmed after they were appended, by more than the broker's
     millisecond; and the count of records is the count of latencies.
     """
-    extra = sets("orders.config.message.timestamp.type=LogAppendTime", "Checkout.fixed_count=2", "orders.partitions=3")
-    ended = run(
-        ORDERS, target, folder / "clock", *LOW, *extra, "--duration", "5s", "--warmup", "1s", "--keep-topics"
-    ).ok()
-    facts = ended.result
+    facts = clocked.result
     measured = next(phase for phase in facts["phases"] if phase["name"] == "measure")
     offset = wall_minus_monotonic()
     begin = facts["started_epoch"] + measured["start"]
     stored = []
-    for message in read(kafka1, real_name(ended, "orders")):
+    for message in read(kafka1, real_name(clocked, "orders")):
         due = int(stamped(message)["intended"]) / 1e9 + offset
         if due >= begin - 0.0005:
             stored.append(message.timestamp()[1] / 1000 - due)
-    assert len(stored) == sums(ended, "Checkout")["acked"] == 5000
+    assert len(stored) == sums(clocked, "Checkout")["acked"] == 5000
     stored.sort()
     for name, q in (("p50", 0.5), ("p90", 0.9), ("p99", 0.99)):
         appended = stored[round(q * len(stored)) - 1]
         for series in ("latency", "end_to_end"):
-            assert (ended.metrics[f"{series}.{name}"] or 0) >= appended - 0.002, (series, name)
+            assert (clocked.metrics[f"{series}.{name}"] or 0) >= appended - 0.002, (series, name)
     assert stored[0] > -0.002
 
 
@@ -163,25 +168,42 @@ def wall_minus_monotonic() -> float:
     return time.time() - time.monotonic()
 
 
+def seeded(target: Path, out: Path, seed: int) -> Ended:
+    """Return a run of 2,000 messages with a seed."""
+    count = ("--messages", "2000", "--warmup", "0s", "--keep-topics")
+    return run(ORDERS, target, out, *LOW, *count, *sets(f"seed={seed}", "Checkout.fixed_count=1")).ok()
+
+
+@ahead
+def seven(target: Path, folder: Path) -> Ended:
+    """Return a run with the seed 7."""
+    return seeded(target, folder / "seven", 7)
+
+
+@ahead
+def seven_again(target: Path, folder: Path) -> Ended:
+    """Return another one."""
+    return seeded(target, folder / "seven-again", 7)
+
+
+@ahead
+def eight(target: Path, folder: Path) -> Ended:
+    """Return one with another seed."""
+    return seeded(target, folder / "eight", 8)
+
+
 def test_a_count_of_messages_is_kept_to_and_a_seed_makes_the_same_again(
-    kafka1: EmbeddedCluster, target: Path, folder: Path
+    seven: Ended, seven_again: Ended, eight: Ended, kafka1: EmbeddedCluster
 ) -> None:
     """Twice 2,000 messages, one seed: the same keys and values in number order but for the stamps; another seed differs."""
-    seeds = {"a": 7, "b": 7, "c": 8}
-    runs = {
-        name: start(ORDERS, target, folder / f"seed-{name}", *LOW, "--messages", "2000", "--warmup", "0s", "--keep-topics",
-                    *sets(f"seed={seed}", "Checkout.fixed_count=1"))
-        for name, seed in seeds.items()
-    }  # fmt: skip
-    contents = {}
-    for name, command in runs.items():
-        ended = command.ended().ok()
+    contents = []
+    for ended in (seven, seven_again, eight):
         assert sums(ended, "Checkout")["sent"] == sums(ended, "Checkout")["acked"] == 2000
         untouched(ended)
-        contents[name] = measured_messages(kafka1, ended)
-        assert len(contents[name]) == 2000
-    assert contents["a"] == contents["b"]
-    same = sum(one == other for one, other in zip(contents["a"], contents["c"], strict=True))
+        contents.append(measured_messages(kafka1, ended))
+        assert len(contents[-1]) == 2000
+    assert contents[0] == contents[1]
+    same = sum(one == other for one, other in zip(contents[0], contents[2], strict=True))
     assert same < 20
 
 
@@ -191,13 +213,33 @@ def measured_messages(cluster: EmbeddedCluster, ended: Ended) -> list[tuple[byte
     return [found[number] for number in sorted(found)[12:]]  # the first ones opened the topic's 12 partitions
 
 
-def test_a_count_is_kept_to_by_poisson_arrivals_and_two_classes(target: Path, folder: Path) -> None:
+@ahead
+def pair(target: Path, folder: Path) -> Ended:
+    """Return a run of two classes of different rates with a count of messages."""
+    return run("tests/kafka/scenarios/pair.py", target, folder / "pair", "--messages", "5000", "--warmup", "1s").ok()
+
+
+def test_a_count_is_kept_to_by_poisson_arrivals_and_two_classes(pair: Ended) -> None:
     """5,000 messages over two classes of different rates: exactly 5,000 are due, sent and received."""
-    ended = run("tests/kafka/scenarios/pair.py", target, folder / "pair", "--messages", "5000", "--warmup", "1s").ok()
-    totals = ended.result["totals"]
+    totals = pair.result["totals"]
     assert totals["Left"]["sent"] + totals["Right"]["sent"] == 5000
     assert 0 < totals["Right"]["sent"] < totals["Left"]["sent"]
-    untouched(ended)
+    untouched(pair)
+
+
+@ahead
+def three(kafka3: EmbeddedCluster, folder: Path) -> Ended:
+    """Return a run on three nodes."""
+    target = target_file(folder / "three", kafka3)
+    return run(ORDERS, target, folder / "orders3", *LOW, "--duration", "4s", "--warmup", "1s").ok()
+
+
+def test_three_nodes_get_three_replicas(three: Ended) -> None:
+    """RF 3 and min.insync.replicas 2 as the target says; whole and in order."""
+    untouched(three)
+    topic = three.result["target"]["topics"]["orders"]
+    assert (topic["replication_factor"], topic["config"]["min.insync.replicas"]) == (3, "2")
+    assert three.result["target"]["cluster"]["brokers"] == 3
 
 
 def test_an_external_cluster_is_left_as_it_was(kafka1: EmbeddedCluster, target: Path, folder: Path) -> None:
@@ -213,13 +255,3 @@ def test_an_external_cluster_is_left_as_it_was(kafka1: EmbeddedCluster, target: 
         assert topic_names(kafka1) == before | {"orders"}
     finally:
         delete(kafka1, "orders")
-
-
-def test_three_nodes_get_three_replicas(kafka3: EmbeddedCluster, folder: Path) -> None:
-    """RF 3 and min.insync.replicas 2 as the target says; whole and in order."""
-    target = target_file(folder / "three", kafka3)
-    ended = run(ORDERS, target, folder / "orders3", *LOW, "--duration", "4s", "--warmup", "1s").ok()
-    untouched(ended)
-    topic = ended.result["target"]["topics"]["orders"]
-    assert (topic["replication_factor"], topic["config"]["min.insync.replicas"]) == (3, "2")
-    assert ended.result["target"]["cluster"]["brokers"] == 3

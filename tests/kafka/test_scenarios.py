@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
+from ahead import AT_ONCE
 from running import ROOT, SCENARIOS, Ended, read, run, sets, sums, target_file, untouched
 
 from loadkit.targets.embedded import EmbeddedCluster
@@ -26,7 +27,6 @@ SHIPPED: dict[str, list[str]] = {
 }
 """Settings that make each shipped scenario small."""
 OURS = ("contents", "protocols", "transactions")
-AT_ONCE = 3
 
 
 @pytest.fixture(scope="module")

@@ -37,13 +37,18 @@ def build(view: View) -> Block | None:
 def _classes(classes: Mapping[str, Mapping[str, Any]]) -> Table | None:
     keys = [
         key
-        for key in ("role", "topic", "users", "rate", "group_id")
+        for key in ("role", "topic", "users", "rate", "group_id", "lane")
         if any(facts.get(key) is not None for facts in classes.values())
     ]
     rows = [[name, *(text(facts.get(key)) for key in keys)] for name, facts in classes.items()]
     words = {"rate": "rate (msg/s)", "group_id": "group"}
     return (
-        table("Classes", ("class", *(words.get(key, key) for key in keys)), rows, texts=(0, 1, 2, len(keys)))
+        table(
+            "Classes",
+            ("class", *(words.get(key, key) for key in keys)),
+            rows,
+            texts=[0, *(i for i, key in enumerate(keys, 1) if key not in ("users", "rate"))],
+        )
         if rows
         else None
     )

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from loadkit.analysis.drift import Drift, drift
 from loadkit.analysis.noise import Contrast
+from loadkit.report.answer import labels_of
 from loadkit.report.sweep import words
 from loadkit.report.sweep.view import EARLY, FAILED, GENERATOR, INVALID, MEASURED, WAITING, Tried, View, seconds_of
 from loadkit.units import format_duration
@@ -36,6 +37,10 @@ class Best:
 
 def best(view: View) -> Best | None:
     """Return the best safe point; None when none can be named."""
+    return view.once(("best",), lambda: _best(view))
+
+
+def _best(view: View) -> Best | None:
     ranked = sorted((t for t in view.points if refused(view, t) is None), key=lambda t: _key(view, t))
     if not ranked:
         return None
@@ -180,13 +185,7 @@ def _knobs(view: View) -> list[str]:
 
 def labels(view: View) -> list[str]:
     """Return what qualifies every figure."""
-    target, said = view.stored.target, []
-    if target.get("kind") == "simulated":
-        said.append("simulated: no real cluster was measured")
-    elif target.get("co_located"):
-        said.append("co-located: shows the method, not your cluster")
-    if target.get("co_located") and target.get("cores") == "shared":
-        said.append("generator and brokers shared the same cores")
+    said = labels_of(view.stored.target)
     limited = sum(tried.state == GENERATOR for tried in view.points)
     if limited:
         said.append(f"generator-limited at {words.counted(limited, 'point')}")

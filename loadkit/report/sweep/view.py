@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from loadkit.slo import Objective
 from loadkit.sweep.spec import Point, Record
 from loadkit.sweep.store import Stored
 
+T = TypeVar("T")
 SUMMED = ("errors", "lost", "duplicated", "reordered", "unsent")
 MEASURED, GENERATOR, EARLY, FAILED, INVALID, WAITING = "measured generator early failed invalid waiting".split()
 """What can be said of a point: whose limit it is decides whether its figures say anything of the cluster."""
@@ -62,9 +63,13 @@ class View:
     out: Path
     stored: Stored
     points: tuple[Tried, ...]
-    _values: dict[tuple[str, str], float | None] = field(default_factory=dict, repr=False)
-    _noise: dict[str, Repeats | None] = field(default_factory=dict, repr=False)
-    _effects: dict[str, Effects | None] = field(default_factory=dict, repr=False)
+    _kept: dict[tuple[str, ...], Any] = field(default_factory=dict, repr=False)
+
+    def once(self, key: tuple[str, ...], make: Callable[[], T]) -> T:
+        """Return what `make` returned when the key was first asked for: a view does not change."""
+        if key not in self._kept:
+            self._kept[key] = make()
+        return cast(T, self._kept[key])
 
     @property
     def objective(self) -> str:
@@ -93,10 +98,7 @@ class View:
 
     def value(self, tried: Tried, name: str) -> float | None:
         """Return a metric of a point over all its trials; percentiles come from their merged histograms."""
-        key = (tried.point.id, name)
-        if key not in self._values:
-            self._values[key] = self._value(tried, name)
-        return self._values[key]
+        return self.once(("value", tried.point.id, name), lambda: self._value(tried, name))
 
     def _value(self, tried: Tried, name: str) -> float | None:
         trials = tried.trials or tried.early
@@ -121,13 +123,12 @@ class View:
 
     def noise(self, name: str) -> Repeats | None:
         """Return how far repeats of points differ in a metric; None without any trial that has it."""
-        if name not in self._noise:
-            seen = self._observations(name, every=True)
-            logs = [float(np.log(one.value)) for one in seen]
-            self._noise[name] = (
-                repeats([one.point for one in seen], [one.block for one in seen], logs) if seen else None
-            )
-        return self._noise[name]
+        return self.once(("noise", name), lambda: self._repeats(name))
+
+    def _repeats(self, name: str) -> Repeats | None:
+        seen = self._observations(name, every=True)
+        logs = [float(np.log(one.value)) for one in seen]
+        return repeats([one.point for one in seen], [one.block for one in seen], logs) if seen else None
 
     def contrast(self, tried: Tried, name: str, against: Tried | None = None, among: int = 1) -> Contrast | None:
         """Return the log of a point's metric, or of its ratio to another's, with its interval; None when unknown."""
@@ -143,17 +144,16 @@ class View:
         if value is None:
             return None
         if contrast:
-            return value * float(np.exp(contrast.low - contrast.estimate)), value * float(
-                np.exp(contrast.high - contrast.estimate)
-            )
+            low, high = (float(np.exp(end - contrast.estimate)) for end in (contrast.low, contrast.high))
+            return value * low, value * high
         return tried.trials[0].intervals.get(name) if len(tried.trials) == 1 else None
 
     def effects(self, name: str) -> Effects | None:
         """Return what each knob does to a metric, from trials inside blocks whose limit was not the generator."""
-        if name not in self._effects:
-            axes = {axis.path: axis.values for axis in self.stored.sweep.axes}
-            self._effects[name] = effects(axes, self.stored.base, self._observations(name, every=False))
-        return self._effects[name]
+        axes = {axis.path: axis.values for axis in self.stored.sweep.axes}
+        return self.once(
+            ("effects", name), lambda: effects(axes, self.stored.base, self._observations(name, every=False))
+        )  # fmt: skip
 
     def _observations(self, name: str, every: bool) -> list[Observation]:
         """Return the completed trials that have a metric above 0, all of them or those that effects may rest on."""

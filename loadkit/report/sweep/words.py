@@ -41,6 +41,11 @@ def capital(text: str) -> str:
     return text if text[:1] == "p" and text[1:2].isdigit() else text[:1].upper() + text[1:]
 
 
+def sentence(text: str) -> str:
+    """Return a text as a sentence stands: in capitals, with a full stop."""
+    return f"{capital(text)}{'' if text.endswith('.') else '.'}"
+
+
 def between(name: str, low: float, high: float) -> str:
     """Return an interval of a metric, its unit once: `8.43 to 9.25 ms`."""
     (first, _, unit), (last, _, other) = (show(name, end).rpartition(" ") for end in (low, high))

@@ -61,9 +61,13 @@ class View:
 
     @property
     def interval(self) -> tuple[float | None, float | None]:
-        """The highest rate that passed, and the lowest above it that did not."""
-        low, high = self.answer.get("interval") or (None, None)
-        return low, high
+        """The highest rate that passed and the lowest above it that failed; before an answer, those so far."""
+        if self.answer.get("interval"):
+            low, high = self.answer["interval"]
+            return low, high
+        passed = max((probe.rate for probe in self.probes if probe.verdict == "pass"), default=None)
+        beyond = (probe.rate for probe in self.probes if probe.verdict == "fail" and probe.rate > (passed or 0.0))
+        return passed, min(beyond, default=None)
 
     @property
     def regions(self) -> list[tuple[float, float]]:

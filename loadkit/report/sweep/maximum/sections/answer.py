@@ -18,7 +18,8 @@ ORDER = 0
 def build(view: View) -> Block | None:
     """Return the verdict and the key figures."""
     badges = (*(one.text for one in view.slo), *answer.labels(view))
-    verdict = Verdict(answer.headline(view), tuple(answer.sentences(view)), (), answer.tone(view), badges)
+    evidence = tuple(str(text) for text in view.answer.get("evidence") or ())
+    verdict = Verdict(answer.headline(view), tuple(answer.sentences(view)), evidence, answer.tone(view), badges)
     return Block(TITLE, (verdict, Tiles(tuple(_tiles(view)))))
 
 
