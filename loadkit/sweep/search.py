@@ -2,7 +2,7 @@
 
     ramp      from the start by factors of two, up while it passes, down while it fails, until rates bracket the edge
     bisect    on the logarithm of the rate until the bracket is 2.5 % wide
-    above     probes at 1.4 and 1.9 times the edge: latency need not be monotone, a fuller batch costs less a message
+    above     probes up to twice the edge: latency need not be monotone, a fuller batch costs less a message
     low       probes well below the edge, for the same reason
     confirm   three clean holds at its lower end, a fresh trial each, and one 10 % above, which must fail
 
@@ -35,7 +35,7 @@ OVER = 1.10
 """Factor above the answer at which a hold must fail."""
 DISTRUST = 1.2
 """How far above a hold that passed where probes had failed, such failures are forgotten."""
-ABOVE = (1.4, 1.9)
+ABOVE = (1.3, 1.65, 1.9)
 """Where probes look above the edge, as multiples of it: where batches of one are too many requests, batches of two
 halve them, so that a second range of rates may pass up to twice the first one's end."""
 BELOW = (1 / 4, 1 / 16)

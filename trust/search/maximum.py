@@ -158,11 +158,11 @@ def section(found: Mapping[str, Any]) -> Block | None:
             "holds", "median error", "5th to 95th percentile")  # fmt: skip
     rows = [_cells(name, one) for name, one in (found["families"] | {"all": found["figures"]}).items()]
     lead = (
-        f"`loadkit max` on {found['figures']['clusters']} simulated clusters drawn at random, each with an objective whose "
-        f"highest rate is known by arithmetic or by a long run of the model (probes of {found['probe']:g} s, holds of "
-        f"{found['hold']:g} s, as by default). A cluster where the generator gives out first counts as right only when the "
-        f"answer says so. {found['redrawn']} draws were replaced because their objective hardly depends on the rate, or "
-        "holds again far above."
+        f"`loadkit max` on {found['figures']['clusters']} simulated clusters drawn at random, each with an objective "
+        f"whose highest rate is known by arithmetic or by a long run of the model (probes of {found['probe']:g} s, "
+        f"holds of {found['hold']:g} s, as by default). Where the generator gives out first, only an answer that says "
+        f"so is right. {found['redrawn']} draws were replaced, most of them because they were not of the family that "
+        "was to be drawn or their objective hardly depends on the rate."
     )
     told = f"The stated interval held the truth in {found['figures']['inside']:.1%} of the answers."
     return block("The highest rate", [

@@ -10,6 +10,7 @@ from typing import Any
 
 from loadkit.report import page
 from loadkit.report.block import Block, Prose, block, table
+from loadkit.units import format_rate
 from trust.search import maximum
 
 OUT = Path("reports/trust/search")
@@ -26,8 +27,8 @@ def effects(found: Mapping[str, Any]) -> Block | None:
     ]  # fmt: skip
     head = ("design", "sweeps", "main effects inside", "interactions inside", "idle knob blamed", "median half width")
     lead = (
-        f"Sweeps with known effects, estimated as for a report. Of the intervals {found['claimed']:.0%} are to hold the "
-        "truth, and a knob that does nothing is to be blamed in 5 % of the sweeps at most."
+        f"Sweeps with known effects, estimated as for a report. Of the intervals {found['claimed']:.0%} are to hold "
+        "the truth, and a knob that does nothing is to be blamed in 5 % of the sweeps at most."
     )
     return block("Effects and their intervals", [Prose(lead), table("Coverage", head, rows)])
 
@@ -35,18 +36,18 @@ def effects(found: Mapping[str, Any]) -> Block | None:
 def agreement(found: Mapping[str, Any]) -> Block | None:
     """Return how well searches on a real Kafka agreed."""
     rows = [
-        [str(at), f"{one['max_rate']:,.0f}" if one["max_rate"] else "–", one["outcome"], str(one["probes"]), str(one["holds"]),
+        [str(at), format_rate(one["max_rate"]), one["outcome"], one["bound"], str(one["probes"]), str(one["holds"]),
          f"{one['minutes']:.1f}"]
         for at, one in enumerate(found["runs"], 1)
     ]  # fmt: skip
-    head = ("search", "highest rate (msg/s)", "ended", "probes", "holds", "minutes")
+    head = ("search", "highest rate", "ended", "limit", "probes", "holds", "minutes")
     spread = "–" if found["spread"] is None else f"{found['spread']:.1%}"
     told = (
-        f"{found['scenario']} on {found['target']}, within {' and '.join(found['slo'])}: the answers differ by {spread} of "
-        f"the lowest (15 % are allowed). A further hold at the lowest answer: {found['hold']}. Brokers and generator shared "
-        "one machine, so this shows the method, not a cluster."
+        f"{found['scenario']} on {found['target']}, within {' and '.join(found['slo'])}: the highest answer lies {spread} "
+        f"above the lowest; 15 % are allowed. A further hold at the lowest: {found['hold']}. Brokers and generator shared "
+        "one machine, so this shows the method and not a cluster."
     )
-    return block("Searches on a real Kafka agree", [Prose(told), table("Searches", head, rows)])
+    return block("Searches on a real Kafka agree", [Prose(told), table("Searches", head, rows, texts=(0, 2, 3))])
 
 
 PARTS: tuple[tuple[str, Callable[[Mapping[str, Any]], Block | None]], ...] = (
