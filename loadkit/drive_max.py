@@ -6,17 +6,18 @@ import math
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from loadkit.session import session, virtual  # isort: skip  # first: it brings Locust, which patches sockets
+from loadkit.session import Sessions, virtual  # isort: skip  # first: it brings Locust, which patches sockets
 from loadkit.budget import peak_bytes
 from loadkit.changes import changed, options_facts
 from loadkit.errors import Interrupted, LoadkitError, UsageError
 from loadkit.finish import finish_max
 from loadkit.hunt import HOLD, PROBE, Hunt, Plan, Run
-from loadkit.progress import Shown
+from loadkit.progress import Counted, Shown
 from loadkit.report.sweep import page
 from loadkit.report.sweep.maximum import document as max_document
 from loadkit.report.sweep.maximum.view import view_of
@@ -131,18 +132,20 @@ def head_of(plan: Plan, target: str, slo: Sequence[str], sets: Sequence[str]) ->
 
 
 def _searched(request: Request, file: ScenarioFile, plan: Plan, head: Mapping[str, Any]) -> None:
-    progress = Shown(sys.stderr)
+    shown = Shown(sys.stderr)
     request.out.mkdir(parents=True, exist_ok=True)
     max_file.write(request.out, head)
     try:
-        with session(file, request.target, progress, progress.say) as trials:
-            search(trials.trial, plan, request.out, progress.say, head)
+        counted = Counted(shown)
+        with closing(Sessions(file, counted, shown.say)) as targets:
+            trials = targets.at(request.target, plan.scenario)
+            search(trials.trial, plan, request.out, shown.say, head, counted.begin)
     except LoadkitError as error:
         status = "interrupted" if isinstance(error, Interrupted) else "failed"
         max_file.write(request.out, {**max_file.read(request.out), "status": status})
         raise
     finally:
-        progress.close()
+        shown.close()
 
 
 def search(

@@ -2,7 +2,7 @@
 
     ramp      from the start by factors of two, up while it passes, down while it fails, until rates bracket the edge
     bisect    on the logarithm of the rate until the bracket is 2.5 % wide
-    above     probes at 1.4 and 1.9 times the edge: latency need not be monotone, a fuller batch costs less a message
+    above     probes up to twice the edge: latency need not be monotone, a fuller batch costs less a message
     low       probes well below the edge, for the same reason
     confirm   three clean holds at its lower end, a fresh trial each, and one 10 % above, which must fail
 
@@ -35,7 +35,7 @@ OVER = 1.10
 """Factor above the answer at which a hold must fail."""
 DISTRUST = 1.2
 """How far above a hold that passed where probes had failed, such failures are forgotten."""
-ABOVE = (1.4, 1.9)
+ABOVE = (1.3, 1.65, 1.9)
 """Where probes look above the edge, as multiples of it: where batches of one are too many requests, batches of two
 halve them, so that a second range of rates may pass up to twice the first one's end."""
 BELOW = (1 / 4, 1 / 16)
@@ -152,7 +152,7 @@ class Search:
         rate = self._start
         # Where latency is too long although nothing piles up, batches may fill sooner at higher rates.
         highest = min(self._start / LOWEST, self._most)
-        while (yield from self._probe(rate)) in ("fail", "unknown") and self._sustained and rate < highest:
+        while (yield from self._probe(rate, doubting=True)) in ("fail", "unknown") and self._sustained and rate < highest:
             rate = min(STRIDE * rate, self._most)
         rate = self._start
         while self._low is None and rate > self._start * LOWEST:
@@ -163,7 +163,7 @@ class Search:
     def _climb(self) -> Steps:
         """Go up from the highest rate that passed until one does not."""
         while (low := self._low) and self._high is None and low < self._most:
-            yield from self._probe(min(STRIDE * low, self._most))
+            yield from self._probe(min(STRIDE * low, self._most), doubting=True)
 
     def _look_below(self) -> Steps:
         low = self._low
@@ -223,10 +223,14 @@ class Search:
 
     # single rates
 
-    def _probe(self, rate: float, kind: Kind = "probe", votes: int = VOTES) -> Trials:
-        """Try a rate until its votes decide, and note what they say."""
+    def _probe(self, rate: float, kind: Kind = "probe", votes: int = VOTES, doubting: bool = False) -> Trials:
+        """Try a rate until its votes decide, and note what they say.
+
+        `doubting` asks again after one failure at a rate that was kept up with: a disturbed moment, such as of a
+        compiler or a neighbour, looks just so, and would send the ramp astray.
+        """
         step, seen = Step(kind, _rounded(rate)), list[Judged]()
-        while (how := _voted(seen, votes)) is None:
+        while (how := _voted(seen, votes, doubting)) is None:
             seen.append((yield from self._try(step)))
         self._decided[step.rate] = how
         return how
@@ -252,7 +256,7 @@ class Search:
         return (yield step)
 
 
-def _voted(seen: Sequence[Judged], most: int) -> Decided | None:
+def _voted(seen: Sequence[Judged], most: int, doubting: bool) -> Decided | None:
     """Return what trials at one rate say together; None when another is needed.
 
     One trial clear of the guard band decides. Others decide by the mean of their distances, against a band that
@@ -261,7 +265,8 @@ def _voted(seen: Sequence[Judged], most: int) -> Decided | None:
     if not seen:
         return None
     if len(seen) == 1 and seen[0].verdict != "unknown":
-        return seen[0].verdict
+        doubtful = doubting and seen[0].verdict == "fail" and seen[0].sustained
+        return None if doubtful else seen[0].verdict
     if any(math.isnan(one.distance) and not one.generator for one in seen):
         return "unknown"  # repeating it would tell no more
     last = len(seen) >= most

@@ -41,7 +41,7 @@ NETWORK, REPLICATION = 0.2e-3, 1e-3
 DELAY = 2 * NETWORK + REPLICATION
 """What every acknowledgement takes besides waiting and service, by the model's defaults (s)."""
 SIZE = 100
-DRAWS = 40
+DRAWS = 400
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ import numpy as np
 
 import loadkit
 import trust.search
+from loadkit.report.block import Block, Cell, Prose, block, table
 from trust.search.clusters import cluster
 from trust.search.hunt import HOLD, PROBE, hunt
 
@@ -39,6 +40,7 @@ _SOURCES = (
     "sweep/search.py", "sweep/judgement.py", "sweep/observation.py", "sweep/scaling.py", "simulation.py", "limit.py",
     "pacer.py", "targets/simulated.py", "targets/simspec.py", "targets/queueing.py", "targets/stages.py",
 )  # fmt: skip
+"""What a search on a simulated cluster depends on."""
 
 
 def right(row: Row) -> bool:
@@ -81,9 +83,8 @@ def missed(found: Mapping[str, Any]) -> list[str]:
 @cache
 def code() -> str:
     """Return a mark of all that a search on a simulated cluster depends on."""
-    places = [Path(loadkit.__path__[0]) / name for name in _SOURCES]
-    places += [Path(trust.search.__path__[0]) / name for name in ("clusters.py", "hunt.py", "measure.py")]
-    files = sorted(file for place in places for file in (place.glob("*.py") if place.is_dir() else [place]))
+    files = [Path(loadkit.__path__[0]) / name for name in _SOURCES]
+    files += [Path(trust.search.__path__[0]) / name for name in ("clusters.py", "hunt.py", "measure.py")]
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]
 
 
@@ -141,6 +142,44 @@ def _tell(row: Row, done: int, clusters: int) -> None:
         print(
             f"{done:>4}/{clusters} {row['family']:<10} {rate:>9} in {row['probes']} probes", file=sys.stderr, flush=True
         )
+
+
+def section(found: Mapping[str, Any]) -> Block | None:
+    """Return the figures as a section of a page."""
+    promised = [
+        [
+            one["text"],
+            f"{one['compare']} {one['bound']:g}",
+            Cell(f"{found['figures'][name]:.4g}", tone=_tone(name, found)),
+        ]
+        for name, one in found["bounds"].items()
+    ]
+    head = ("family", "clusters", "within 5 %", "more than 5 % above", "more than 5 % below", "no answer", "probes",
+            "holds", "median error", "5th to 95th percentile")  # fmt: skip
+    rows = [_cells(name, one) for name, one in (found["families"] | {"all": found["figures"]}).items()]
+    lead = (
+        f"`loadkit max` on {found['figures']['clusters']} simulated clusters drawn at random, each with an objective "
+        f"whose highest rate is known by arithmetic or by a long run of the model (probes of {found['probe']:g} s, "
+        f"holds of {found['hold']:g} s, as by default). Where the generator gives out first, only an answer that says "
+        f"so is right. {found['redrawn']} draws were replaced, most of them because they were not of the family that "
+        "was to be drawn or their objective hardly depends on the rate."
+    )
+    told = f"The stated interval held the truth in {found['figures']['inside']:.1%} of the answers."
+    return block("The highest rate", [
+        Prose(lead), table("What is promised", ("figure", "bound", "reached"), promised, texts=(0, 1)),
+        table("By family of cluster", head, rows), Prose(told),
+    ])  # fmt: skip
+
+
+def _tone(name: str, found: Mapping[str, Any]) -> str:
+    return "bad" if any(text.startswith(found["bounds"][name]["text"]) for text in found["missed"]) else "good"
+
+
+def _cells(name: str, one: Mapping[str, Any]) -> list[str]:
+    shares = [f"{one[key]:.1%}" for key in ("near", "above", "below", "unanswered")]
+    spread = f"{one['error_p5']:+.1%} to {one['error_p95']:+.1%}"
+    return [name, str(one["clusters"]), *shares, f"{one['probes']:g}", f"{one['holds']:g}",
+            f"{one['error_median']:+.1%}", spread]  # fmt: skip
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
