@@ -1,14 +1,14 @@
-"""Fixtures made ahead: commands that mostly wait are under way several at once while the first tests go on.
+"""Fixtures made ahead: commands that mostly wait are under way in the background while other tests go on.
 
-`@ahead` makes a module's fixture of a function that runs something and returns what it left. When a test first asks for
-one, all those that the module's chosen tests ask for are begun, in that order and `AT_ONCE` at a time, each in a thread.
+`@ahead` makes a module's fixture of a function that runs something and returns what it left. Those that the chosen tests
+ask for are begun in the tests' order, `AT_ONCE` at a time: what needs no other fixture when the session begins, the rest
+when its module first asks. A parameter `folder` is a new folder of its own; any other is a fixture not made ahead.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from inspect import Parameter, Signature, signature
 from typing import Any
 
@@ -17,32 +17,43 @@ import pytest
 AT_ONCE = 3
 """A run takes about half a core, so this many keep two busy and leave each its share."""
 
-_made: dict[tuple[str, str], Callable[..., Any]] = {}
+_makers: dict[tuple[str, str], Callable[..., Any]] = {}
+"""By module and name."""
 
 
 def ahead(make: Callable[..., Any]) -> Any:
-    """Return a fixture whose value `make` returns; its parameters are fixtures that are not made ahead themselves."""
-    _made[make.__module__, make.__name__] = make
+    """Return a fixture whose value `make` returns."""
+    key = make.__module__, make.__name__
+    _makers[key] = make
 
-    def value(begun: dict[str, Future[Any]], **_: Any) -> Any:
-        return begun[make.__name__].result()
+    def value(begun_here: Begun, **_: Any) -> Any:
+        return begun_here.futures[key].result()
 
-    parts = [Parameter(name, Parameter.KEYWORD_ONLY) for name in ("begun", *signature(make).parameters)]
+    parts = [Parameter(name, Parameter.KEYWORD_ONLY) for name in ("begun_here", *_fixtures(make))]
     value.__signature__ = Signature(parts)  # type: ignore[attr-defined]  # so that pytest knows what is asked for
     return pytest.fixture(scope="module", name=make.__name__)(value)
 
 
-@contextmanager
-def begin(request: pytest.FixtureRequest) -> Iterator[dict[str, Future[Any]]]:
-    """Yield by name what the chosen tests of a module will ask for, all of it begun; what is not is dropped in the end."""
-    items = [item for item in request.session.items if item.module is request.module]  # type: ignore[attr-defined]
-    names = dict.fromkeys(name for item in items for name in item.fixturenames)  # type: ignore[attr-defined]
-    makers = {name: _made[request.module.__name__, name] for name in names if (request.module.__name__, name) in _made}
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        try:
-            yield {
-                name: pool.submit(make, **{part: request.getfixturevalue(part) for part in signature(make).parameters})
-                for name, make in makers.items()
-            }  # fmt: skip
-        finally:
-            pool.shutdown(cancel_futures=True)
+def _fixtures(make: Callable[..., Any]) -> list[str]:
+    return [name for name in signature(make).parameters if name != "folder"]
+
+
+class Begun:
+    """What is under way, or has been."""
+
+    def __init__(self, pool: ThreadPoolExecutor, folders: pytest.TempPathFactory) -> None:
+        self._pool, self._folders = pool, folders
+        self.futures: dict[tuple[str, str], Future[Any]] = {}
+
+    def begin(self, items: Iterable[Any], fixture: Callable[[str], Any] | None = None) -> None:
+        """Begin what these tests ask for; without a function that returns a fixture by name only what needs none."""
+        for item in items:
+            for key in ((item.module.__name__, name) for name in item.fixturenames):
+                if key in _makers and key not in self.futures and (fixture or not _fixtures(_makers[key])):
+                    self.futures[key] = self._begin(_makers[key], fixture)
+
+    def _begin(self, make: Callable[..., Any], fixture: Callable[[str], Any] | None) -> Future[Any]:
+        values = {name: fixture(name) for name in _fixtures(make)} if fixture else {}
+        if "folder" in signature(make).parameters:
+            values["folder"] = self._folders.mktemp(make.__name__)
+        return self._pool.submit(make, **values)

@@ -5,11 +5,10 @@ from __future__ import annotations
 import signal
 import sys
 from collections.abc import Iterator
-from concurrent.futures import Future
-from typing import Any
+from concurrent.futures import ThreadPoolExecutor, wait
 
-import ahead
 import pytest
+from ahead import AT_ONCE, Begun
 from hypothesis import settings
 
 settings.register_profile("loadkit", deadline=None)  # machines are shared: no test may fail for being slow
@@ -41,8 +40,24 @@ def without_locust() -> Iterator[None]:
 _said: list[str] = []
 
 
+@pytest.fixture(scope="session", autouse=True)
+def begun(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Begun]:
+    """Return what is under way of `@ahead`: from the beginning all that needs no other fixture."""
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        begun = Begun(pool, tmp_path_factory)
+        begun.begin(request.session.items)
+        yield begun
+        pool.shutdown(cancel_futures=True)
+
+
 @pytest.fixture(scope="module")
-def begun(request: pytest.FixtureRequest) -> Iterator[dict[str, Future[Any]]]:
-    """Return what a module's `@ahead` fixtures wait for, all of it under way."""
-    with ahead.begin(request) as futures:
-        yield futures
+def begun_here(request: pytest.FixtureRequest, begun: Begun) -> Begun:
+    """Return the same, with the rest of what this module's tests ask for."""
+    begun.begin([item for item in request.session.items if item.module is request.module], request.getfixturevalue)  # type: ignore[attr-defined]
+    return begun
+
+
+@pytest.fixture
+def alone(begun: Begun) -> None:
+    """Return when nothing is under way but the test that asks."""
+    wait(begun.futures.values())

@@ -20,7 +20,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from hdrh.histogram import HdrHistogram
-from running import ROOT, give_way
+from running import ENV, ROOT, give_way
 
 from loadkit.pacer import pacer
 from loadkit.shapes import Constant
@@ -73,7 +73,7 @@ class Locust:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "locust", "-f", str(file), *arguments], cwd=out.parent, stdin=subprocess.DEVNULL,
                 stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
-                env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", "LOADKIT_OUT": str(out),
+                env={**ENV, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", "LOADKIT_OUT": str(out),
                      "LOADKIT_STATE": str(out.parent / "state"), **env},
             )  # fmt: skip
         give_way(self.process.pid)

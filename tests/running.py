@@ -21,6 +21,8 @@ from loadkit.targets import embedded
 from loadkit.targets.embedded import EmbeddedCluster
 
 ROOT = Path(__file__).parent.parent
+ENV = dict(os.environ)
+"""The environment as it is before tests change it: what is made ahead runs beside them."""
 SCENARIOS = Path(__file__).parent / "kafka" / "scenarios"
 STEADY = SCENARIOS / "steady.py"
 ORDERS = "scenarios/orders.py"
@@ -77,7 +79,7 @@ class Command:
         streams = [path.open("w") for path in self._files]
         self.process = subprocess.Popen(
             [sys.executable, *entry, *arguments], cwd=ROOT, stdin=subprocess.DEVNULL, stdout=streams[0], stderr=streams[1],
-            env={**os.environ, "LOADKIT_STATE": str(out.parent / "state"), "PYTHONUNBUFFERED": "1", **env},
+            env={**ENV, "LOADKIT_STATE": str(out.parent / "state"), "PYTHONUNBUFFERED": "1", **env},
         )  # fmt: skip
         for stream in streams:
             stream.close()
@@ -165,6 +167,15 @@ def report(out: Path, log: Path) -> Ended:
 def sets(*assignments: str) -> list[str]:
     """Return `--set` flags."""
     return [word for text in assignments for word in ("--set", text)]
+
+
+def cache_with(version: str) -> Path:
+    """Return the cache folder, the jars of a Kafka in it; asked in a process of its own, with its own environment."""
+    code = "import sys; from loadkit.targets import jars; jars.jars(sys.argv[1]); jars.artifact(sys.argv[2]); print(jars.cache_dir())"
+    command = [sys.executable, "-c", code, version, "io.prometheus.jmx:jmx_prometheus_javaagent:1.0.1"]
+    return Path(
+        subprocess.run(command, env=ENV, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
+    )
 
 
 def target_file(folder: Path, cluster: EmbeddedCluster, *changes: tuple[str, str]) -> Path:

@@ -32,12 +32,6 @@ FOREVER = "simulated?sink=1&network=100s"
 """A sink that confirms after more than three minutes: what was sent is in flight when the run ends."""
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder for all runs of this module."""
-    return tmp_path_factory.mktemp("locust")
-
-
 @ahead
 def two(folder: Path) -> Ended:
     """Return a run of two forked processes up to its time limit, Locust's own files beside the result."""
@@ -106,16 +100,14 @@ def test_both_processes_produce_and_consume(two: Ended) -> None:
 
 
 @pytest.mark.parametrize("read", [csv_counts, html_counts])
-def test_locusts_own_files_count_what_was_merged(
-    two: Ended, folder: Path, read: Callable[[Path], dict[str, int]]
-) -> None:
+def test_locusts_own_files_count_what_was_merged(two: Ended, read: Callable[[Path], dict[str, int]]) -> None:
     """At the time limit the last second is in Locust's CSV and HTML files too: merged = sum of workers = Locust."""
-    same_as_locust(two, read(folder / "two" if read is csv_counts else folder / "two.html"))
+    same_as_locust(two, read(two.out if read is csv_counts else two.out.with_name("two.html")))
 
 
-def test_one_process_counts_the_same_as_locust(forty: Ended, folder: Path) -> None:
+def test_one_process_counts_the_same_as_locust(forty: Ended) -> None:
     """Also where there is nothing to merge."""
-    same_as_locust(forty, csv_counts(folder / "forty"))
+    same_as_locust(forty, csv_counts(forty.out))
 
 
 def test_the_schedule_starts_when_all_are_connected(two: Ended, forty: Ended) -> None:
@@ -127,13 +119,19 @@ def test_the_schedule_starts_when_all_are_connected(two: Ended, forty: Ended) ->
         assert first == 0
 
 
+def fleet(folder: Path, workers: int) -> tuple[Locust, list[Locust]]:
+    """Return a master and its workers, each a process on its own, once they measure."""
+    port, users = str(free_port()), sets("Checkout.fixed_count=6")
+    flags = ["--headless", "--master", "--expect-workers", str(workers), "--master-bind-port", port]
+    master = Locust(folder / "fleet", *flags, *LOW, *users, "--csv", str(folder / "fleet"))
+    each = ["--worker", "--master-port", port, *LOW, *users]
+    return master, [Locust(folder / f"worker{i}", *each) for i in range(workers)]
+
+
 @ahead
 def survived(folder: Path) -> tuple[Ended, list[Ended]]:
     """Return a master and two of its three workers, after one was killed and one got Ctrl-C in its own terminal."""
-    port, users = str(free_port()), sets("Checkout.fixed_count=6")
-    flags = ["--headless", "--master", "--expect-workers", "3", "--master-bind-port", port]
-    master = Locust(folder / "fleet", *flags, *LOW, *users, "--csv", str(folder / "fleet"))
-    workers = [Locust(folder / f"worker{i}", "--worker", "--master-port", port, *LOW, *users) for i in range(3)]
+    master, workers = fleet(folder, 3)
     killed, interrupted, left = workers
     try:
         master.until_measuring(1)
@@ -144,6 +142,22 @@ def survived(folder: Path) -> tuple[Ended, list[Ended]]:
         time.sleep(8)
         master.group(signal.SIGINT)
         return master.ended(), [interrupted.ended(), left.ended()]
+    finally:
+        for locust in (master, *workers):
+            locust.kill()
+
+
+@ahead
+def stopped(folder: Path) -> tuple[Ended, list[Ended]]:
+    """Return a master and its two workers, after one got Ctrl-C in its own terminal."""
+    master, workers = fleet(folder, 2)
+    try:
+        master.until_measuring(1)
+        workers[0].process.send_signal(signal.SIGINT)
+        master.until(lambda: "was stopped with" in master.said, "naming the stopped")
+        time.sleep(3)
+        master.group(signal.SIGINT)
+        return master.ended(), [worker.ended() for worker in workers]
     finally:
         for locust in (master, *workers):
             locust.kill()
@@ -171,13 +185,15 @@ def test_what_a_dead_worker_did_not_send_is_unsent(survived: tuple[Ended, list[E
     assert last["due"] == RATE  # of the schedules that users follow then
 
 
-def test_a_worker_stopped_on_its_own_reports_before_it_goes(survived: tuple[Ended, list[Ended]], folder: Path) -> None:
-    """Nothing that it sent is missing from the merged counts: only the killed one's last second is."""
-    master, ended = survived
-    assert [worker.clean().code for worker in ended] == [0, 0]
-    total, counts = master.result["totals"]["Checkout"], recorded(master.out)
+def test_a_worker_stopped_on_its_own_reports_before_it_goes(
+    stopped: tuple[Ended, list[Ended]], survived: tuple[Ended, list[Ended]]
+) -> None:
+    """Nothing that it sent is missing from the merged counts; of one that was killed the last second is."""
+    for master, ended in (stopped, survived):
+        assert [worker.clean().code for worker in ended] == [0, 0]
+        assert recorded(master.out)["Checkout.latency"] == csv_counts(master.out)["Checkout"]
+    total = stopped[0].result["totals"]["Checkout"]
     assert total["unacked"] == 0, total
-    assert counts["Checkout.latency"] == csv_counts(folder / "fleet")["Checkout"]
 
 
 @ahead
@@ -189,13 +205,13 @@ def ctrl_c(folder: Path) -> Ended:
     return locust.ended()
 
 
-def test_ctrl_c_in_a_terminal_loses_nothing(ctrl_c: Ended, folder: Path) -> None:
+def test_ctrl_c_in_a_terminal_loses_nothing(ctrl_c: Ended) -> None:
     """The signal reaches every process: the forked ones leave it to the master, which drains them all."""
     ended = ctrl_c.in_order()
     complete(ended)
     assert ended.result["status"] == "complete"  # without -t it is how one ends a run
-    same_as_locust(ended, csv_counts(folder / "ctrl_c"))
-    same_as_locust(ended, html_counts(folder / "ctrl_c.html"))
+    same_as_locust(ended, csv_counts(ended.out))
+    same_as_locust(ended, html_counts(ended.out.with_name("ctrl_c.html")))
 
 
 def terminated(folder: Path, everyone: bool) -> Ended:

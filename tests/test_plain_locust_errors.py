@@ -57,12 +57,6 @@ WRONG = {
 }
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder for all runs of this module."""
-    return tmp_path_factory.mktemp("errors")
-
-
 @ahead
 def refused(folder: Path) -> dict[str, Ended]:
     """Return what each wrong run said."""
@@ -260,8 +254,8 @@ CAPTURING = """
 
 
 @ahead
-def overheard(folder: Path) -> tuple[str, str, list[str]]:
-    """Return what master and workers sent each other in a run with a secret, what they said, and what its pages showed."""
+def overheard(folder: Path) -> tuple[str, str, list[str], Path]:
+    """Return what the processes of a run with a secret sent each other and said, its pages, and its target's file."""
     target, port, captured = write(folder / "secret.toml", TARGET), free_port(), folder / "captured"
     file = write(folder / "secret.py", HEAD.format(partitions=4, rate="400/s", more="pass") + CAPTURING)
     flags = ["--target", str(target), "--web-host", "127.0.0.1", "--web-port", str(port), *processes(2)]
@@ -276,14 +270,14 @@ def overheard(folder: Path) -> tuple[str, str, list[str]]:
         seen = [page.text(path) for path in ("/", "/exceptions", "/stats/requests", "/stats/report", "/logs", "/tasks")]
     finally:
         locust.kill()
-    return captured.read_text(), locust.said, seen
+    return captured.read_text(), locust.said, seen, target
 
 
-def test_no_secret_reaches_workers_or_the_web_ui(overheard: tuple[str, str, list[str]], folder: Path) -> None:
+def test_no_secret_reaches_workers_or_the_web_ui(overheard: tuple[str, str, list[str], Path]) -> None:
     """The plan names the target's file; each process reads the secret itself, and hides it in what it says."""
-    messages, said, seen = overheard
+    messages, said, seen, target = overheard
     assert '"loadkit_plan"' in messages
-    assert str(folder / "secret.toml") in messages
+    assert str(target) in messages
     assert '"loadkit_failed"' in messages
     assert "reached with" in said
     for text in (messages, said, *seen):

@@ -6,6 +6,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -41,12 +42,6 @@ class Visit:
     """Rows of /stats/requests after the first run."""
     first: Ended | None = None
     second: Ended | None = None
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder for all runs of this module."""
-    return tmp_path_factory.mktemp("web")
 
 
 @ahead
@@ -186,7 +181,7 @@ class _Hello(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
-@pytest.fixture(scope="module")
+@contextmanager
 def site() -> Iterator[str]:
     """Yield the address of a web server on this machine."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Hello)
@@ -196,19 +191,20 @@ def site() -> Iterator[str]:
 
 
 @ahead
-def changing(folder: Path, site: str) -> Ended:
+def changing(folder: Path) -> Ended:
     """Return a run in which users by weight, some of them HTTP users, come and go."""
-    flags = ["--headless", "-u", "8", "--host", site, "--target", "simulated", "--warmup", "1s"]
     file = write(folder / "changing.py", CHANGING)
-    return Locust(folder / "changing", *flags, "--csv", str(folder / "changing"), file=file).ended()
+    with site() as address:
+        flags = ["--headless", "-u", "8", "--host", address, "--target", "simulated", "--warmup", "1s"]
+        return Locust(folder / "changing", *flags, "--csv", str(folder / "changing"), file=file).ended()
 
 
-def test_weighted_classes_and_http_users_work_beside_ours(changing: Ended, folder: Path) -> None:
+def test_weighted_classes_and_http_users_work_beside_ours(changing: Ended) -> None:
     """Users by weight come and go (8, 12, 3) in one process; the class's rate stays, and so does the HTTP load."""
     ended = changing.in_order()
     complete(ended)
     texts = [note["text"] for note in ended.result["notes"] if note["code"] == "users_changed"]
     assert len(texts) == 2
-    rows = (folder / "changing_stats.csv").read_text()
+    rows = ended.out.with_name("changing_stats.csv").read_text()
     assert "GET,/," in rows
     assert f"PRODUCE,Checkout,{recorded(ended.out)['Checkout.latency']},0," in rows

@@ -152,7 +152,9 @@ class Search:
         rate = self._start
         # Where latency is too long although nothing piles up, batches may fill sooner at higher rates.
         highest = min(self._start / LOWEST, self._most)
-        while (yield from self._probe(rate, doubting=True)) in ("fail", "unknown") and self._sustained and rate < highest:
+        while (
+            (yield from self._probe(rate, doubting=True)) in ("fail", "unknown") and self._sustained and rate < highest
+        ):
             rate = min(STRIDE * rate, self._most)
         rate = self._start
         while self._low is None and rate > self._start * LOWEST:

@@ -43,13 +43,13 @@ def kafka3(clusters: dict[str, Future[EmbeddedCluster]]) -> EmbeddedCluster:
     return clusters["kafka3"].result()
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder for all runs of a module."""
-    return tmp_path_factory.mktemp("runs")
-
-
-@pytest.fixture(scope="module")
-def target(kafka1: EmbeddedCluster, folder: Path) -> Path:
+@pytest.fixture(scope="session")
+def target(kafka1: EmbeddedCluster, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the one-node cluster as an external target."""
-    return target_file(folder, kafka1)
+    return target_file(tmp_path_factory.mktemp("one"), kafka1)
+
+
+@pytest.fixture(scope="session")
+def three(kafka3: EmbeddedCluster, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the three-node cluster as an external target."""
+    return target_file(tmp_path_factory.mktemp("three"), kafka3)

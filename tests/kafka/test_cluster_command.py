@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import tomllib
 from pathlib import Path
 
 import pytest
-
-from loadkit.targets import jars
+from ahead import ahead
+from running import ENV, ROOT, cache_with
 
 pytestmark = pytest.mark.kafka
 
-ROOT = Path(__file__).parent.parent.parent
 OLD = "3.6.2"
 LIMIT = 55
 
@@ -25,14 +23,14 @@ def loadkit(*words: str) -> list[str]:
     return [sys.executable, "-m", "loadkit", *words]
 
 
-def test_an_older_kafka_is_started_listed_loaded_and_stopped(tmp_path: Path) -> None:
-    """The oldest tested Kafka serves a run by the target file that `start` wrote; `stop` returns when all is gone."""
-    jars.jars(OLD)
-    cache, temporary, target = tmp_path / "cache", tmp_path / "t", tmp_path / "target.toml"
+@ahead
+def left(folder: Path) -> list[Path]:
+    """Return what is left of the oldest tested Kafka that served a run by the target file that `start` wrote."""
+    cache, temporary, target = folder / "cache", folder / "t", folder / "target.toml"
     cache.mkdir()
     temporary.mkdir()
-    (cache / "jars").symlink_to(jars.cache_dir() / "jars")
-    env = {**os.environ, "LOADKIT_CACHE": str(cache), "TMPDIR": str(temporary)}
+    (cache / "jars").symlink_to(cache_with(OLD) / "jars")
+    env = {**ENV, "LOADKIT_CACHE": str(cache), "TMPDIR": str(temporary)}
 
     def done(*words: str) -> str:
         return subprocess.run(
@@ -58,16 +56,20 @@ def test_an_older_kafka_is_started_listed_loaded_and_stopped(tmp_path: Path) -> 
             assert done("cluster", "status").count("\n") == 1, "a cluster whose data is gone is not listed"
             assert not stale.exists()
             words = ["--target", str(target), "--warmup", "2s", "--duration", "4s", "--set", "Checkout.rate=500/s"]
-            run = json.loads(done("run", "scenarios/orders.py", *words, "--json", "--out", str(tmp_path / "out")))
+            run = json.loads(done("run", "scenarios/orders.py", *words, "--json", "--out", str(folder / "out")))
             assert (run["metrics"]["offered"], run["metrics"]["unsent"], run["metrics"]["lost"]) == (500, 0, 0)
-            facts = json.loads((tmp_path / "out" / "result.json").read_text())
+            facts = json.loads((folder / "out" / "result.json").read_text())
             assert facts["target"]["cluster"]["version"].startswith("3.6")
-            assert {row["kind"] for row in map(json.loads, (tmp_path / "out" / "series.jsonl").open())} >= {"broker"}
+            assert {row["kind"] for row in map(json.loads, (folder / "out" / "series.jsonl").open())} >= {"broker"}
             assert tomllib.loads(target.read_text())["limits"]
             assert done("cluster", "stop") == "stopped 1\n"
             assert server.wait(LIMIT) == 0
         finally:
             server.kill()
-    assert not list((cache / "clusters").iterdir())
-    assert not list(temporary.glob("loadkit-kafka-*"))
     assert done("cluster", "stop") == "no cluster is running\n"
+    return [*(cache / "clusters").iterdir(), *temporary.glob("loadkit-kafka-*")]
+
+
+def test_an_older_kafka_is_started_listed_loaded_and_stopped(left: list[Path]) -> None:
+    """Each command says what it did, the run lost nothing, and `stop` returns when all is gone."""
+    assert left == []

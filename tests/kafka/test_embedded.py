@@ -17,14 +17,14 @@ from pathlib import Path
 
 import pytest
 from ahead import ahead
-from running import QUICK, eventually, processes_of
+from running import ENV, QUICK, cache_with, eventually, processes_of
 
 from loadkit.errors import TargetError, TargetFileError
 from loadkit.targets import embedded, embedded_host, jars
 from loadkit.targets.embedded import EmbeddedCluster, EmbeddedSpec
 from loadkit.targets.embedded_ready import live_brokers
 
-pytestmark = [pytest.mark.kafka, pytest.mark.usefixtures("begun")]
+pytestmark = pytest.mark.kafka
 
 VERSION = "4.3.1"
 LIMIT = 5.0
@@ -54,7 +54,7 @@ class Owner:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            env={**os.environ, "TMPDIR": str(folder), **env},
+            env={**ENV, "TMPDIR": str(folder), **env},
         )
 
     def says(self, word: str) -> str:
@@ -127,15 +127,8 @@ def test_an_owner_ended_before_it_is_ready_leaves_nothing(
     assert eventually(lambda: nothing_left(one.folder))
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder for all owners made ahead."""
-    return tmp_path_factory.mktemp("owners")
-
-
 def left_behind(folder: Path, end: str) -> bool:
     """Return whether an owner that ends by some code once its cluster runs leaves nothing."""
-    folder.mkdir()
     one = Owner(folder, OWNER.format(end=end))
     try:
         one.says("RUNS")
@@ -148,20 +141,20 @@ def left_behind(folder: Path, end: str) -> bool:
 def killed_beside_a_fork(folder: Path) -> bool:
     """Return this of SIGKILL while the cluster runs and a forked child of the owner lives on."""
     fork = "pid = os.fork()\nif pid == 0: os.close(1); os.close(2); time.sleep(20); os._exit(0)\n"
-    return left_behind(folder / "run", fork + "os.kill(os.getpid(), 9)")
+    return left_behind(folder, fork + "os.kill(os.getpid(), 9)")
 
 
 @ahead
 def killed_while_stopping(folder: Path) -> bool:
     """Return this of SIGKILL in the middle of an orderly end."""
     timer = "import threading; threading.Timer(0.1, os.kill, (os.getpid(), 9)).start(); cluster.close()"
-    return left_behind(folder / "stop", timer)
+    return left_behind(folder, timer)
 
 
 @ahead
 def ended_by_an_exception(folder: Path) -> bool:
     """Return this of an exception."""
-    return left_behind(folder / "exception", "raise ValueError")
+    return left_behind(folder, "raise ValueError")
 
 
 def test_an_owner_that_ends_leaves_nothing(
@@ -174,8 +167,7 @@ def test_an_owner_that_ends_leaves_nothing(
 @ahead
 def orphaned(folder: Path) -> Path:
     """Return the folder of a cluster whose supervisor and owner were killed, once its nodes are gone."""
-    (folder / "orphaned").mkdir()
-    one = Owner(folder / "orphaned", OWNER.format(end="time.sleep(60)"))
+    one = Owner(folder, OWNER.format(end="time.sleep(60)"))
     try:
         os.kill(int(one.says("RUNS").split()[1]), signal.SIGKILL)
         assert eventually(lambda: not any("kafka.Kafka" in command for command in processes_of(one.folder)))
@@ -200,9 +192,7 @@ def test_a_killed_supervisor_takes_the_nodes_along_and_is_swept_after(
 def two_at_once(folder: Path) -> list[tuple[int, bool]]:
     """Return of two starts that share a cache which lacks a jar: the exit code, and whether nothing is left."""
     cache = folder / "cache"
-    jars.jars(VERSION)
-    jars.artifact("io.prometheus.jmx:jmx_prometheus_javaagent:1.0.1")
-    shutil.copytree(jars.cache_dir() / "jars", cache / "jars")
+    shutil.copytree(cache_with(VERSION) / "jars", cache / "jars")
     next((cache / "jars").rglob("jopt-simple-*.jar")).unlink()
     folders = [folder / name for name in "ab"]
     for one in folders:

@@ -28,7 +28,6 @@ from running import (
     sets,
     start,
     sums,
-    target_file,
     untouched,
 )
 
@@ -45,12 +44,6 @@ ONE, THREE = threading.Lock(), threading.Lock()
 """Who holds it has the one-node or the three-node cluster to himself."""
 
 
-@pytest.fixture(scope="module")
-def three(kafka3: EmbeddedCluster, folder: Path) -> Path:
-    """Return the three-node cluster as an external target."""
-    return target_file(folder / "three", kafka3)
-
-
 # a broker that stalls
 
 
@@ -65,7 +58,7 @@ def stopped(pid: int) -> Iterator[None]:
 
 
 def test_a_stall_stands_in_latency_from_the_time_at_which_messages_were_due(
-    kafka1: EmbeddedCluster, target: Path, folder: Path
+    alone: None, kafka1: EmbeddedCluster, target: Path, tmp_path: Path
 ) -> None:
     """2 s of 20 s stopped at 1,000/s: p95 is about 1.0 s and p99 about 1.8 s (test_recorder: in whatever second).
 
@@ -81,7 +74,7 @@ def test_a_stall_stands_in_latency_from_the_time_at_which_messages_were_due(
         "--keep-topics",
         *sets("ticks.config.message.timestamp.type=LogAppendTime"),
     )
-    with start(STEADY, target, folder / "stall", *flags) as command:
+    with start(STEADY, target, tmp_path / "stall", *flags) as command:
         command.until_measuring(2)
         begin = time.time()
         with stopped(kafka1.node_pid(0)):

@@ -69,12 +69,12 @@ def test_two_interrupts_end_at_once_and_keep_what_there_is(twice: Ended) -> None
     assert "Traceback" not in twice.stderr
 
 
-def test_a_killed_run_leaves_a_partial_result_that_can_be_read(killed: Ended, folder: Path) -> None:
+def test_a_killed_run_leaves_a_partial_result_that_can_be_read(killed: Ended, tmp_path: Path) -> None:
     """`loadkit report` makes its page and table; the seconds before the end are in it; nothing is claimed of losses."""
     assert killed.code == -signal.SIGKILL
     assert killed.result["status"] == "running"
     assert not (killed.out / "report.html").exists()
-    again = report(killed.out, folder / "killed-report")
+    again = report(killed.out, tmp_path / "report")
     assert again.code == 0, again.stderr
     assert again.document["status"] == "interrupted"
     assert again.document["metrics"]["throughput"] == pytest.approx(300, rel=0.7)
@@ -83,12 +83,10 @@ def test_a_killed_run_leaves_a_partial_result_that_can_be_read(killed: Ended, fo
     assert (killed.out / "report.html").exists()
 
 
-def test_no_node_and_no_data_is_left_of_a_run_that_was_stopped(
-    once: Ended, twice: Ended, killed: Ended, folder: Path
-) -> None:
+def test_no_node_and_no_data_is_left_of_a_run_that_was_stopped(once: Ended, twice: Ended, killed: Ended) -> None:
     """Neither a process that names the run's temporary folder nor a data folder in it, within 10 s."""
     for ended in (once, twice, killed):
-        place = folder / f"tmp-{ended.out.name}"
+        place = ended.out.with_name(f"tmp-{ended.out.name}")
         assert eventually(lambda place=place: not processes_of(place) and not list(place.glob("loadkit-kafka-*")), 10.0), (  # type: ignore[misc]
             processes_of(place), list(place.iterdir())
         )  # fmt: skip

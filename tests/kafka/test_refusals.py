@@ -142,12 +142,13 @@ def guarded() -> Iterator[tuple[EmbeddedCluster, str]]:
 
 
 @ahead
-def logins(folder: Path) -> tuple[Ended, Ended, Ended]:
+def logins(kafka1: EmbeddedCluster, folder: Path) -> tuple[Ended, Ended, Ended]:
     """Return runs with a wrong password, with no right, and with a right to topics but not to groups."""
     login = (
         '"security.protocol" = "SASL_PLAINTEXT"\n"sasl.mechanism" = "PLAIN"\n"sasl.username" = "guest"\n'
         '"sasl.password" = "${LK_PASSWORD}"\n[topics]'
     )
+    assert kafka1.bootstrap, "it is there already: while `guarded` starts a node, none else must be started"
     with guarded() as (cluster, address):
         target = target_file(folder / "login", cluster, (cluster.bootstrap, address), ("[topics]", login))
         started = [
@@ -200,10 +201,9 @@ SMALL_FILES = (
 
 
 @pytest.fixture(scope="module")
-def small_disk(folder: Path) -> Iterator[Path | None]:
+def small_disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path | None]:
     """Return a folder on a file system of 64 KiB, or None without the right to mount one."""
-    place = folder / "disk"
-    place.mkdir()
+    place = tmp_path_factory.mktemp("disk")
     mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(place)]
     if os.geteuid() or subprocess.run(mount, check=False, capture_output=True).returncode:
         yield None

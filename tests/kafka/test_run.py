@@ -21,7 +21,6 @@ from running import (
     sets,
     stamped,
     sums,
-    target_file,
     topic_names,
     untouched,
 )
@@ -228,27 +227,28 @@ def test_a_count_is_kept_to_by_poisson_arrivals_and_two_classes(pair: Ended) -> 
 
 
 @ahead
-def three(kafka3: EmbeddedCluster, folder: Path) -> Ended:
+def replicated(three: Path, folder: Path) -> Ended:
     """Return a run on three nodes."""
-    target = target_file(folder / "three", kafka3)
-    return run(ORDERS, target, folder / "orders3", *LOW, "--duration", "4s", "--warmup", "1s").ok()
+    return run(ORDERS, three, folder / "orders3", *LOW, "--duration", "4s", "--warmup", "1s").ok()
 
 
-def test_three_nodes_get_three_replicas(three: Ended) -> None:
+def test_three_nodes_get_three_replicas(replicated: Ended) -> None:
     """RF 3 and min.insync.replicas 2 as the target says; whole and in order."""
-    untouched(three)
-    topic = three.result["target"]["topics"]["orders"]
+    untouched(replicated)
+    topic = replicated.result["target"]["topics"]["orders"]
     assert (topic["replication_factor"], topic["config"]["min.insync.replicas"]) == (3, "2")
-    assert three.result["target"]["cluster"]["brokers"] == 3
+    assert replicated.result["target"]["cluster"]["brokers"] == 3
 
 
-def test_an_external_cluster_is_left_as_it_was(kafka1: EmbeddedCluster, target: Path, folder: Path) -> None:
+def test_an_external_cluster_is_left_as_it_was(
+    alone: None, kafka1: EmbeddedCluster, target: Path, tmp_path: Path
+) -> None:
     """A team's topic of the scenario's own name is neither read nor touched, and the run's topics are gone after it."""
     before = topic_names(kafka1)
     create(kafka1, "orders")
     try:
         fill(kafka1, "orders", [b"ours"] * 10)
-        ended = run(ORDERS, target, folder / "left", *LOW, "--duration", "2s", "--warmup", "0s").ok()
+        ended = run(ORDERS, target, tmp_path / "left", *LOW, "--duration", "2s", "--warmup", "0s").ok()
         untouched(ended)
         assert real_name(ended, "orders").startswith("loadkit.")
         assert [message.value() for message in read(kafka1, "orders")] == [b"ours"] * 10

@@ -26,7 +26,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binom
-from trust.search.measure import quantile
 
 from loadkit.analysis.pareto import front, hypervolume
 from loadkit.points import Points
@@ -37,6 +36,7 @@ from loadkit.sweep.guided import Guided
 from loadkit.sweep.spec import Record, Sweep, parse_axis, size
 from loadkit.target import load_target
 from trust.search.grids import BASE, CASES, COMPRESSION, REQUEST, Case
+from trust.search.measure import quantile
 
 OUT = Path("reports/trust/search/guided.json")
 SECOND_NS = 10**9
