@@ -17,7 +17,7 @@ from loadkit.changes import changed, options_facts
 from loadkit.errors import Interrupted, LoadkitError, UsageError
 from loadkit.finish import finish_max
 from loadkit.hunt import HOLD, PROBE, Hunt, Plan, Run
-from loadkit.progress import Counted, Shown
+from loadkit.progress import Shown
 from loadkit.report.sweep import page
 from loadkit.report.sweep.maximum import document as max_document
 from loadkit.report.sweep.maximum.view import view_of
@@ -136,10 +136,9 @@ def _searched(request: Request, file: ScenarioFile, plan: Plan, head: Mapping[st
     request.out.mkdir(parents=True, exist_ok=True)
     max_file.write(request.out, head)
     try:
-        counted = Counted(shown)
-        with closing(Sessions(file, counted, shown.say)) as targets:
+        with closing(Sessions(file, shown, shown.say)) as targets:
             trials = targets.at(request.target, plan.scenario)
-            search(trials.trial, plan, request.out, shown.say, head, counted.begin)
+            search(trials.trial, plan, request.out, shown.say, head)
     except LoadkitError as error:
         status = "interrupted" if isinstance(error, Interrupted) else "failed"
         max_file.write(request.out, {**max_file.read(request.out), "status": status})
