@@ -14,7 +14,6 @@ One that works for long or waits lets go (`CDLL`). What does either, as the numb
 from __future__ import annotations
 
 import ctypes
-import ctypes.util
 from ctypes import CFUNCTYPE, POINTER, c_char_p, c_int, c_int32, c_int64, c_size_t, c_ssize_t, c_void_p
 from functools import cache
 from pathlib import Path
@@ -36,6 +35,8 @@ EVENT_DR: Final = 0x1
 EVENT_LOG, EVENT_ERROR, EVENT_STATS = 0x4, 0x8, 0x40
 PURGE_ALL: Final = 0x1 | 0x2
 PRODUCER, CONSUMER = 0, 1
+_SYSTEM = ("librdkafka.so.1", "librdkafka.1.dylib")
+"""What the loader looks for itself; `ctypes.util.find_library` starts processes, which gevent forbids in a thread."""
 
 MESSAGE: Final = np.dtype(
     {
@@ -275,8 +276,7 @@ def _candidates() -> list[str]:
     found = [line.split(maxsplit=5)[5] for line in mapped if "/" in line and "librdkafka" in line]
     for place in (package.parent / "confluent_kafka.libs", package / ".dylibs", package):
         found += [str(path) for path in sorted(place.glob("librdkafka*"))] if place.is_dir() else []
-    found += [path] if (path := ctypes.util.find_library("rdkafka")) else []
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys([*found, *_SYSTEM]))
 
 
 def _check_layout(lib: Library) -> None:
