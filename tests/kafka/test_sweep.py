@@ -14,9 +14,9 @@ pytestmark = pytest.mark.kafka
 
 
 @pytest.fixture(scope="module")
-def swept(target: Path, folder: Path) -> Ended:
+def swept(target: Path, tmp_path_factory: pytest.TempPathFactory) -> Ended:
     """A 2 x 2 sweep of trials of a second."""
-    out = folder / "sweep"
+    out = tmp_path_factory.mktemp("sweeps") / "sweep"
     return Command(
         out, "sweep", str(SCENARIOS / "steady.py"), "--target", str(target), "--vary", "linger.ms=0,20", "--vary",
         "ticks.partitions=1,3", "--set", "Clock.rate=200/s", "--duration", "1s", "--warmup", "500ms",
