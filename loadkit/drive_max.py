@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
 from contextlib import closing
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -139,7 +139,7 @@ def _searched(request: Request, file: ScenarioFile, plan: Plan, head: Mapping[st
         counted = Counted(shown)
         with closing(Sessions(file, counted, shown.say)) as targets:
             trials = targets.at(request.target, plan.scenario)
-            search(trials.trial, plan, request.out, shown.say, head, counted.begin)
+            search(trials.trial, plan, request.out, shown.say, head, begin=counted.begin)
     except LoadkitError as error:
         status = "interrupted" if isinstance(error, Interrupted) else "failed"
         max_file.write(request.out, {**max_file.read(request.out), "status": status})
@@ -148,13 +148,20 @@ def _searched(request: Request, file: ScenarioFile, plan: Plan, head: Mapping[st
         shown.close()
 
 
-def search(run: Run, plan: Plan, out: Path, say: Callable[[str], None], head: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what `max.json` holds when a search in a folder has come to its answer; `head` is what it begins with."""
-    hunt = Hunt(run, plan, out, say)
+def search(
+    run: Run, plan: Plan, out: Path, say: Callable[[str], None], head: Mapping[str, Any], pages: bool = True,
+    begin: Callable[[str, str], None] = lambda place, whole: None,
+) -> dict[str, Any]:  # fmt: skip
+    """Return what `max.json` holds when a search in a folder has come to its answer; `head` is what it begins with.
+
+    Without `pages` no page is written: the search is part of something larger. `begin` is told of every trial that
+    begins and of what is still to come.
+    """
+    hunt = Hunt(run, plan, out, say, begin)
 
     def saved() -> None:
         max_file.write(out, {**head, "target": _target(out, hunt.rows), "probes": hunt.rows})
-        if not plan.virtual:
+        if pages and not plan.virtual:
             page.write(out)
 
     answer = hunt.go(saved)

@@ -5,7 +5,6 @@ Whatever ends the process, the next one with the same `--out` goes on with the t
 
 from __future__ import annotations
 
-import json
 import sys
 from contextlib import closing, suppress
 from dataclasses import asdict, dataclass, replace
@@ -19,15 +18,16 @@ from loadkit import (
 )
 from loadkit.boundaries import Options
 from loadkit.changes import options_facts
+from loadkit.drive_point import Place, search_at, start_of
 from loadkit.errors import Interrupted, LoadkitError, RunError, UsageError
 from loadkit.finish import finish_sweep, print_plan
 from loadkit.progress import Counted, Shown
 from loadkit.report.sweep import document, lines, page
-from loadkit.result import RESULT
+from loadkit.scenario import Scenario
 from loadkit.slo import parse_all
 from loadkit.sweep import resume, store
 from loadkit.sweep.request import Request, asked
-from loadkit.sweep.spec import Record, Step
+from loadkit.sweep.spec import MAX, Record, Step
 from loadkit.sweep_plan import Plan, planned
 from loadkit.units import format_duration, parse_duration
 from loadkit.watch import Watch
@@ -141,9 +141,7 @@ class _Loop:
         try:
             scenario = self._plan.scenario(step)
             opened = targets.at(self._plan.points.target(step.point.settings).text, scenario)
-            options = self._options(step, place)
-            self._watch.over(None if step.block else opened, options.out, self.records)
-            opened.trial(scenario, options)
+            self._run_one(opened, step, scenario, self._options(step, place))
         except LoadkitError as caught:
             if targets.refused and not self._plan.changes_target:
                 raise  # there is no other target to go on with
@@ -158,6 +156,15 @@ class _Loop:
             self._say(record)
         if isinstance(error, Interrupted):
             raise error
+
+    def _run_one(self, opened: session.Session, step: Step, scenario: Scenario, options: Options) -> None:
+        sweep, settings = self._plan.sweep, step.point.settings
+        self._watch.over(None if step.block else opened, options.out, self.records)
+        if sweep.objective != MAX:
+            opened.trial(scenario, options)
+            return
+        start = start_of(scenario, settings, self._stored.points, self.records)
+        search_at(opened, Place(sweep, scenario, self._plan.points.target(settings), start), options, self._shown.say)
 
     def _passed(self) -> float:
         """Return the seconds since the last trial was over: what is written between two costs time as well."""
@@ -184,7 +191,8 @@ class _Loop:
         self._stored = replace(
             self._stored, status="failed" if status == "complete" and failed else status,
             points=tuple(strategy.points(self.records)), order=(*done, *to_come), trials=tuple(self.records),
-            target=self._stored.target or self._target_facts(), not_explored=tuple(strategy.not_explored(self.records)),
+            target=self._stored.target or store.target_of(self._run.out, self.records),
+            not_explored=tuple(strategy.not_explored(self.records)),
         )  # fmt: skip
         try:
             store.write(self._run.out, self._stored)
@@ -193,14 +201,6 @@ class _Loop:
         except OSError as error:
             what = f"--out {self._run.out}: {error.strerror or error}"
             raise RunError(f"{what}; every trial is kept, free space and go on with the same command") from None
-
-    def _target_facts(self) -> dict[str, Any]:
-        """Return what the first result says of the target."""
-        for record in self.records:
-            path = self._run.out / record.folder / RESULT
-            if path.exists():
-                return dict(json.loads(path.read_text(encoding="utf-8")).get("target", {}))
-        return {}
 
     def _total(self) -> int:
         return len(self.records) + self._plan.strategy.left(self.records)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 
 from loadkit.budget import total_bytes
 from loadkit.changes import changed
@@ -16,7 +17,7 @@ from loadkit.site import permit
 from loadkit.sweep import forecast
 from loadkit.sweep.budget import strategy_for
 from loadkit.sweep.request import Asked, check_owners
-from loadkit.sweep.spec import VERSION, Record, Step, Strategy, Sweep, told
+from loadkit.sweep.spec import MAX, VERSION, Record, Step, Strategy, Sweep, told
 from loadkit.target import check_limits, load_target
 
 
@@ -38,10 +39,13 @@ class Plan:
     @property
     def model(self) -> str:
         """How the time was reckoned, in words."""
+        if self.sweep.objective == MAX:
+            return f"a search at each point takes about {forecast.PROBES} probes and {forecast.HOLDS} holds"
         if virtual(self.asked.target):
             return "virtual time: 0.4 s a trial and 1.5 s a million messages"
         warmup = "12 s of warm-up (until flat: 5 to 30 s)" if self.sweep.warmup is None else "warm-up"
-        return f"connect 2 s + {warmup} + duration + drain 2 s a trial"
+        opening = f", {forecast.OPENING:.0f} s for each start of the cluster" if _embedded(self.asked) else ""
+        return f"connect 2 s + {warmup} + duration + drain 2 s a trial{opening}"
 
     def scenario(self, step: Step) -> Scenario:
         """Return the scenario of a trial: each repeat has a seed of its own, the same one for all points of a block."""
@@ -60,7 +64,8 @@ class Plan:
         for step in steps:
             if step.point.id not in sizes:
                 scenario = self.points.scenario(step.point.settings)
-                sizes[step.point.id] = total_bytes(scenario, warmup, self.sweep.duration, None)
+                once = total_bytes(scenario, warmup, self.sweep.duration, None)
+                sizes[step.point.id] = once * forecast.trials_in(self.sweep)
         return sum(sizes[step.point.id] for step in steps)
 
     def seconds_left(self, done: Sequence[Record] = ()) -> float:
@@ -90,10 +95,22 @@ def planned(asked: Asked) -> Plan:
 def _seconds(asked: Asked, points: Points, steps: Sequence[Step], done: Sequence[Record] = ()) -> float:
     """Return how long so many trials will take."""
     if not virtual(asked.target):
-        return forecast.left(forecast.trial_seconds(asked.sweep), done, len(steps))
+        trials = forecast.left(forecast.trial_seconds(asked.sweep), done, len(steps))
+        return trials + forecast.OPENING * max(0, _openings(points, steps) - bool(done))
     messages = [sum(w.rate for w in points.scenario(step.point.settings).producers) for step in steps[:100]]
     typical = sum(messages) / max(1, len(messages)) * asked.sweep.duration
-    return forecast.left(forecast.virtual_seconds(typical), done, len(steps))
+    each = forecast.virtual_seconds(typical) * forecast.trials_in(asked.sweep)
+    return forecast.left(each, done, len(steps))
+
+
+def _embedded(asked: Asked) -> bool:
+    return load_target(asked.target).kind == "embedded"
+
+
+def _openings(points: Points, steps: Sequence[Step]) -> int:
+    """Return how often an embedded cluster is started: once, and for each change of version."""
+    targets = [points.target(step.point.settings) for step in steps]
+    return len(list(groupby(target.text for target in targets if target.kind == "embedded")))
 
 
 def _check_limits(plan: Plan) -> None:

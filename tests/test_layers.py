@@ -22,7 +22,7 @@ LAYERS = {
         targets telemetry trial users validity worker
     """,
     "offline": "analysis report",
-    "top": "cli drive drive_max drive_sweep finish plain_errors plain_locust progress __main__ watch",
+    "top": "cli drive drive_max drive_point drive_sweep finish plain_errors plain_locust progress __main__ watch",
 }
 """Each module, or package with all that is in it, and its layer."""
 MAY_SEE = {

@@ -185,7 +185,7 @@ def test_a_dry_run_says_what_it_would_do(done: dict[str, Done], place: Path) -> 
     assert {(p["settings"]["max.in.flight"], p["settings"]["acks"]) for p in invalid} == {(10, "all"), (10, 1), (5, 1)}
     assert all("enable.idempotence" in point["invalid"] for point in invalid)
     assert document["trials"] == len(document["order"]) == 6 + 1
-    assert document["seconds"] == pytest.approx(7 * (2 + 12 + 30 + 2))
+    assert document["seconds"] == pytest.approx(7 * (2 + 12 + 30 + 2) + 20)
     assert document["bytes"] == pytest.approx(7 * 500 * 42 * 100, rel=1e-3)
     assert "connect 2 s" in document["model"]
     assert "cannot work" in done["dry"].err
@@ -298,6 +298,36 @@ def test_a_trial_that_ended_unheard_is_counted_once(place: Path, tmp_path: Path)
     after = trials(out)
     assert {key: value[1:] for key, value in after.items()} == {key: value[1:] for key, value in before.items()}
     assert sorted(value[0] for value in after.values()) == list(range(9))
+
+
+def hunt(place: Path, out: Path) -> Command:
+    """Return a sweep that searches for the highest rate at each of two points under way."""
+    return Command(
+        out, "sweep", str(place / "good.py"), "--target", "simulated?service_rate=5k/s", "--vary", "linger.ms=0,20",
+        "--objective", "max", "--slo", "latency.p99 < 100ms", "--duration", "4s", "--out", str(out), "--json",
+    )  # fmt: skip
+
+
+def test_a_search_at_each_point_names_the_highest_rate_and_goes_on_when_killed(place: Path, tmp_path: Path) -> None:
+    """Lingering makes batches, so the cluster takes more; a search that was killed goes on with its next trial."""
+    whole = hunt(place, tmp_path / "whole").ended()
+    assert whole.code == 0, whole.stderr
+    points = {point["settings"]["linger.ms"]: point for point in whole.document["points"]}
+    rates = {linger: point["metrics"]["max_rate"] for linger, point in points.items()}
+    assert whole.document["best"] == points[20]["id"]
+    assert whole.document["metrics"]["max_rate"] == rates[20] > 1.2 * rates[0]
+    assert not list((tmp_path / "whole" / "trials").rglob("report.html"))
+    out = tmp_path / "killed"
+    with hunt(place, out) as command:
+        command.until(lambda: len(list(out.glob("trials/*/trials/*"))) >= 4, "the fourth trial")
+        command.signal(signal.SIGKILL)
+        command.process.wait()
+    done = {path: path.stat().st_mtime for path in out.glob("trials/*/trials/00[0-2]*/result.json")}
+    assert len(done) == 3
+    again = hunt(place, out).ended()
+    assert again.code == 0, again.stderr
+    assert {path: path.stat().st_mtime for path in done} == done, "what had ended is not run again"
+    assert trials(out) == trials(tmp_path / "whole")
 
 
 def interrupted(place: Path, out: Path) -> Ended:

@@ -10,9 +10,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from statistics import median
 
-from loadkit.sweep.spec import Record, Sweep
+from loadkit.sweep.spec import MAX, Record, Sweep
 
 CONNECT, UNTIL_FLAT, DRAIN = 2.0, 12.0, 2.0
+OPENING = 20.0
+"""Seconds that an embedded cluster takes to start, once its files are here, and to be loaded before its first trial."""
+PROBES, HOLDS, SHORTEST = 14, 4, 3.0
+"""Trials that a search takes as a rule, and the least seconds of one."""
 VIRTUAL, VIRTUAL_MESSAGE = 0.4, 1.5e-6
 
 
@@ -22,8 +26,21 @@ def warmup_of(sweep: Sweep) -> float:
 
 
 def trial_seconds(sweep: Sweep) -> float:
-    """Return how long one trial takes in real time."""
-    return CONNECT + warmup_of(sweep) + sweep.duration + DRAIN
+    """Return how long one trial takes in real time; where each is a search, the whole of one."""
+    around = CONNECT + warmup_of(sweep) + DRAIN
+    if sweep.objective == MAX:
+        return PROBES * (around + probe_of(sweep)) + HOLDS * (around + sweep.duration)
+    return around + sweep.duration
+
+
+def trials_in(sweep: Sweep) -> int:
+    """Return how many trials stand behind one: those of a search, or itself."""
+    return PROBES + HOLDS if sweep.objective == MAX else 1
+
+
+def probe_of(sweep: Sweep) -> float:
+    """Return the seconds of one probe of a search whose holds last as long as the sweep says."""
+    return max(SHORTEST, sweep.duration / 3)
 
 
 def virtual_seconds(messages: float) -> float:

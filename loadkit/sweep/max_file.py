@@ -63,6 +63,13 @@ def check_same(out: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> 
             )
 
 
+def held(document: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return the last clean hold at the answer, whose metrics are the search's own; None without an answer."""
+    rate = (document["answer"] or {}).get("max_rate")
+    clean = [one for one in document["probes"] if one["kind"] == "hold" and one["verdict"] == "pass"]
+    return next((one for one in reversed(clean) if one["rate"] == rate), None)
+
+
 def row(tried: Tried, folder: Path, seconds: float) -> dict[str, Any]:
     """Return a trial as it stands in the file."""
     judged, seen, step = tried.judged, tried.seen, tried.step

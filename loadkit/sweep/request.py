@@ -11,6 +11,7 @@ from typing import Any
 from loadkit import vocabulary
 from loadkit.errors import UsageError, nearest
 from loadkit.slo import parse_all
+from loadkit.sweep.forecast import SHORTEST
 from loadkit.sweep.spec import MAX, Axis, Sweep, axis, check_axes, parse_axis
 from loadkit.units import parse_duration
 
@@ -95,6 +96,8 @@ def _checked(sweep: Sweep) -> Sweep:
         sweep = replace(sweep, objective=MAX)
     if sweep.objective == MAX and not sweep.slo:
         raise UsageError("--objective max searches for the highest rate within an SLO: give --slo 'latency.p99 < 20ms'")
+    if sweep.objective == MAX and sweep.duration < SHORTEST:
+        raise UsageError("--duration must be 3s or more with --objective max: it is the length of a hold")
     vocabulary.split(sweep.metric)
     return sweep
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from loadkit.errors import UsageError
 from loadkit.result import RESULT
-from loadkit.sweep import store
+from loadkit.sweep import max_file, store
 from loadkit.sweep.spec import Record, Sweep
 
 try:
@@ -99,18 +99,19 @@ def records(out: Path, then: store.Stored | None, wanted: Iterable[str]) -> list
     found = {key: record for key, record in known.items() if record.status not in ("running", "interrupted")}
     for folder in sorted((out / store.TRIALS).glob("*")):
         record = _told(out, folder, known, wanted)
-        if record is None:
-            shutil.rmtree(folder)
-        else:
+        if record:
             found[record.point, record.repeat] = record
+        elif not (folder / max_file.FILE).exists():  # a search goes on where it was
+            shutil.rmtree(folder)
     ordered = sorted(found.values(), key=lambda record: record.index)
     return [replace(record, index=place) for place, record in enumerate(ordered)]
 
 
 def _told(out: Path, folder: Path, known: dict[tuple[str, int], Record], wanted: list[str]) -> Record | None:
     """Return the record of a trial's folder; None for one that was killed or interrupted on its way."""
+    file = max_file.FILE if (folder / max_file.FILE).exists() else RESULT
     try:
-        place = json.loads((folder / RESULT).read_text(encoding="utf-8"))["sweep"]
+        place = json.loads((folder / file).read_text(encoding="utf-8"))["sweep"]
     except (OSError, ValueError, KeyError):
         return None
     sure = known.get((place["point"], place["repeat"])) or Record(

@@ -150,10 +150,12 @@ class Search:
     def _bracket(self) -> Steps:
         """Find a rate that passes and one above it that does not."""
         rate = self._start
-        # Where latency is too long although nothing piles up, batches may fill sooner at higher rates.
         highest = min(self._start / LOWEST, self._most)
-        while (yield from self._probe(rate, doubting=True)) in ("fail", "unknown") and self._sustained and rate < highest:
+        how = yield from self._probe(rate, doubting=True)
+        # Where latency is too long although nothing piles up, batches may fill sooner at higher rates.
+        while how in ("fail", "unknown") and self._sustained and rate < highest:
             rate = min(STRIDE * rate, self._most)
+            how = yield from self._probe(rate, doubting=True)
         rate = self._start
         while self._low is None and rate > self._start * LOWEST:
             rate /= STRIDE

@@ -12,13 +12,14 @@ import csv
 import json
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from loadkit.errors import UsageError
 from loadkit.result import RESULT, load, write_table
 from loadkit.summary import summarise
+from loadkit.sweep import max_file
 from loadkit.sweep.spec import Axis, Point, Record, Settings, Sweep
 
 SCHEMA = 1
@@ -115,6 +116,8 @@ def recorded(out: Path, sure: Record, wanted: Iterable[str] = ()) -> Record | No
     beyond the standard ones, such as `latency.p99.5`.
     """
     folder = out / sure.folder
+    if (folder / max_file.FILE).exists():
+        return _searched(folder, sure)
     if not (folder / RESULT).exists():
         return None
     facts = json.loads((folder / RESULT).read_text(encoding="utf-8"))
@@ -130,6 +133,33 @@ def recorded(out: Path, sure: Record, wanted: Iterable[str] = ()) -> Record | No
         "started_at": facts.get("started_at") or sure.started_at, "seconds": sure.seconds or _took(facts),
         "warnings": tuple(facts["warnings"]),
     })  # fmt: skip
+
+
+def target_of(out: Path, trials: Iterable[Record]) -> dict[str, Any]:
+    """Return what the first trial that says anything of it says of the target."""
+    for record in trials:
+        for name in (max_file.FILE, RESULT):
+            path = out / record.folder / name
+            if path.exists() and (facts := json.loads(path.read_text(encoding="utf-8")).get("target")):
+                return dict(facts)
+    return {}
+
+
+def _searched(folder: Path, sure: Record) -> Record | None:
+    """Return the record of a search at a point: its metrics are those of the clean hold at its answer."""
+    found = max_file.read(folder)
+    if found["status"] not in ("complete", "failed"):
+        return None
+    answer, hold = found["answer"] or {}, max_file.held(found) or {"metrics": {}, "withheld": {}}
+    rate, withheld = answer.get("max_rate"), dict(hold["withheld"])
+    withheld.pop("max_rate", None)
+    if rate is None:
+        withheld["max_rate"] = answer.get("text") or "the search came to no answer"
+    return replace(
+        sure, status=found["status"], limit=answer.get("bound"), error=found.get("error"), withheld=withheld,
+        metrics={**hold["metrics"], "max_rate": rate},
+        intervals={"max_rate": tuple(answer["interval"])} if rate is not None else {},
+    )  # fmt: skip
 
 
 def _status(facts: Mapping[str, Any]) -> str:

@@ -43,9 +43,9 @@ def agreement(found: Mapping[str, Any]) -> Block | None:
     head = ("search", "highest rate", "ended", "limit", "probes", "holds", "minutes")
     spread = "–" if found["spread"] is None else f"{found['spread']:.1%}"
     told = (
-        f"{found['scenario']} on {found['target']}, within {' and '.join(found['slo'])}: the highest answer lies {spread} "
-        f"above the lowest; 15 % are allowed. A further hold at the lowest: {found['hold']}. Brokers and generator shared "
-        "one machine, so this shows the method and not a cluster."
+        f"{found['scenario']} on {found['target']}, within {' and '.join(found['slo'])}: the highest answer lies "
+        f"{spread} above the lowest; 15 % are allowed. A further hold at the lowest: {found['hold']}. Brokers and "
+        "generator shared one machine, so this shows the method and not a cluster."
     )
     return block("Searches on a real Kafka agree", [Prose(told), table("Searches", head, rows, texts=(0, 2, 3))])
 

@@ -18,11 +18,9 @@ def document_of(out: Path) -> dict[str, Any]:
     found = max_file.read(out)
     answer = found["answer"] or {}
     rate = answer.get("max_rate")
-    holds = [
-        row for row in found["probes"] if row["kind"] == "hold" and row["rate"] == rate and row["verdict"] == "pass"
-    ]
+    hold = max_file.held(found)
     why = answer.get("text", "the search has not come to an answer")
-    held = summarise(load(out / holds[-1]["folder"])) if holds else None
+    held = summarise(load(out / hold["folder"])) if hold else None
     metrics = dict(held.metrics) if held else dict.fromkeys(vocabulary.names())
     withheld = dict(held.withheld) if held else dict.fromkeys(metrics, why)
     if rate is not None:
