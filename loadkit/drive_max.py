@@ -17,7 +17,7 @@ from loadkit.changes import changed, options_facts
 from loadkit.errors import Interrupted, LoadkitError, UsageError
 from loadkit.finish import finish_max
 from loadkit.hunt import HOLD, PROBE, Hunt, Plan, Run
-from loadkit.progress import Shown
+from loadkit.progress import Counted, Shown
 from loadkit.report.sweep import page
 from loadkit.report.sweep.maximum import document as max_document
 from loadkit.report.sweep.maximum.view import view_of
@@ -136,9 +136,10 @@ def _searched(request: Request, file: ScenarioFile, plan: Plan, head: Mapping[st
     request.out.mkdir(parents=True, exist_ok=True)
     max_file.write(request.out, head)
     try:
-        with closing(Sessions(file, shown, shown.say)) as targets:
+        counted = Counted(shown)
+        with closing(Sessions(file, counted, shown.say)) as targets:
             trials = targets.at(request.target, plan.scenario)
-            search(trials.trial, plan, request.out, shown.say, head)
+            search(trials.trial, plan, request.out, shown.say, head, begin=counted.begin)
     except LoadkitError as error:
         status = "interrupted" if isinstance(error, Interrupted) else "failed"
         max_file.write(request.out, {**max_file.read(request.out), "status": status})
@@ -148,13 +149,15 @@ def _searched(request: Request, file: ScenarioFile, plan: Plan, head: Mapping[st
 
 
 def search(
-    run: Run, plan: Plan, out: Path, say: Callable[[str], None], head: Mapping[str, Any], pages: bool = True
-) -> dict[str, Any]:
+    run: Run, plan: Plan, out: Path, say: Callable[[str], None], head: Mapping[str, Any], pages: bool = True,
+    begin: Callable[[str, str], None] = lambda place, whole: None,
+) -> dict[str, Any]:  # fmt: skip
     """Return what `max.json` holds when a search in a folder has come to its answer; `head` is what it begins with.
 
-    Without `pages` no page is written: the search is part of something larger.
+    Without `pages` no page is written: the search is part of something larger. `begin` is told of every trial that
+    begins and of what is still to come.
     """
-    hunt = Hunt(run, plan, out, say)
+    hunt = Hunt(run, plan, out, say, begin)
 
     def saved() -> None:
         max_file.write(out, {**head, "target": _target(out, hunt.rows), "probes": hunt.rows})

@@ -159,7 +159,8 @@ class _Loop:
 
     def _run_one(self, opened: session.Session, step: Step, scenario: Scenario, options: Options) -> None:
         sweep, settings = self._plan.sweep, step.point.settings
-        self._watch.over(None if step.block else opened, options.out, self.records)
+        may_end = not step.block and sweep.objective != MAX  # a search ends its own trials
+        self._watch.over(opened if may_end else None, options.out, self.records)
         if sweep.objective != MAX:
             opened.trial(scenario, options)
             return

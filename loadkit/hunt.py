@@ -12,6 +12,7 @@ import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 from loadkit.boundaries import Options
@@ -77,13 +78,16 @@ class Plan:
 class Hunt:
     """One search in one folder."""
 
-    def __init__(self, run: Run, plan: Plan, out: Path, say: Callable[[str], None]) -> None:
-        """Prepare it; `run` makes one trial, `say` takes a line for each."""
-        self._run, self._plan, self._out, self._say = run, plan, out, say
+    def __init__(
+        self, run: Run, plan: Plan, out: Path, say: Callable[[str], None], begin: Callable[[str, str], None]
+    ) -> None:
+        """Prepare it; `run` makes one trial, `say` takes a line for each, `begin` its name and what is to come."""
+        self._run, self._plan, self._out, self._say, self._begin = run, plan, out, say, begin
         self.search = Search(plan.start, plan.most)
         self.tried: list[Tried] = []
         self.rows: list[dict[str, Any]] = []
         self._sent = 0.0
+        self._took: list[float] = []
 
     def go(self, saved: Callable[[], None]) -> Answer:
         """Search to the end and return the answer; `saved` is called after every trial. Raises LoadkitError."""
@@ -129,9 +133,12 @@ class Hunt:
         scenario = at_rate(plan.scenario, step.rate)
         scenario = scenario.model_copy(update={"seed": scenario.seed + len(self.tried)})
         facts = {**plan.facts, "step": [step.kind, step.rate]}
+        begun = monotonic()
+        self._begin(f"{len(self.tried) + 1} {step.kind} {format_rate(step.rate)}", self._left())
         self._run(scenario, Options(
             out=place, duration=plan.seconds(step), warmup=plan.warmup, drain_timeout=plan.drain_timeout, facts=facts,
         ))  # fmt: skip
+        self._took.append(monotonic() - begun)
 
     def _read(self, step: Step, place: Path) -> Observation:
         result = load(place)
@@ -144,9 +151,15 @@ class Hunt:
 
     def _tell(self, step: Step, judged: Judged) -> None:
         why = f": {judged.reasons[0]}" if judged.reasons else ""
-        more = f"; about {left} more" if (left := self.search.left) else ""
-        number = len(self.tried)
-        self._say(f"{number:>2} {step.kind:<5} {format_rate(step.rate):>15} {judged.verdict}{why}{more}")
+        place = f"{len(self.tried):>2} {step.kind:<5} {format_rate(step.rate):>15}"
+        self._say(f"{place} {judged.verdict}{why}; {self._left()}")
+
+    def _left(self) -> str:
+        """Return about how long the search will still take, by the time its trials took so far."""
+        left = self.search.left
+        if not self._took:
+            return f"about {left} trials left"
+        return f"about {format_duration(left * sum(self._took) / len(self._took))} left"
 
     def _cool(self) -> None:
         """Wait until a light load is as quick as it was before the overload."""

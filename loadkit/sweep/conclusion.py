@@ -101,8 +101,8 @@ def _telling(answer: Answer, tried: Sequence[Tried]) -> Tried | None:
     floor = answer.rate or (answer.interval[0] or 0.0)
     beyond = [one for one in tried if one.judged.distance > 0 or one.judged.generator]
     beyond = [one for one in beyond if one.step.rate > floor]
-    if answer.outcome == "generator":
-        beyond = [one for one in beyond if one.judged.generator] or beyond
+    own = [one for one in beyond if one.judged.generator == (answer.outcome == "generator")]
+    beyond = own or beyond
     over = [one for one in beyond if one.step.kind == "over" and one.step.rate > floor]
     return over[-1] if over else min(beyond, key=lambda one: one.step.rate, default=None)
 

@@ -45,6 +45,8 @@ HOLDS, SPARES = 3, 2
 GROSS = 0.5
 """Distance beyond a bound (65 % too much) at which one hold is enough to fail."""
 VOTES = 3
+LOWER = 1.03
+"""Factor by which holds that fail lower the rate."""
 SETBACKS = 3
 """How often the bracket may be lowered, and how often raised, after it was closed."""
 LOWEST = 2.0**-12
@@ -88,6 +90,7 @@ class Search:
         """Begin at a rate (msg/s); never go above `most`."""
         self._start, self._most = min(start, most), most
         self._decided: dict[float, Decided] = {}
+        self._held: float | None = None
         self._trials = 0
         self._sustained = True
         self.answer: Answer | None = None
@@ -131,7 +134,7 @@ class Search:
     def _ended(self, outcome: Outcome, rate: float | None = None, above: float | None = None) -> Answer:
         ordered = groupby(sorted(self._decided), key=lambda rate: self._decided[rate] == "pass")
         regions = [list(rates) for passed, rates in ordered if passed]
-        interval = (_rounded(rate / TOLERANCE), above or self._high) if rate else (self._low, self._high)
+        interval = (_rounded(rate / TOLERANCE), above or self._high) if rate else (self._held or self._low, self._high)
         return Answer(outcome, rate, interval, tuple((rates[0], rates[-1]) for rates in regions))
 
     # the story
@@ -150,12 +153,12 @@ class Search:
     def _bracket(self) -> Steps:
         """Find a rate that passes and one above it that does not."""
         rate = self._start
-        # Where latency is too long although nothing piles up, batches may fill sooner at higher rates.
         highest = min(self._start / LOWEST, self._most)
-        while (
-            (yield from self._probe(rate, doubting=True)) in ("fail", "unknown") and self._sustained and rate < highest
-        ):
+        how = yield from self._probe(rate, doubting=True)
+        # Where latency is too long although nothing piles up, batches may fill sooner at higher rates.
+        while how in ("fail", "unknown") and self._sustained and rate < highest:
             rate = min(STRIDE * rate, self._most)
+            how = yield from self._probe(rate, doubting=True)
         rate = self._start
         while self._low is None and rate > self._start * LOWEST:
             rate /= STRIDE
@@ -192,32 +195,44 @@ class Search:
         return any(rate / factor <= tried <= rate * factor for tried in self._decided)
 
     def _settle(self) -> Generator[Step, Judged, Answer]:
-        """Close the bracket and confirm it, as often as it takes."""
+        """Confirm the bracket's lower end, and move it as often as it takes and is allowed."""
         lowered = raised = 0
-        rate = self._low
-        while rate is not None:
-            held = yield from self._hold(rate)
-            if held != "pass":
+        rate = self._low or 0.0
+        while True:
+            how = yield from self._hold(rate)
+            if how == "pass":
+                self._held = rate
+                if answer := (yield from self._beyond(rate)):
+                    return answer
+                raised += 1
+                yield from self._narrow()
+                rate = self._low or rate
+            else:
+                # Where the generator gave out, a lower bound is sought and not an edge: the steps grow.
+                rate = _rounded(rate / LOWER ** (2**lowered if how == "generator" else 1))
+                rate = max(rate, self._low or 0.0)
                 lowered += 1
-                if lowered > SETBACKS:
-                    raise _Undecided
-                rate = max(self._low or 0.0, _rounded(rate / (TOLERANCE + 0.005)))
-                continue
-            if self._high is None:
-                return self._ended("permitted", rate)
-            if self._decided[self._high] == "generator":
-                return self._ended("generator", rate)
-            above = min(OVER * rate, self._most)
-            how = yield from self._probe(above, "over")
-            if how != "pass":
-                return self._ended("generator" if how == "generator" else "found", rate, _rounded(above))
-            raised += 1
-            if raised > SETBACKS:
-                raise _Undecided
-            self._forget(rate, DISTRUST * above)
-            yield from self._narrow()
-            rate = self._low
-        raise _Undecided
+            if max(lowered, raised) > SETBACKS or rate <= (self._held or 0.0):
+                return self._given_up(how)
+
+    def _beyond(self, rate: float) -> Generator[Step, Judged, Answer | None]:
+        """Return the answer if what lies above a rate that held does not pass; None where a hold 10 % above does."""
+        if self._high is None:
+            return self._ended("permitted", rate)
+        if self._decided[self._high] == "generator":
+            return self._ended("generator", rate)
+        above = _rounded(min(OVER * rate, self._most))
+        how = yield from self._probe(above, "over")
+        if how != "pass":
+            return self._ended("generator" if how == "generator" else "found", rate, above)
+        self._forget(rate, DISTRUST * above)
+        return None
+
+    def _given_up(self, how: Decided) -> Answer:
+        """Return what can be said when holds and probes do not come together: what held, if the generator is why."""
+        if how == "generator" and self._held:
+            return self._ended("generator", self._held)
+        return self._ended("noisy")
 
     def _forget(self, low: float, high: float) -> None:
         """Drop the failures between two rates: they are outvoted by a hold, or as doubtful as those that were."""

@@ -34,6 +34,7 @@ from loadkit.simulation import modelled
 from loadkit.sweep.goals import CPU, Goal, Metrics, goals
 from loadkit.sweep.guided import Guided
 from loadkit.sweep.spec import Record, Sweep, parse_axis, size
+from loadkit.sweep.survey import NEGLIGIBLE
 from loadkit.target import load_target
 from trust.search.grids import BASE, CASES, COMPRESSION, REQUEST, Case
 from trust.search.measure import quantile
@@ -58,8 +59,12 @@ class Grid:
         self.count = size(self.axes)
         self.budget = self.count // SHARE
         truths = [self.trial(number, None) for number in range(self.count)]
-        self.goals = goals(case.objective, [self._record(number, 0, 0, truths[number]) for number in range(self.count)])
-        self.losses = np.array([_losses(self.goals, metrics) for metrics in truths])
+        told = goals(case.objective, [self._record(number, 0, 0, truths[number]) for number in range(self.count)])
+        losses = np.array([_losses(told, metrics) for metrics in truths])
+        # What moves by less than 3 % along the front is no goal there, only the chance of arrivals.
+        moves = np.ptp(losses[front(losses.round(2))], axis=0) > NEGLIGIBLE
+        self.goals = [goal for goal, moved in zip(told, moves, strict=True) if moved]
+        self.losses = losses[:, moves]
 
     def trial(self, number: int, seed: int | None, repeat: int = 0) -> Metrics:
         """Return the metrics of a trial with noise by a seed, or of the truth without."""
