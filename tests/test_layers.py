@@ -21,7 +21,7 @@ LAYERS = {
         recorder scenario_file session simulation site swarm swarm_master swarm_runtime swarm_users swarm_worker sweep_plan target target_sections
         targets telemetry trial users validity worker
     """,
-    "offline": "analysis report",
+    "offline": "analysis report sizing",
     "top": "cli drive drive_max drive_point drive_sweep finish plain_errors plain_locust progress __main__ watch",
 }
 """Each module, or package with all that is in it, and its layer."""
