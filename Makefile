@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test test-lanes check bench bench-long build clean
+.PHONY: help quickstart test test-lanes check bench bench-long trust-search build clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -23,7 +23,7 @@ test-lanes: $(DEV_STAMP) ## the tests on a real Kafka, once on each lane
 
 check: $(DEV_STAMP) ## ruff and mypy
 	$(BIN)/ruff check .
-	$(BIN)/ruff format --check loadkit tests bench scenarios
+	$(BIN)/ruff format --check loadkit tests bench scenarios trust
 	$(BIN)/mypy
 
 bench: $(DEV_STAMP) ## ratios against peers on the embedded Kafka, interleaved; takes about half an hour
@@ -31,6 +31,9 @@ bench: $(DEV_STAMP) ## ratios against peers on the embedded Kafka, interleaved; 
 
 bench-long: $(DEV_STAMP) ## ten minutes at 100k msg/s: memory; and the page of an hour's run
 	$(BIN)/python -m bench.long
+
+trust-search: $(DEV_STAMP) ## sweeps and searches against known truth and on a real Kafka; about 40 minutes, resumable
+	$(BIN)/python -m trust.search
 
 build: $(DEV_STAMP) ## build sdist and wheel into dist/
 	$(BIN)/python -m build

@@ -34,6 +34,9 @@ Target = Annotated[
 Json = Annotated[
     bool, typer.Option("--json", help="Print one JSON document on stdout; everything else goes to stderr.")
 ]
+Workers = Annotated[
+    int, typer.Option(min=0, metavar="N", help="Make the load in N processes of their own; default: in this one.")
+]
 
 
 @app.command()
@@ -72,6 +75,7 @@ def run(
     out: Annotated[Path | None, typer.Option(help="Folder for the result; default: reports/<scenario>-<time>.")] = None,
     drain_timeout: Annotated[str, typer.Option(help="Longest wait for what is in flight at the end.")] = "30s",
     keep_topics: Annotated[bool, typer.Option(help="Leave the run's topics on an external cluster.")] = False,
+    workers: Workers = 0,
     as_json: Json = False,
 ) -> None:
     """Run one trial: connect, warm up, measure, drain, verify, report."""
@@ -80,6 +84,7 @@ def run(
     request = drive.Request(
         scenario=scenario, target=target, sets=tuple(set_ or ()), duration=duration, warmup=warmup, messages=messages,
         slo=tuple(slo or ()), out=out or default_out(scenario), drain_timeout=drain_timeout, keep_topics=keep_topics,
+        workers=workers,
     )  # fmt: skip
     document = drive.run(request, quiet=as_json)
     _print(document, as_json)
@@ -107,6 +112,7 @@ def max_(
         Path | None,
         typer.Option(help="Folder for the search, also of one that is to go on; default: reports/<scenario>-<time>."),
     ] = None,
+    workers: Workers = 0,
     as_json: Json = False,
 ) -> None:
     """Find the highest rate within objectives: ramp, bisect, then confirm it with holds."""
@@ -114,7 +120,7 @@ def max_(
 
     request = drive_max.Request(
         scenario=scenario, target=target, slo=tuple(slo or ()), sets=tuple(set_ or ()), start=start,
-        duration=duration, hold=hold, warmup=warmup, out=out or default_out(scenario),
+        duration=duration, hold=hold, warmup=warmup, out=out or default_out(scenario), workers=workers,
     )  # fmt: skip
     document, code = drive_max.find(request, quiet=as_json)
     _print(document, as_json)
@@ -150,6 +156,7 @@ def sweep(
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the sweep; one that was begun goes on.")] = None,
     drain_timeout: Annotated[str, typer.Option(help="Longest wait for what is in flight at a trial's end.")] = "30s",
+    workers: Workers = 0,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what it would do, take and send.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -163,7 +170,9 @@ def sweep(
     if dry_run:
         _print(drive_sweep.dry_run(request, quiet=as_json), as_json)
         return
-    document = drive_sweep.sweep(request, drive_sweep.Run(out or default_out(scenario), drain_timeout, as_json))
+    document = drive_sweep.sweep(
+        request, drive_sweep.Run(out or default_out(scenario), drain_timeout, as_json, workers)
+    )
     _print(document, as_json)
     raise typer.Exit(1 if document["verdict"] == "fail" else 0)
 

@@ -36,6 +36,8 @@ class Request:
     out: Path
     drain_timeout: str
     keep_topics: bool = False
+    workers: int = 0
+    """Load processes of their own; 0: this one."""
 
 
 def run(request: Request, quiet: bool) -> dict[str, Any]:
@@ -48,7 +50,10 @@ def run(request: Request, quiet: bool) -> dict[str, Any]:
     with ExitStack() as stack:
         shown = stack.enter_context(closing(Shown(sys.stderr)))
         opening = replace(file, scenario=scenario)
-        trials = stack.enter_context(session.session(opening, request.target, shown, shown.say, request.keep_topics))
+        target = session.reached(request.target, request.workers)
+        trials = stack.enter_context(
+            session.session(opening, target, shown, shown.say, request.keep_topics, request.workers)
+        )
         try:
             trials.trial(scenario, options)
         except BaseException:

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from loadkit.session import Sessions, virtual  # isort: skip  # first: it brings Locust, which patches sockets
+from loadkit.session import Sessions, reached, virtual  # isort: skip  # first: it brings Locust, which patches sockets
 from loadkit.budget import peak_bytes
 from loadkit.changes import changed, options_facts
 from loadkit.errors import Interrupted, LoadkitError, UsageError
@@ -51,10 +51,13 @@ class Request:
     hold: str | None
     warmup: str | None
     out: Path
+    workers: int = 0
+    """Load processes of their own; 0: this one."""
 
 
 def find(request: Request, quiet: bool) -> tuple[dict[str, Any], int]:
     """Return the document of a search and its exit code; one that is finished already is only shown."""
+    request = replace(request, target=reached(request.target, request.workers))
     file = load_scenario(request.scenario)
     plan = _planned(request, file.scenario)
     head = head_of(plan, request.target, request.slo, request.sets)
@@ -137,7 +140,7 @@ def _searched(request: Request, file: ScenarioFile, plan: Plan, head: Mapping[st
     max_file.write(request.out, head)
     try:
         counted = Counted(shown)
-        with closing(Sessions(file, counted, shown.say)) as targets:
+        with closing(Sessions(file, counted, shown.say, request.workers)) as targets:
             trials = targets.at(request.target, plan.scenario)
             search(trials.trial, plan, request.out, shown.say, head, begin=counted.begin)
     except LoadkitError as error:

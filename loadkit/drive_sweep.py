@@ -43,11 +43,14 @@ class Run:
     drain_timeout: str = "30s"
     quiet: bool = False
     """The table goes to stderr, for stdout holds a document."""
+    workers: int = 0
+    """Load processes of their own; 0: this one."""
 
 
 def sweep(request: Request, run: Run) -> dict[str, Any]:
     """Return the document of a sweep that was run, or gone on with, to its end. Raises LoadkitError."""
-    plan = planned(asked(request))
+    wanted = asked(request)
+    plan = planned(replace(wanted, target=session.reached(wanted.target, run.workers)))
     stream = sys.stderr if run.quiet else sys.stdout
     with resume.held(run.out), closing(Shown(sys.stderr)) as shown:
         loop = _Loop(plan, run, shown)
@@ -117,7 +120,7 @@ class _Loop:
             to_come = self._plan.strategy.left(self.records)
             self._shown.say(f"going on: {len(self.records)} trials are there, {to_come} to come")
         try:
-            with closing(session.Sessions(self._plan.file, self._watch, self._shown.say)) as targets:
+            with closing(self._sessions()) as targets:
                 while step := self._plan.strategy.next(self.records):
                     place = f"{len(self.records) + 1}/{self._total()}"
                     self._counted.begin(f"{place} {step.point.id}-{step.repeat}", self._whole())
@@ -129,6 +132,9 @@ class _Loop:
             self._write("failed")
             raise
         self._write("complete")
+
+    def _sessions(self) -> session.Sessions:
+        return session.Sessions(self._plan.file, self._watch, self._shown.say, self._run.workers)
 
     def _trial(self, step: Step, targets: session.Sessions) -> None:
         """Run one trial and keep what came of it: one that fails is a result, and the sweep goes on."""

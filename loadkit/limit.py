@@ -171,7 +171,7 @@ class Warn(Enum):
 
     CO_LOCATED = "run the target on other machines to learn about it; this shows the method, not your cluster"
     CORES_SHARED = "use a machine with four or more cores, so that brokers and generator get their own"
-    GENERATOR_LIMITED = "lower the rate, or generate with more processes: locust --processes, or --master/--worker"
+    GENERATOR_LIMITED = "lower the rate, or generate with more processes: --workers N, or plain locust with --processes"
     UNKNOWN_LIMIT = "repeat with more generator processes and watch broker metrics to tell the two apart"
     NOT_STEADY = "lengthen --warmup and --duration; all data is kept and shown"
     WARMUP_NOT_FLAT = "give a longer --warmup; the measured phase began all the same"

@@ -106,7 +106,7 @@ def _settings(environment: Environment) -> Settings:
         progress=_Lines(),
         say=_say,
         scenario=scenario,
-        quit_when_done=False,
+        commanded=False,
         finished=_finish,
     )
 

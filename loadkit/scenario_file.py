@@ -20,6 +20,7 @@ class ScenarioFile:
 
     scenario: Scenario
     classes: list[Any]
+    path: Path
 
 
 def load_scenario(path: Path) -> ScenarioFile:
@@ -37,7 +38,7 @@ def load_scenario(path: Path) -> ScenarioFile:
     found = list(classes.values())
     module = sys.modules.get(path.stem)
     description = (getattr(module, "__doc__", "") or "").strip().partition("\n")[0]
-    return ScenarioFile(scenario_of(found, path.stem, description), found)
+    return ScenarioFile(scenario_of(found, path.stem, description), found, path)
 
 
 def _line(error: BaseException, path: Path) -> int:

@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 from types import FrameType
 from typing import Protocol
 
-from loadkit import swarm  # first: it brings Locust, which patches sockets
+from loadkit import swarm, swarm_workers  # first: they bring Locust, which patches sockets
 from loadkit.boundaries import Options, Progress
 from loadkit.errors import Interrupted, LoadkitError, RunError, TargetError
 from loadkit.scenario import Scenario
@@ -44,18 +44,27 @@ class Session(Protocol):
 
 @contextmanager
 def session(
-    file: ScenarioFile, target: str, progress: Progress, say: Say, keep_topics: bool = False
+    file: ScenarioFile, target: str, progress: Progress, say: Say, keep_topics: bool = False, workers: int = 0
 ) -> Iterator[Session]:
-    """Open a target for trials of a scenario file, and take it away at the end. Raises LoadkitError."""
+    """Open a target for trials of a scenario file, and take it away at the end. Raises LoadkitError.
+
+    The load is made by so many `workers`, processes of their own, or by this process.
+    """
     if virtual(target):
         with _VirtualTrials(target) as trials:
             yield trials
         return
-    local = swarm.LocalTrials(file.classes, file.scenario, target, progress, say, keep_topics)
+    opening = (file.classes, file.scenario, target, progress, say, keep_topics)
+    local = swarm_workers.WorkerTrials(file.path, workers, *opening) if workers else swarm.LocalTrials(*opening)
     try:
         yield local
     finally:
         local.close()
+
+
+def reached(target: str, workers: int) -> str:
+    """Return the target as load processes reach it: `simulated` is the real-time sink for them."""
+    return f"{target}{'&' if '?' in target else '?'}sink=1" if workers and virtual(target) else target
 
 
 def virtual(target: str) -> bool:
@@ -99,8 +108,8 @@ class _VirtualTrials:
 class Sessions:
     """Sessions of several targets of one scenario file, one open at a time and kept until another is wanted."""
 
-    def __init__(self, file: ScenarioFile, progress: Progress, say: Say) -> None:
-        self._file, self._progress, self._say = file, progress, say
+    def __init__(self, file: ScenarioFile, progress: Progress, say: Say, workers: int = 0) -> None:
+        self._file, self._progress, self._say, self._workers = file, progress, say, workers
         self._stack = ExitStack()
         self._open: tuple[str, Session] | None = None
         self.refused: dict[str, LoadkitError] = {}
@@ -112,7 +121,8 @@ class Sessions:
             raise self.refused[target]
         if self._open is None or self._open[0] != target:
             self.close()
-            opened = session(replace(self._file, scenario=scenario), target, self._progress, self._say)
+            file = replace(self._file, scenario=scenario)
+            opened = session(file, target, self._progress, self._say, workers=self._workers)
             try:
                 self._open = target, self._stack.enter_context(opened)
             except LoadkitError as error:

@@ -56,7 +56,10 @@ class Settings:
     say: Callable[[str], None]
     scenario: Scenario
     keep_topics: bool = False
-    quit_when_done: bool = True
+    commanded: bool = True
+    """Whether a command of ours runs it: errors are raised there, and Locust quits when the run is done."""
+    stays: bool = False
+    """Whether Locust stays for another run, whatever ended this one."""
     finished: Callable[[Path], None] = lambda out: None
     """Called with a result's folder when it is complete, however it ended."""
     failed: list[BaseException] = field(default_factory=list)
@@ -85,6 +88,13 @@ class Swarm:
             self.master = Master(environment, scenario, settings, shared, opened)
         if not isinstance(environment.runner, MasterRunner):
             self.load = LoadProcess(environment, scenario, shared, self.master.take if self.master else None)
+
+    def renew(self, settings: Settings, opened: OpenTarget) -> None:
+        """Let the master's next run be another trial, on a target that may have been opened anew."""
+        assert self.master
+        self.settings = settings
+        count_users(self.master.environment.user_classes, settings.scenario)
+        self.master.renew(settings.scenario, settings, opened)
 
     def joined(self, user: locust.User) -> None:
         """Connect a user that has started."""
@@ -135,22 +145,23 @@ class LocalTrials:
             target=self._target, options=lambda _: options, change=lambda same: same, progress=self._progress,
             say=self._say, scenario=scenario, keep_topics=self._keep,
         )  # fmt: skip
-        with _own_listeners(), _own_counts(self._classes):
+        with _own_counts(self._classes):
             self._run(settings)
         gc.collect()  # a trial is full of cycles: not while the next one measures
         if settings.failed:
             raise settings.failed[0]
 
     def _run(self, settings: Settings) -> None:
-        environment = Environment(user_classes=list(self._classes), events=events)
-        runner = environment.create_local_runner()
-        self._master = Swarm(environment, settings, self._open, self._runtime).master
-        try:
-            users = users_needed(self._classes)
-            runner.start(users, min(users, 100))
-            runner.greenlet.join()
-        finally:
-            self._master = None
+        with own_listeners():
+            environment = Environment(user_classes=list(self._classes), events=events)
+            runner = environment.create_local_runner()
+            self._master = Swarm(environment, settings, self._open, self._runtime).master
+            try:
+                users = users_needed(self._classes)
+                runner.start(users, min(users, 100))
+                runner.greenlet.join()
+            finally:
+                self._master = None
 
     def end(self) -> None:
         """End the measured phase of the trial under way now; its result is whole, only shorter."""
@@ -171,8 +182,7 @@ class LocalTrials:
         if master is None:
             return
         if master.trial is None:
-            master.settings.failed.append(error)
-            master.runner.quit()
+            master.give_up(error)
         elif again:
             master.hurry()
         else:
@@ -181,7 +191,7 @@ class LocalTrials:
 
 
 @contextmanager
-def _own_listeners() -> Iterator[None]:
+def own_listeners() -> Iterator[None]:
     """Take away the listeners that were added to Locust's global events meanwhile; the scenario's own stay."""
     hooks = [hook for hook in vars(events).values() if isinstance(hook, EventHook)]
     before = [list(hook._handlers) for hook in hooks]

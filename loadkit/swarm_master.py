@@ -55,6 +55,7 @@ class Master:
         """Whether Locust has started a run, now or before."""
         self.concluded = Event()
         self._spawned = self._closing = self._hurried = False
+        self._given_up: Interrupted | None = None
         self._runs = 0
         self._closed: set[str] = set()
         self._open, self._lent = opened, opened is not None
@@ -78,10 +79,14 @@ class Master:
         if isinstance(self.runner, MasterRunner):
             gevent.spawn(self._watch_workers, self.runner)
 
+    def renew(self, scenario: Scenario, settings: Any, opened: OpenTarget) -> None:
+        """Let the next run be of another scenario and other settings, on a target that is open."""
+        self.scenario, self.settings, self._open = scenario, settings, opened
+
     # a run
 
     def _on_test_start(self, **_: Any) -> None:
-        self.begun, self.trial = True, None
+        self.begun, self.trial, self._given_up = True, None, None
         self._runs += 1
         self._spawned = self._closing = self._hurried = False
         self._closed.clear()
@@ -95,6 +100,8 @@ class Master:
             self.concluded.set()
             self._stop_locust()
             return
+        if self._given_up:
+            self.trial.stop(self._given_up)
         self._send_plan(None)
         gevent.spawn(self._direct, self.trial)
 
@@ -125,7 +132,7 @@ class Master:
         if getattr(self.environment.parsed_options, "csv_prefix", None):
             gevent.sleep(CSV_STATS_INTERVAL_SEC + 0.2)  # Locust writes its CSV files once more, the last second in them
         self.concluded.set()
-        if self.settings.quit_when_done or any(not isinstance(error, Interrupted) for error in self.settings.failed):
+        if self.settings.commanded or any(not isinstance(error, Interrupted) for error in self.settings.failed):
             self._stop_locust()
 
     def _note(self, error: BaseException) -> None:
@@ -133,7 +140,7 @@ class Master:
 
         The first one that `loadkit run` ends with is raised there and said by the command.
         """
-        raised = self.settings.quit_when_done and not self.settings.failed
+        raised = self.settings.commanded and not self.settings.failed
         self.settings.failed.append(error)
         if raised:
             return
@@ -143,7 +150,9 @@ class Master:
             self.environment.process_exit_code = getattr(error, "exit_code", 70)
 
     def _stop_locust(self) -> None:
-        """Stop the run; without a web page that could start another, end the process."""
+        """Stop the run; without a web page or a command that could start another, end the process."""
+        if self.settings.stays:
+            return  # whoever waits for the end of the run stops it
         if self.environment.web_ui is None:
             gevent.spawn(self.runner.quit)
         else:
@@ -163,6 +172,14 @@ class Master:
         if not self.trial.done:
             self.trial.stop(interrupted)
         self.concluded.wait()
+
+    def give_up(self, interrupted: Interrupted) -> None:
+        """Let a run that has no trial yet come to none."""
+        self.settings.failed.append(interrupted)
+        if self.settings.stays:
+            self._given_up = interrupted
+        else:
+            self.runner.quit()
 
     def hurry(self) -> None:
         """Stop waiting for what is in flight and for clients that close."""
@@ -206,7 +223,7 @@ class Master:
         self._send_plan(msg.node_id)
 
     def _send_plan(self, client_id: str | None) -> None:
-        """Send what a load process needs to know of the run: names only, so that each reads secrets itself."""
+        """Send what a load process needs to know of the run: names of targets, so that each reads secrets itself."""
         if self.trial is None or self.trial.done or self._closing:
             return
         assert self._open
@@ -215,6 +232,7 @@ class Master:
         plan = {
             "run": names.run, "run_id": names.run_id, "topics": dict(names.topics), "groups": dict(names.groups),
             "target": self.settings.target, "bootstrap": self._open.bootstrap,
+            "scenario": self.scenario.model_dump(mode="json") if isinstance(self.runner, MasterRunner) else None,
         }  # fmt: skip
         self.runner.send_message("loadkit_plan", plan, client_id)
 

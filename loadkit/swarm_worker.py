@@ -160,6 +160,8 @@ class LoadProcess:
         gevent.spawn(self._roll, worker)
 
     def _made(self, name: str, plan: Mapping[str, Any]) -> Worker:
+        if plan["scenario"]:  # a master elsewhere may have moved a setting since this process began
+            self.scenario = Scenario.model_validate(plan["scenario"])
         names = Names(plan["run"], plan["run_id"], plan["topics"], plan["groups"])
         made = cluster(load_target(plan["target"]), plan["bootstrap"], self.scenario, names)
         return Worker(name, self.runner.worker_index + 1, self.scenario, made, names.run, self.runtime)

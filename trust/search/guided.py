@@ -36,10 +36,12 @@ from loadkit.sweep.guided import Guided
 from loadkit.sweep.spec import Record, Sweep, parse_axis, size
 from loadkit.sweep.survey import NEGLIGIBLE
 from loadkit.target import load_target
+from trust.about import about
 from trust.search.grids import BASE, CASES, COMPRESSION, REQUEST, Case
 from trust.search.measure import quantile
 
-OUT = Path("reports/trust/search/guided.json")
+OUT = Path("reports/trust/search")
+FIGURES = "guided.json"
 SECOND_NS = 10**9
 NOISE = 0.5
 """Sigma of the lognormal factor on every service time, in what a sweep measures."""
@@ -223,9 +225,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             f"{row['case']:12} {row['trials']:3} of {row['points']} points  guided {_shown(row['guided'])}  "
             f"by chance {_shown(row['random'])}  ahead in {row['ahead']['share']:.0%}", flush=True,
         )  # fmt: skip
-    asked.out.parent.mkdir(parents=True, exist_ok=True)
-    found = {"wanted": WANTED, "seeds": asked.seeds, "noise": NOISE, "cases": rows}
-    asked.out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    found = {"schema": 1, "wanted": WANTED, "seeds": asked.seeds, "noise": NOISE, "cases": rows,
+             **about(["python", "-m", "trust.search.guided", "--seeds", str(asked.seeds)])}  # fmt: skip
+    asked.out.mkdir(parents=True, exist_ok=True)
+    (asked.out / FIGURES).write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     return 0 if all(map(met, rows)) else 1
 
 

@@ -23,6 +23,7 @@ import numpy as np
 import loadkit
 import trust.search
 from loadkit.report.block import Block, Cell, Prose, block, table
+from trust.about import about
 from trust.search.clusters import cluster
 from trust.search.hunt import HOLD, PROBE, hunt
 
@@ -199,6 +200,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "bounds": {name: {"compare": how, "bound": bound, "text": text} for name, (how, bound, text) in BOUNDS.items()},
         "figures": found, "families": families, "missed": missed(found),
         "redrawn": sum(row["redrawn"] for row in rows),
+        **about(["python", "-m", "trust.search.maximum", "--clusters", str(asked.clusters)]),
     }  # fmt: skip
     (asked.out / FIGURES).write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
     print(json.dumps(found, indent=1))

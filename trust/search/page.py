@@ -1,17 +1,17 @@
-"""The page of what was found out about sweeps and searches: `python -m trust.search.page`, from the files beside it."""
+"""What was found out about sweeps and searches as a page, from the files beside it: `python -m trust.search --page`."""
 
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from loadkit.report import page
 from loadkit.report.block import Block, Prose, block, table
-from loadkit.units import format_rate
-from trust.search import maximum
+from loadkit.units import format_duration, format_rate
+from trust.search import guided, maximum
 
 OUT = Path("reports/trust/search")
 PAGE = "report.html"
@@ -36,34 +36,52 @@ def effects(found: Mapping[str, Any]) -> Block | None:
 def agreement(found: Mapping[str, Any]) -> Block | None:
     """Return how well searches on a real Kafka agreed."""
     rows = [
-        [str(at), format_rate(one["max_rate"]), one["outcome"], one["bound"], str(one["probes"]), str(one["holds"]),
-         f"{one['minutes']:.1f}"]
+        [str(at), _rate(one["max_rate"]), " to ".join(map(_rate, one["interval"])), str(one["verdict"]), one["limit"],
+         str(one["probes"]), str(one["holds"]), f"{one['minutes']:.1f}"]
         for at, one in enumerate(found["runs"], 1)
     ]  # fmt: skip
-    head = ("search", "highest rate", "ended", "limit", "probes", "holds", "minutes")
+    head = ("search", "highest rate", "interval", "verdict", "limit", "probes", "holds", "minutes")
     spread = "–" if found["spread"] is None else f"{found['spread']:.1%}"
+    held = found["hold"]
     told = (
-        f"{found['scenario']} on {found['target']}, within {' and '.join(found['slo'])}: the highest answer lies "
-        f"{spread} above the lowest; 15 % are allowed. A further hold at the lowest: {found['hold']}. Brokers and "
-        "generator shared one machine, so this shows the method and not a cluster."
+        f"{found['scenario']} on {found['target']} with {', '.join(found['sets'])}, within {found['slo']}: the highest "
+        f"answer lies {spread} above the lowest; {found['allowed']:.0%} are allowed. Brokers and generator shared one "
+        "machine, so this shows the method and not a cluster."
     )
-    return block("Searches on a real Kafka agree", [Prose(told), table("Searches", head, rows, texts=(0, 2, 3))])
+    hold = f"A run of its own at the lowest answer, {_rate(held.get('rate'))}: {held['verdict']}"
+    if held.get("latency.p99"):
+        hold += f", 99th percentile of latency {format_duration(held['latency.p99'])}"
+    made = [Prose(told), table("Searches", head, rows, texts=(0, 2, 3, 4)), Prose(hold + ".")]
+    return block("Searches on a real Kafka agree", made)
+
+
+def _rate(rate: float | None) -> str:
+    return "–" if rate is None else format_rate(rate)
+
+
+def measured(found: Mapping[str, Any]) -> str:
+    """Return when, where, by which commit and with which command figures were measured."""
+    machine = found["machine"]
+    where = f"{machine['cores']} cores ({machine['cpu']}), Linux {machine['kernel']}"
+    return f"Measured {found['date']} by commit {found['commit']} on {where}: {found['command']}"
 
 
 PARTS: tuple[tuple[str, Callable[[Mapping[str, Any]], Block | None]], ...] = (
-    ("max.json", maximum.section), ("embedded.json", agreement), ("effects.json", effects),
+    ("max.json", maximum.section), ("embedded.json", agreement), ("guided.json", guided.section),
+    ("effects.json", effects),
 )  # fmt: skip
 """Files of results and what makes a section of each; one that is not there is left out."""
 
 
 def write(out: Path) -> Path:
     """Write the page of the results in a folder and return its path."""
-    there = [(out / name, made) for name, made in PARTS if (out / name).exists()]
-    blocks = [found for path, made in there if (found := made(json.loads(path.read_text("utf-8"))))]
+    blocks = []
+    for name, made in PARTS:
+        if not (out / name).exists():
+            continue
+        found = json.loads((out / name).read_text("utf-8"))
+        if built := made(found):
+            blocks.append(replace(built, parts=(*built.parts, Prose(measured(found)))))
     path = out / PAGE
     path.write_text(page.render("Sweeps and searches against known truth", blocks), encoding="utf-8", newline="\n")
     return path
-
-
-if __name__ == "__main__":
-    print(write(Path(sys.argv[1]) if len(sys.argv) > 1 else OUT))

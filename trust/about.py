@@ -1,0 +1,38 @@
+"""When, where, by which commit and with which command a figure was measured."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from loadkit.telemetry.host import environment
+
+
+def about(command: Sequence[str]) -> dict[str, Any]:
+    """Return date, commit, machine and command, as every file of figures ends."""
+    found = environment()
+    return {
+        "command": shlex.join(command), "date": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
+        "commit": commit(), "machine": {name: found[name] for name in ("cpu", "cores", "memory", "kernel")},
+    }  # fmt: skip
+
+
+def commit() -> str:
+    """Return the commit of the checkout, marked where the code differs from it."""
+    short = _git("rev-parse", "--short", "HEAD")
+    dirty = short and _git("status", "--porcelain", "--", "loadkit", "trust", "scenarios")
+    return f"{short} with changes" if dirty else short or "unknown"
+
+
+def _git(*arguments: str) -> str:
+    try:
+        done = subprocess.run(
+            ["git", *arguments], cwd=Path(__file__).parent.parent, capture_output=True, text=True, check=False
+        )
+    except OSError:
+        return ""
+    return done.stdout.strip()
