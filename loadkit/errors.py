@@ -3,7 +3,8 @@
     LoadkitError                 70  a bug of ours, when nothing below fits
     ├── UsageError                2  a flag, path or combination that cannot work
     │   ├── ScenarioError         2  the scenario file or a setting in it
-    │   └── TargetFileError       2  the target name or target file
+    │   ├── TargetFileError       2  the target name or target file
+    │   └── PlanError             2  a plan whose config files would break a rule of safety
     ├── TargetError               3  the cluster refused or could not be reached
     │   └── TopicError            3  a topic is missing, foreign, or refuses what we send
     ├── RunError                  3  a run that had begun and could not go on
@@ -37,6 +38,10 @@ class ScenarioError(UsageError):
 
 class TargetFileError(UsageError):
     """The target's name or file is wrong."""
+
+
+class PlanError(UsageError):
+    """A plan whose config files would break a rule of safety: none is written."""
 
 
 class TargetError(LoadkitError):

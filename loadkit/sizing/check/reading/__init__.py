@@ -1,0 +1,1 @@
+"""Configs as users have them, read into pieces: one module a format."""
