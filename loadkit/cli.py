@@ -189,6 +189,28 @@ def report(
 
 
 @app.command()
+def check(
+    files: Annotated[list[Path], typer.Argument(help="Configs of clients, topics, brokers, alerts; or folders.")],
+    outage: Annotated[
+        str | None, typer.Option(help="Longest that consumers may be away and catching up, like 8h.")
+    ] = None,
+    platform: Annotated[
+        str | None, typer.Option(help="What the cluster runs on, like msk-express, where that sets copies itself.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Say what is unsafe in config files, whoever wrote them, and the way out; exit 1 if anything is."""
+    from loadkit import drive_check
+
+    judged = drive_check.judge(files, outage, platform)
+    if as_json:
+        _print(drive_check.document(judged), as_json)
+    else:
+        print(MASK.text(drive_check.text(judged)))
+    raise typer.Exit(judged.exit_code)
+
+
+@app.command()
 def doctor(
     target: Target = "embedded",
     offline: Annotated[bool, typer.Option(help="Only read and check the file.")] = False,

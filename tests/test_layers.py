@@ -22,7 +22,7 @@ LAYERS = {
         targets telemetry trial users validity worker
     """,
     "offline": "analysis report sizing",
-    "top": "cli drive drive_max drive_point drive_sweep finish plain_errors plain_locust progress __main__ watch",
+    "top": "cli drive drive_check drive_max drive_point drive_sweep finish plain_errors plain_locust progress __main__ watch",
 }
 """Each module, or package with all that is in it, and its layer."""
 MAY_SEE = {
@@ -62,6 +62,7 @@ HOMES = {
     },
     "hdrh": {"histogram"},
     "pyarrow": {"result"},
+    "yaml": {"sizing.check.reading.structured"},
     "optuna": {"sweep.suggest"},
 }
 """Each third-party library that has one home: the modules or packages that may import it."""

@@ -51,7 +51,7 @@ class Piece:
     client: Client = ""
     name: str = ""
     """Of the topic or group, or of what else it is; may be empty."""
-    values: Mapping[str, Value] = field(default_factory=dict)
+    values: Mapping[str, Value] = field(default_factory=dict, hash=False)
     line: int = 0
     missing: frozenset[str] = frozenset()
     """Settings that a comment says are left out."""

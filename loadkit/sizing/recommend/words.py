@@ -21,7 +21,9 @@ def clean(text: str) -> str:
 
 def header(facts: Facts, what: str) -> list[str]:
     """Return the lines that every file begins with."""
-    lines = [f"{what} for {clean(facts.name)} ({facts.platform}), as planned on {facts.made_on.isoformat()} by loadkit."]
+    lines = [
+        f"{what} for {clean(facts.name)} ({facts.platform}), as planned on {facts.made_on.isoformat()} by loadkit."
+    ]
     if facts.demo:
         lines.append("DEMONSTRATION: the figures come from a co-located or simulated target. They show the method, not "
                      "your cluster.")  # fmt: skip

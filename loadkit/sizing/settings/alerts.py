@@ -1,7 +1,7 @@
 """Alerts whose thresholds are the plan's own: its ceilings, objectives, longest outage and retention.
 
-Metrics are named as the JMX exporter's example for Kafka and kafka_exporter (which Strimzi brings) name them. Each alert
-comes with series that must and must not raise it, for `promtool test rules`.
+Metrics are named as the JMX exporter's example for Kafka and kafka_exporter (which Strimzi brings) name them. Each
+alert comes with series that must and must not raise it, for `promtool test rules`.
 """
 
 from __future__ import annotations
@@ -197,8 +197,16 @@ def _lag(facts: Facts) -> tuple[Alert, ...]:
     for topic in facts.topics:
         warn, critical = lag_limits(facts, topic)
         for group in topic.groups:
-            found.append(_behind("KafkaConsumerLag", topic, group, warn, "warning",
-                                 "consumers are behind and read from disk, or take longer to catch up than planned"))  # fmt: skip
+            found.append(
+                _behind(
+                    "KafkaConsumerLag",
+                    topic,
+                    group,
+                    warn,
+                    "warning",
+                    "consumers are behind and read from disk, or take longer to catch up than planned",
+                )
+            )
             if critical is not None:
                 found.append(_behind("KafkaConsumerLagRetention", topic, group, critical, "critical",
                                      "half of the retention is used up: unread messages will be deleted"))  # fmt: skip

@@ -48,6 +48,11 @@ def extra_topic(platform: str) -> list[tuple[str, str, str]]:
     return [(name, value, why) for name, (value, why) in extra.items()]
 
 
+def extra_topic_names() -> set[str]:
+    """Return the topic properties that some platform alone has."""
+    return {name for rules in platforms().values() for name in rules.get("extra_topic", {})}
+
+
 def source(platform: str) -> str:
     """Return where the platform's rules come from, with their date."""
     rules = platforms()[platform]

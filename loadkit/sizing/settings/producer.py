@@ -9,7 +9,7 @@ from loadkit.sizing.settings.model import Producer, Setting, chosen, number
 from loadkit.sizing.settings.tables import java
 
 REQUEST_TIMEOUT_MS = 45_000
-"""Above the brokers' `replica.lag.time.max.ms` of 30 s, as ProducerConfig asks: else requests are sent again needlessly."""
+"""Above the brokers' `replica.lag.time.max.ms` of 30 s, as ProducerConfig asks: else requests repeat needlessly."""
 _MEMORY = 33_554_432
 _DELIVERY_MS = 120_000
 _LARGEST = 2**31 - 1

@@ -21,6 +21,22 @@ def away_ms(facts: Facts) -> int:
     return math.ceil((facts.outage_s + facts.catch_up_s) * 1000)
 
 
+def partitions_to_write(topic: TopicFacts) -> tuple[int, str]:
+    """Return the partitions that a declarative file may state, and why they are not the planned ones, if so.
+
+    What declares a topic alters it in place: of a keyed topic that exists it states those that it has.
+    """
+    had = topic.existing_partitions
+    if had is None or topic.partitions == had:
+        return topic.partitions, ""
+    if topic.partitions < had:
+        return had, f"{topic.partitions} would do, and partitions cannot be taken away"
+    if topic.keyed:
+        return had, (f"to be {topic.partitions}: it is keyed, so make a new topic and move producers, then consumers; "
+                     "never alter this one")  # fmt: skip
+    return topic.partitions, ""
+
+
 def _settings(facts: Facts, topic: TopicFacts) -> tuple[Setting, ...]:
     rows = [
         Setting("min.insync.replicas", str(facts.min_insync_replicas), f"acks=all means at least "
@@ -37,8 +53,10 @@ def _settings(facts: Facts, topic: TopicFacts) -> tuple[Setting, ...]:
         rows.append(Setting("delete.retention.ms", str(max(_DAY_MS, 2 * away_ms(facts))), "tombstones outlive the "
                             "longest absence of a consumer, which would else keep what was deleted"))  # fmt: skip
     if topic.local_retention_ms is not None:
-        rows += [Setting("remote.storage.enable", "true", "old segments move to remote storage"),
-                 Setting("local.retention.ms", str(topic.local_retention_ms), "kept on the brokers' own disks")]  # fmt: skip
+        rows += [
+            Setting("remote.storage.enable", "true", "old segments move to remote storage"),
+            Setting("local.retention.ms", str(topic.local_retention_ms), "kept on the brokers' own disks"),
+        ]
     return (*rows, *(Setting(name, value, why) for name, value, why in platforms.extra_topic(facts.platform)))
 
 

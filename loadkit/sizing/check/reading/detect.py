@@ -21,8 +21,8 @@ _BY_SUFFIX = {
 _ANY = (shell.read, system.read, properties.read, python.read, hcl.read, structured.read)
 _KNOWN = (
     "a Java or librdkafka client's properties, server.properties, JSON, YAML or Python with such settings, commands of "
-    "kafka-topics, Strimzi resources, tfvars, sysctl or systemd limits, Cruise Control's capacity.json, Prometheus rules, "
-    "a Grafana dashboard"
+    "kafka-topics, Strimzi resources, tfvars, sysctl or systemd limits, Cruise Control's capacity.json, Prometheus "
+    "rules, a Grafana dashboard"
 )
 
 
@@ -42,4 +42,6 @@ def read(file: str, text: str) -> Read:
                 return found
     except structured.Unreadable as error:
         raise Unknown(f"{file} cannot be read: {error}") from None
+    except RecursionError:
+        raise Unknown(f"{file} cannot be read: it is nested without end") from None
     raise Unknown(f"{file} holds no settings that can be judged: known are {_KNOWN}")

@@ -53,7 +53,9 @@ def read(file: str, text: str) -> Read | None:
     missing = left_out(text)
     for name, value in made.items():
         if isinstance(value, Mapped) and name.endswith("topics"):
-            pieces += [_topic(file, topic, inner, missing) for topic, inner in value.items() if isinstance(inner, Mapped)]
+            pieces += [
+                _topic(file, topic, inner, missing) for topic, inner in value.items() if isinstance(inner, Mapped)
+            ]
         elif isinstance(value, Mapped) and any("." in key for key in value):
             properties = {key: one for key, one in flat(value) if not key.endswith("]")}
             pieces.append(Piece("broker", file, "tfvars", "", name, properties, made.lines[name], missing))
@@ -122,7 +124,7 @@ def _value(tokens: _Tokens) -> Any:
 
 
 def _list(tokens: _Tokens) -> list[Any]:
-    made = []
+    made: list[Any] = []
     while True:
         tokens.skip()
         if tokens.rest and tokens.rest[0][1] == "]":
@@ -132,5 +134,7 @@ def _list(tokens: _Tokens) -> list[Any]:
 
 
 def _plain(text: str) -> str:
-    plain = _ESCAPE.sub(lambda match: chr(int(match[1], 16)) if match[1] else _SIGNS.get(match[2], match[2]), text[1:-1])
+    plain = _ESCAPE.sub(
+        lambda match: chr(int(match[1], 16)) if match[1] else _SIGNS.get(match[2], match[2]), text[1:-1]
+    )
     return plain.replace("$${", "${").replace("%%{", "%{")

@@ -58,7 +58,8 @@ def client_piece(
         java_name, text = (name, entry.value) if client == "java" else to_java(role, name, entry.value)
         values[java_name] = Value(text, entry.line, name)
     group = values["group.id"].text if "group.id" in values else ""
-    piece = Piece(kind, file, dialect, client, group, values, missing=missing)
+    line = 0 if dialect in ("java", "librdkafka") else min((entry.line for entry in entries.values()), default=0)
+    piece = Piece(kind, file, dialect, client, group, values, line, missing)
     return Read((piece,), tuple(judge(piece, {name: entry.value for name, entry in entries.items()})))
 
 

@@ -39,8 +39,15 @@ def read(file: str, text: str) -> Read | None:
     for piece in pieces:
         if piece.kind == "topic":
             own = ("partitions", "replication.factor", "action")
-            plain = Piece("topic", file, "topics", "", piece.name,
-                          {name: value for name, value in piece.values.items() if name not in own}, piece.line)  # fmt: skip
+            plain = Piece(
+                "topic",
+                file,
+                "topics",
+                "",
+                piece.name,
+                {name: value for name, value in piece.values.items() if name not in own},
+                piece.line,
+            )
             findings += judge(plain)
     return Read(tuple(pieces), tuple(findings)) if pieces or findings else None
 
@@ -97,8 +104,18 @@ def _topic(file: str, line: int, words: list[str], missing: frozenset[str]) -> t
             key, _, value = part.partition("=")
             values[key.strip()] = Value(value.strip().strip("[]"), line)
     removed = [name for text in given.get("--delete-config", []) for name in text.split(",")]
-    findings = [Finding("removed", "advice", file, line, key, f"{key} of {name or 'the topic'} goes back to the brokers' "
-                        "default", "see that the brokers' own value is safe") for key in removed]  # fmt: skip
+    findings = [
+        Finding(
+            "removed",
+            "advice",
+            file,
+            line,
+            key,
+            f"{key} of {name or 'the topic'} goes back to the brokers' default",
+            "see that the brokers' own value is safe",
+        )
+        for key in removed
+    ]
     return [Piece("topic", file, "topics", "", name, values, line, missing)], findings
 
 

@@ -8,11 +8,22 @@ from loadkit.sizing.check.model import Finding, Piece, Read, Value
 from loadkit.sizing.check.reading.mapped import flat, part, plain
 from loadkit.sizing.check.reading.values import judge
 
+_VERSIONS = ("kafka.strimzi.io/v1", "kafka.strimzi.io/v1beta2", "kafka.strimzi.io/v1beta1", "kafka.strimzi.io/v1alpha1")
 KINDS = ("Kafka", "KafkaNodePool", "KafkaTopic")
 
 
 def read(file: str, document: Any) -> Read:
     """Return the piece of one resource; numbers and names outside of `config` stand under their dotted path."""
+    found = _resource(file, document)
+    version = str(document.get("apiVersion", ""))
+    if version in _VERSIONS:
+        return found
+    line, fix = document.lines.get("apiVersion", document.line), f"write {_VERSIONS[0]}"
+    said = Finding("value", "unsafe", file, line, "apiVersion", f"apiVersion {version} is none of Strimzi's", fix)
+    return Read(found.pieces, (*found.findings, said))
+
+
+def _resource(file: str, document: Any) -> Read:
     kind, spec = document["kind"], part(document, "spec")
     if kind == "KafkaTopic":
         return _topic(file, document, spec)
@@ -42,10 +53,18 @@ def _topic(file: str, document: Any, spec: Any) -> Read:
 
 def _storage(piece: Piece) -> list[Finding]:
     return [
-        Finding("storage", "unsafe", piece.file, value.line, path, "ephemeral storage: a pod that moves comes back empty, "
-                "and all its copies are gone", "use type: persistent-claim")
-        for path, value in piece.values.items() if path.endswith("type") and value.text == "ephemeral"
-    ]  # fmt: skip
+        Finding(
+            "storage",
+            "unsafe",
+            piece.file,
+            value.line,
+            path,
+            "ephemeral storage: a pod that moves comes back empty, and all its copies are gone",
+            "use type: persistent-claim",
+        )
+        for path, value in piece.values.items()
+        if path.endswith("type") and value.text == "ephemeral"
+    ]
 
 
 def _config(owner: Any) -> dict[str, Value]:

@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from typing import Any
 
 import yaml
 
-from loadkit.sizing.check.model import Finding, Piece, Read
+from loadkit.sizing.check.model import Finding, Kind, Piece, Read
 from loadkit.sizing.check.reading import strimzi
-from loadkit.sizing.check.reading.mapped import Mapped, flat, plain
+from loadkit.sizing.check.reading.mapped import Mapped, flat, part, plain
 from loadkit.sizing.check.reading.properties import left_out
 from loadkit.sizing.check.reading.roles import Entry, clients
 
 
 class Unreadable(ValueError):
     """The text is no JSON or YAML; the message says where."""
+
+
+_WHOLE: Mapping[str, tuple[Kind, str]] = {
+    "brokerCapacities": ("capacity", "cruise_control"),
+    "panels": ("dashboard", "grafana"),
+    "rule_files": ("other", "promtool"),
+}
+"""A key that tells what a document is, with its kind and dialect."""
 
 
 class _Loader(yaml.SafeLoader):
@@ -76,26 +84,32 @@ def documents(text: str) -> list[Any]:
 def _document(file: str, document: Any, text: str) -> Read | None:
     if not isinstance(document, Mapped):
         return None
-    if document.get("kind") in strimzi.KINDS:
-        return strimzi.read(file, document)
-    if document.get("kind") == "List" and isinstance(document.get("items"), list):
-        found = [read for item in document["items"] if (read := _document(file, item, text)) is not None]
-        return Read(sum((one.pieces for one in found), ()), sum((one.findings for one in found), ()))
-    if document.get("kind") == "PrometheusRule" and isinstance(document.get("spec"), Mapped):
-        return _alerts(file, document["spec"])
-    if "brokerCapacities" in document:
-        return _whole(file, "capacity", "cruise_control", document)
-    if "groups" in document and isinstance(document["groups"], list):
+    if "kind" in document and "apiVersion" in document:
+        return _resource(file, document, text)
+    if isinstance(document.get("groups"), list):
         return _alerts(file, document)
-    if "panels" in document:
-        return _whole(file, "dashboard", "grafana", document)
-    if "rule_files" in document and "tests" in document:
-        return Read((Piece("other", file, "promtool", line=1),))
+    for key, (kind, dialect) in _WHOLE.items():
+        if key in document:
+            return Read((Piece(kind, file, dialect, values=dict(flat(document)), line=1),))
     return _settings(file, document, text)
 
 
-def _whole(file: str, kind: Any, dialect: str, document: Mapped) -> Read:
-    return Read((Piece(kind, file, dialect, values=dict(flat(document)), line=1),))
+def _resource(file: str, document: Mapped, text: str) -> Read | None:
+    """Return what a resource of Kubernetes holds; None where it is none of ours."""
+    if document["kind"] in strimzi.KINDS:
+        return strimzi.read(file, document)
+    if document["kind"] == "PrometheusRule":
+        return _alerts(file, part(document, "spec"))
+    if document["kind"] == "List" and isinstance(document.get("items"), list):
+        return _all(filter(None, (_document(file, item, text) for item in document["items"])))
+    return None
+
+
+def _all(found: Iterable[Read]) -> Read | None:
+    """Return several as one; None where there is none."""
+    reads = list(found)
+    pieces = tuple(piece for one in reads for piece in one.pieces)
+    return Read(pieces, tuple(said for one in reads for said in one.findings)) if reads else None
 
 
 def _alerts(file: str, document: Mapped) -> Read:
@@ -120,6 +134,4 @@ def _settings(file: str, document: Mapped, text: str, hint: str = "") -> Read | 
         for inner in value if isinstance(value, list) else [value]:
             if isinstance(inner, Mapped):
                 found += filter(None, [_settings(file, inner, "", f"{hint} {name}")])
-    if not found:
-        return None
-    return Read(sum((one.pieces for one in found), ()), sum((one.findings for one in found), ()))
+    return _all(found)

@@ -7,7 +7,9 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from loadkit.secrets import is_secret
 from loadkit.sizing.check.model import Finding, Level, Piece, Value, is_reference
+from loadkit.sizing.settings import platforms
 from loadkit.sizing.settings.tables import java, librdkafka
 
 _OWN_NAMES = re.compile(
@@ -39,14 +41,21 @@ def judge(piece: Piece, written: Mapping[str, str] | None = None) -> Iterator[Fi
 
 
 def _unknown(piece: Piece, name: str, value: Value, table: Mapping[str, Any]) -> Iterator[Finding]:
-    if _OWN_NAMES.match(name) or _GONE.match(name):
+    if _OWN_NAMES.match(name) or _GONE.match(name) or (piece.kind == "topic" and name in platforms.extra_topic_names()):
         return
     close = difflib.get_close_matches(name, [known for known in table if known not in piece.values], 1, _CLOSE)
     who = {"producer": "a producer", "consumer": "a consumer", "topic": "a topic", "broker": "a broker"}[piece.kind]
     level: Level = "unsafe" if close else "advice"
     fix = f"write {close[0]}" if close else "take it out, unless a plugin of yours reads it"
-    yield Finding("unknown", level, piece.file, value.line, value.name or name,
-                  f"{value.name or name} is no setting of {who}: it is ignored, and the default is in force", fix)  # fmt: skip
+    yield Finding(
+        "unknown",
+        level,
+        piece.file,
+        value.line,
+        value.name or name,
+        f"{value.name or name} is no setting of {who}: it is ignored, and the default is in force",
+        fix,
+    )
 
 
 def _java_fault(facts: Mapping[str, str], text: str) -> str:
@@ -58,19 +67,23 @@ def _java_fault(facts: Mapping[str, str], text: str) -> str:
     kind, allowed = facts["type"], facts.get("range", "")
     if kind == "boolean":
         return "" if text.lower() in ("true", "false") else "must be true or false"
-    if kind in _LARGEST:
-        if not re.fullmatch(r"[+-]?\d+", text):
-            return "must be a whole number without a unit"
-        bound = _BOUND.match(allowed)
-        low, high = (int(bound[1]), int(bound[2] or _LARGEST[kind])) if bound else (-_LARGEST[kind], _LARGEST[kind])
-        return "" if low <= int(text) <= high else f"must lie between {low} and {high}"
+    return _whole_fault(kind, allowed, text) if kind in _LARGEST else _word_fault(kind, allowed, text)
+
+
+def _whole_fault(kind: str, allowed: str, text: str) -> str:
+    if not re.fullmatch(r"[+-]?\d{1,20}", text):
+        return "must be a whole number without a unit"
+    bound = _BOUND.match(allowed)
+    low, high = (int(bound[1]), int(bound[2] or _LARGEST[kind])) if bound else (-_LARGEST[kind], _LARGEST[kind])
+    return "" if low <= int(text) <= high else f"must lie between {low} and {high}"
+
+
+def _word_fault(kind: str, allowed: str, text: str) -> str:
     choice = _CHOICE.match(allowed)
-    if choice and text:
-        words = [word.strip().lower() for word in choice[1].split(",")]
-        given = text.split(",") if kind == "list" else [text]
-        if not all(word.strip().lower() in words or ":" in word for word in given):
-            return f"must be one of {choice[1]}"
-    return ""
+    words = [word.strip().lower() for word in choice[1].split(",")] if choice else []
+    given = text.split(",") if kind == "list" else [text]
+    fits = not choice or not text or all(word.strip().lower() in words or ":" in word for word in given)
+    return "" if fits else f"must be one of {', '.join(words)}"
 
 
 def _librdkafka(piece: Piece, written: Mapping[str, str]) -> Iterator[Finding]:
@@ -98,24 +111,24 @@ def _unknown_to_librdkafka(piece: Piece, name: str, value: Value, table: Mapping
 
 
 def _librdkafka_fault(facts: Mapping[str, Any], name: str, text: str) -> str:
-    if is_reference(text):
-        return ""
-    if name in ("acks", "request.required.acks") and text in ("all", "-1", "0", "1"):
+    if is_reference(text) or (name in ("acks", "request.required.acks") and text in ("all", "-1", "0", "1")):
         return ""
     if facts["type"] == "bool":
         return "" if text.lower() in ("true", "false", "1", "0", "t", "f") else "must be true or false"
     if facts["type"] in ("int", "float"):
-        if not re.fullmatch(r"-?\d+(\.\d+)?", text):
-            return "must be a number without a unit"
-        return "" if facts["min"] <= float(text) <= facts["max"] else f"must lie between {facts['min']} and {facts['max']}"
+        low, high = facts["min"], facts["max"]
+        plain = re.fullmatch(r"-?\d+(\.\d+)?", text) is not None
+        fits = plain and low <= float(text) <= high
+        return "" if fits else f"must be a number between {low} and {high}, without a unit"
     if facts["type"] == "enum" and facts.get("values") and text.lower() not in facts["values"]:
         return f"must be one of {', '.join(facts['values'])}"
     return ""
 
 
 def _bad(piece: Piece, name: str, value: Value, said: str) -> Finding:
-    quoted = value.text[:1] in "\"'" and value.text[-1:] == value.text[:1] and len(value.text) > 1
-    fix = "take the quotes away: here they are part of the value" if quoted else f"{name} {said}"
     shown = value.name or name
-    return Finding("value", "unsafe", piece.file, value.line, shown,
-                   f"{shown} = {value.text!r} is refused: it {said}", fix)  # fmt: skip
+    written = "" if is_secret(shown) else f" = {value.text!r}"
+    text = f"{shown}{written} is refused: it {said}"
+    if "quotes" in said:
+        text = f"{shown}{written}: the quotes are part of the value here"
+    return Finding("value", "unsafe", piece.file, value.line, shown, text, f"{shown} {said}")

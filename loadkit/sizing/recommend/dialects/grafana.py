@@ -12,6 +12,7 @@ from loadkit.sizing.settings.model import Recommended
 
 TITLE = "Grafana dashboard"
 _TOPICS = "kafka_server_brokertopicmetrics_"
+_LATENCY = 'kafka_network_requestmetrics_totaltimems{quantile="0.99",request="Produce"}'
 
 
 def files(plan: Recommended) -> dict[str, str]:
@@ -40,8 +41,8 @@ def _rows(facts: Facts) -> list[tuple[str, str, str, str, list[tuple[str, float 
          [("red", 1)]),
         ("Partitions under-replicated", f"sum by (instance) ({manager}underreplicatedpartitions)", "{{instance}}",
          "short", [("orange", 1)]),
-        ("Produce requests, 99th percentile", 'kafka_network_requestmetrics_totaltimems{quantile="0.99",request="Produce"}',
-         "{{instance}}", "ms", [("red", min(objectives) * 1000 if objectives else None)]),
+        ("Produce requests, 99th percentile", _LATENCY, "{{instance}}",
+         "ms", [("red", min(objectives) * 1000 if objectives else None)]),
         ("Bytes into a broker", f'sum by (instance) (rate({_TOPICS}bytesin_total{{topic=""}}[5m]) + '
          f"rate({_TOPICS}replicationbytesin_total[5m]))", "{{instance}}", "Bps",
          [("orange", carried(facts, made.network_in)), ("red", made.network_in.low)]),

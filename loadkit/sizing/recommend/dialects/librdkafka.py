@@ -1,4 +1,4 @@
-"""Settings for librdkafka and all that stands on it (kcat, confluent-kafka-go, -dotnet, node-rdkafka): `name=value` lines."""
+"""Settings for librdkafka and what stands on it (kcat, confluent-kafka-go, node-rdkafka): `name=value` lines."""
 
 from __future__ import annotations
 

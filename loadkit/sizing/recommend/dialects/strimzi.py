@@ -7,6 +7,7 @@ import json
 from loadkit.sizing.recommend.words import about, commented, header, joined, omitted, slug, slugs
 from loadkit.sizing.settings import platforms
 from loadkit.sizing.settings.model import Recommended, Topic
+from loadkit.sizing.settings.topic import partitions_to_write
 
 TITLE = "Strimzi"
 _CONTROLLERS = 3
@@ -147,12 +148,8 @@ def _topic(plan: Recommended, topic: Topic, name: str) -> list[str]:
 
 
 def _partitions(topic: Topic) -> list[str]:
-    """Return the number of partitions: of a keyed topic that exists what it has, since the operator would alter it."""
-    had, wanted = topic.facts.existing_partitions, topic.facts.partitions
-    if had is None or wanted <= had or not topic.facts.keyed:
-        return [f"  partitions: {max(had or 0, wanted)}"]
-    why = f"to be {wanted}: it is keyed, so make a new topic and move producers, then consumers; never alter this one"
-    return [*commented([why], "  "), f"  partitions: {had}"]
+    number, why = partitions_to_write(topic.facts)
+    return [*(commented([why], "  ") if why else []), f"  partitions: {number}"]
 
 
 def _text(value: str) -> str:

@@ -8,6 +8,7 @@ import re
 from loadkit.sizing.recommend.words import about, clean, commented, header, joined, omitted
 from loadkit.sizing.settings import platforms
 from loadkit.sizing.settings.model import Recommended, Topic
+from loadkit.sizing.settings.topic import partitions_to_write
 
 TITLE = "Terraform variables"
 _TYPES = {
@@ -56,9 +57,9 @@ def _values(plan: Recommended) -> str:
 
 
 def _broker(plan: Recommended) -> list[str]:
-    if why := platforms.without(plan.facts.platform, "server"):
-        if plan.facts.platform != "strimzi":
-            return [*commented(omitted("broker_properties", "all", why)), "broker_properties = {}"]
+    why = platforms.without(plan.facts.platform, "server")
+    if why and plan.facts.platform != "strimzi":  # whose Kafka resource has them
+        return [*commented(omitted("broker_properties", "all", why)), "broker_properties = {}"]
     lines = ["broker_properties = {"]
     for setting in plan.broker:
         if why := platforms.omitted(plan.facts.platform, "broker", setting.name):
@@ -69,9 +70,11 @@ def _broker(plan: Recommended) -> list[str]:
 
 
 def _topic(plan: Recommended, topic: Topic) -> list[str]:
+    number, said = partitions_to_write(topic.facts)
     lines = [
         f"  {_text(topic.facts.name)} = {{",
-        f"    partitions = {topic.facts.partitions}",
+        *(commented([said], "    ") if said else []),
+        f"    partitions = {number}",
         f"    replication_factor = {topic.replication_factor}",
         "    config = {",
     ]

@@ -13,7 +13,9 @@ set -eu
 : "${BOOTSTRAP_SERVERS:?set it to your brokers, like b1:9092,b2:9092}"
 KAFKA_BIN="${KAFKA_BIN:+$KAFKA_BIN/}"  # the folder of kafka-topics.sh, unless it is on the PATH
 """
-_CLI = '"${KAFKA_BIN}%s" --bootstrap-server "$BOOTSTRAP_SERVERS" ${COMMAND_CONFIG:+--command-config "$COMMAND_CONFIG"} \\'
+_CLI = (
+    '"${KAFKA_BIN}%s" --bootstrap-server "$BOOTSTRAP_SERVERS" ${COMMAND_CONFIG:+--command-config "$COMMAND_CONFIG"} \\'
+)
 
 
 def files(plan: Recommended) -> dict[str, str]:
@@ -43,8 +45,16 @@ def _topic(plan: Recommended, topic: Topic) -> list[str]:
 
 def _partitions(topic: TopicFacts) -> list[str]:
     peak = f"{topic.peak_bytes_per_s / 1e6:.3g} MB/s at peak"
-    return wrapped([f"{topic.name}: {topic.partitions} partitions for {peak}" + (", keyed: adding partitions later moves "
-                    "keys to other partitions and breaks their order" if topic.keyed else "")])  # fmt: skip
+    return wrapped(
+        [
+            f"{topic.name}: {topic.partitions} partitions for {peak}"
+            + (
+                ", keyed: adding partitions later moves keys to other partitions and breaks their order"
+                if topic.keyed
+                else ""
+            )
+        ]
+    )
 
 
 def _created(topic: Topic, settings: list[Setting]) -> list[str]:
