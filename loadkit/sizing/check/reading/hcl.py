@@ -17,6 +17,8 @@ _TOKEN = re.compile(
     r"""|(?P<number>-?\d+(?:\.\d+)?)|(?P<word>[A-Za-z_][\w.-]*)|(?P<sign>[=:{}\[\],])""",
     re.DOTALL,
 )
+_VARIABLES = {"kafka_version", "broker_count", "zone_count", "broker_shape", "broker_volume_gib", "broker_heap_mib"}
+"""Plain variables that rules judge."""
 _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(.))")
 _SIGNS = {"n": "\n", "t": "\t", "r": "\r"}
 
@@ -64,6 +66,8 @@ def read(file: str, text: str) -> Read | None:
         values = {name: value for name, value in piece.values.items() if name not in own}
         findings += judge(Piece(piece.kind, file, "tfvars", "", piece.name, values, piece.line))
     plain = {path: value for path, value in flat(made) if path in made}
+    if not pieces and not _VARIABLES & plain.keys():
+        return None
     return Read((*pieces, Piece("variables", file, "tfvars", values=plain, line=1)), tuple(findings))
 
 

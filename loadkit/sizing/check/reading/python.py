@@ -90,9 +90,9 @@ def _dictionaries(tree: ast.Module, named: _Named) -> Iterator[tuple[str, ast.Di
     seen |= {found for value in spread if (found := named.of(value)) is not None}
     for node in ast.walk(tree):
         if isinstance(node, ast.Assign | ast.AnnAssign | ast.Return):
-            value = node.value
-            if isinstance(value, ast.Dict) and value not in seen:
-                yield from _nested(_variable(node), value)
+            made = node.value
+            if isinstance(made, ast.Dict) and made not in seen:
+                yield from _nested(_variable(node), made)
 
 
 def _variable(node: ast.Assign | ast.AnnAssign | ast.Return) -> str:

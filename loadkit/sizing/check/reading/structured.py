@@ -27,7 +27,10 @@ _WHOLE: Mapping[str, tuple[Kind, str]] = {
 """A key that tells what a document is, with its kind and dialect."""
 
 
-class _Loader(yaml.SafeLoader):
+_FASTEST: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class _Loader(_FASTEST):  # type: ignore[misc]
     """YAML whose mappings remember the line of each key, and which refuses a key twice."""
 
 

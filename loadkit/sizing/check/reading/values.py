@@ -43,7 +43,7 @@ def judge(piece: Piece, written: Mapping[str, str] | None = None) -> Iterator[Fi
 def _unknown(piece: Piece, name: str, value: Value, table: Mapping[str, Any]) -> Iterator[Finding]:
     if _OWN_NAMES.match(name) or _GONE.match(name) or (piece.kind == "topic" and name in platforms.extra_topic_names()):
         return
-    close = difflib.get_close_matches(name, [known for known in table if known not in piece.values], 1, _CLOSE)
+    close = difflib.get_close_matches(name, list(table), 1, _CLOSE)
     who = {"producer": "a producer", "consumer": "a consumer", "topic": "a topic", "broker": "a broker"}[piece.kind]
     level: Level = "unsafe" if close else "advice"
     fix = f"write {close[0]}" if close else "take it out, unless a plugin of yours reads it"

@@ -184,7 +184,7 @@ def _alert(piece: Piece, metric: str, most: tuple[str, float]) -> Iterator[Findi
     if metric not in piece.text("expr") or not right:
         yield found(piece, "alert", "expr", f"{piece.name} must compare {metric} with {sign} {bound:g} at most",
                     "write that")  # fmt: skip
-    wait, longest = piece.text("for"), _WAIT_MIN[sign == ">" and not bound or sign == "!="]
+    wait, longest = piece.text("for"), _WAIT_MIN[(sign == ">" and not bound) or sign == "!="]
     if not wait.endswith("m") or not wait[:-1].isdigit() or int(wait[:-1]) > longest:
         text = f"{piece.name} waits for {wait or 'nothing'}, more than {longest} minutes"
         yield found(piece, "alert", "for", text, "lower it")

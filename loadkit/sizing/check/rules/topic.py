@@ -114,9 +114,12 @@ def outlives(piece: Piece, away_s: float, peak_bytes_per_s: float | None = None)
     if kept < SAFETY * away_s:
         by_time = piece.number("retention.ms")
         shorter = "retention.ms" if by_time is None or by_time / 1000 <= kept else "retention.bytes"
-        yield found(piece, "retention", shorter, f"{how(piece, shorter)}: messages are kept for {format_duration(kept)}, and consumers may be "
-                    f"away and catching up for {format_duration(away_s)}: what they have not read is deleted",
-                    f"keep at least {format_duration(SAFETY * away_s)}, or shorten the outage")  # fmt: skip
+        text = (
+            f"{how(piece, shorter)}: messages are kept for {format_duration(kept)}, and consumers may be away and "
+            f"catching up for {format_duration(away_s)}: what they have not read is deleted"
+        )
+        fix = f"keep at least {format_duration(SAFETY * away_s)}, or shorten the outage"
+        yield found(piece, "retention", shorter, text, fix)
     tombstones = piece.number("delete.retention.ms")
     if "compact" in piece.text("cleanup.policy") and (86_400_000 if tombstones is None else tombstones) < away_s * 1000:
         yield found(
