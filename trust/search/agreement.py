@@ -2,7 +2,8 @@
 
 `loadkit max` three times, each with a cluster of its own, then a hold at the lowest answer by `loadkit run`. Brokers
 and generator share this machine, so the topic is made slow on purpose: one partition, each batch forced to disk before
-it is confirmed. What ends a search is then the cluster and not the processor that both need.
+it is confirmed. What ends a search is then the cluster and not the processor that both need. The objective is on the
+median, which tells keeping up from falling behind also where the machine itself stands still now and then.
 
 A search that was killed goes on in its folder under `--work`; `embedded.json` has the figures. Exit code 1 if the
 answers differ by more than 15 % or the hold does not keep the objective.
@@ -15,7 +16,6 @@ import json
 import shlex
 import subprocess
 import sys
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -28,22 +28,21 @@ WORK = Path("reports/trust-search-work")
 APART = 0.15
 """How much higher the highest answer may lie than the lowest."""
 SEARCHES = 3
-SCENARIO, TARGET, SLO = "scenarios/orders.py", "embedded", "latency.p99 < 250ms"
+SCENARIO, TARGET, SLO = "scenarios/orders.py", "embedded", "latency.p50 < 100ms"
 SLOWED = ("flush.messages=1", "orders.partitions=1", "Checkout.fixed_count=1", "Billing.fixed_count=1")
 LENGTHS = ("--duration", "6s", "--hold", "12s", "--warmup", "4s")
 
 
 def search(place: Path) -> dict[str, Any]:
     """Return what one search came to; one that was begun in this folder goes on."""
-    begun = time.monotonic()
-    document = _loadkit("max", "--slo", SLO, "--start", "500/s", *LENGTHS, *_sets(), "--out", str(place))
+    document = _loadkit("max", "--slo", SLO, "--start", "4k/s", *LENGTHS, *_sets(), "--out", str(place))
     kinds = [probe["kind"] for probe in document["probes"]]
     return {
         "max_rate": document["metrics"]["max_rate"], "interval": document["interval"],
         "verdict": document["verdict"], "limit": document["limit"], "failing": document["failing"],
         "probes": kinds.count("probe") + kinds.count("low"), "holds": kinds.count("hold") + kinds.count("over"),
-        "minutes": round((time.monotonic() - begun) / 60, 2), "trials": [
-            [probe["kind"], probe["rate"], probe["verdict"], probe["metrics"].get("latency.p99")]
+        "seconds": sum(probe["seconds"] for probe in document["probes"]), "trials": [
+            [probe["kind"], probe["rate"], probe["verdict"], probe["metrics"].get("latency.p50")]
             for probe in document["probes"]
         ],
     }  # fmt: skip
@@ -55,7 +54,7 @@ def hold(rate: float, place: Path) -> dict[str, Any]:
     document = _loadkit("run", *words, "--out", str(place))
     metrics = document["metrics"]
     return {
-        "rate": rate, "verdict": document["verdict"], "latency.p99": metrics["latency.p99"],
+        "rate": rate, "verdict": document["verdict"], "latency.p50": metrics["latency.p50"],
         "throughput": metrics["throughput"], "limit": document["limit"],
     }  # fmt: skip
 

@@ -37,10 +37,10 @@ def agreement(found: Mapping[str, Any]) -> Block | None:
     """Return how well searches on a real Kafka agreed."""
     rows = [
         [str(at), _rate(one["max_rate"]), " to ".join(map(_rate, one["interval"])), str(one["verdict"]), one["limit"],
-         str(one["probes"]), str(one["holds"]), f"{one['minutes']:.1f}"]
+         str(one["probes"]), str(one["holds"]), format_duration(one["seconds"])]
         for at, one in enumerate(found["runs"], 1)
     ]  # fmt: skip
-    head = ("search", "highest rate", "interval", "verdict", "limit", "probes", "holds", "minutes")
+    head = ("search", "highest rate", "interval", "verdict", "limit", "probes", "holds", "measured for")
     spread = "–" if found["spread"] is None else f"{found['spread']:.1%}"
     held = found["hold"]
     told = (
@@ -49,8 +49,8 @@ def agreement(found: Mapping[str, Any]) -> Block | None:
         "machine, so this shows the method and not a cluster."
     )
     hold = f"A run of its own at the lowest answer, {_rate(held.get('rate'))}: {held['verdict']}"
-    if held.get("latency.p99"):
-        hold += f", 99th percentile of latency {format_duration(held['latency.p99'])}"
+    if held.get("latency.p50"):
+        hold += f", median latency {format_duration(held['latency.p50'])}"
     made = [Prose(told), table("Searches", head, rows, texts=(0, 2, 3, 4)), Prose(hold + ".")]
     return block("Searches on a real Kafka agree", made)
 
