@@ -17,7 +17,9 @@ from loadkit.units import format_duration, format_rate
 KEPT_UP = 0.99
 """Share of the offered rate that must be acknowledged in time for a trial to count as not limited."""
 LATE = 0.010
-"""Send delay p99 (s) above which messages left late."""
+"""Send delay p99 (s) above which messages left late,"""
+MATERIAL = 0.1
+"""unless it is less than this share of the median latency: then it is not what the messages waited for."""
 BUSY = 0.90
 """Share of one core at which a Python process (one interpreter lock) can do no more."""
 BROKER_BUSY = 0.20
@@ -32,6 +34,7 @@ class Facts:
     throughput: float | None
     unsent: float
     send_delay_p99: float | None
+    latency_p50: float | None
     process_cores: float | None
     """Busiest generator process, in cores of Python's own work (one interpreter lock), mean of the measured phase."""
     machine_busy: float | None
@@ -70,8 +73,12 @@ def judge(facts: Facts) -> Limit:
 def _kept_up(facts: Facts) -> bool:
     in_time = facts.offered is None or (facts.throughput or 0) >= KEPT_UP * facts.offered
     sent = facts.unsent <= (1 - KEPT_UP) * (facts.offered or 0)
-    prompt = facts.send_delay_p99 is None or facts.send_delay_p99 <= LATE
-    return in_time and sent and prompt and not _lagging(facts)
+    return in_time and sent and not _late(facts) and not _lagging(facts)
+
+
+def _late(facts: Facts) -> bool:
+    """Return whether messages left late by more than hardly matters beside what they waited for afterwards."""
+    return facts.send_delay_p99 is not None and facts.send_delay_p99 > max(LATE, MATERIAL * (facts.latency_p50 or 0))
 
 
 def _lagging(facts: Facts) -> bool:
@@ -109,8 +116,7 @@ def _of_generator(facts: Facts) -> list[str]:
         said.append(f"generator: a load process used {facts.process_cores:.2f} cores and its queue never filled")
     if facts.machine_busy is not None and facts.machine_busy >= 0.95 and facts.co_located:
         said.append(f"generator: its machine was {facts.machine_busy:.0%} busy, shared with the brokers")
-    late = facts.send_delay_p99 is not None and facts.send_delay_p99 > LATE
-    if late and not facts.queue_full and not said:
+    if _late(facts) and not facts.queue_full and not said:
         said.append("generator: messages left late though the client's queue had room")
     return said
 
@@ -126,9 +132,10 @@ def _of_cluster(facts: Facts) -> list[str]:
         said.append(f"cluster: the client's queue was full {facts.queue_full:,.0f} times")
     if facts.broker_idle is not None and facts.broker_idle < BROKER_BUSY:
         said.append(f"cluster: a broker's threads were idle only {facts.broker_idle:.0%} of the time")
-    on_time = facts.send_delay_p99 is not None and facts.send_delay_p99 <= LATE
+    on_time = facts.send_delay_p99 is not None and not _late(facts)
     if on_time and facts.offered and (facts.throughput or 0) < KEPT_UP * facts.offered:
-        said.append("cluster: everything was handed over on time and acknowledged late")
+        half = f", half of them after {format_duration(facts.latency_p50)} or more" if facts.latency_p50 else ""
+        said.append(f"cluster: everything was handed over on time and acknowledged late{half}")
     return said
 
 
@@ -147,6 +154,7 @@ def facts_of(result: Result, metrics: Mapping[str, float | None]) -> Facts:
         throughput=metrics.get("throughput"),
         unsent=metrics.get("unsent") or 0,
         send_delay_p99=metrics.get("send_delay.p99"),
+        latency_p50=metrics.get("latency.p50"),
         process_cores=max(by_process.values()) / seconds if by_process else None,
         machine_busy=sum(busy) / len(busy) if busy else None,
         queue_full=sum(row.get("queue_full") or 0 for row in result.of_kind("producer")),

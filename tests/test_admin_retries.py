@@ -139,5 +139,5 @@ def test_a_group_that_gives_no_partitions_in_time_says_how_long_was_waited(monke
     """Nobody has refused anything, so there is only the time to tell."""
     _, lane = lanes()
     monkeypatch.setattr(lane._consumer, "consume", lambda most, timeout: [])
-    with pytest.raises(TargetError, match=r"consumer of orders: no answer from orders in time \(0 s\)"):
+    with pytest.raises(TargetError, match=r"consumer of orders: no answer from the cluster in time \(0 s\)"):
         lane.connect(0.0)

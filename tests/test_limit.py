@@ -15,7 +15,7 @@ from loadkit.summary import summarise
 
 FINE = Facts(
     offered=1000.0, throughput=1000.0, unsent=0, send_delay_p99=0.001, process_cores=0.3, machine_busy=0.4,
-    queue_full=0, lag_slope=0.0, consumed=1000.0, broker_idle=0.7, co_located=False,
+    latency_p50=0.005, queue_full=0, lag_slope=0.0, consumed=1000.0, broker_idle=0.7, co_located=False,
 )  # fmt: skip
 """A trial that met its load with room everywhere."""
 SHORT: dict[str, Any] = {"throughput": 700.0, "unsent": 9000}
@@ -47,6 +47,14 @@ READING: dict[str, Any] = {"offered": None, "throughput": None, "send_delay_p99"
             "shared with the brokers",
         ),
         ({**SHORT, **LATE, "machine_busy": 0.97}, "generator", "left late though the client's queue had room"),
+        (
+            {**SHORT, "unsent": 0, "send_delay_p99": 0.015, "latency_p50": 3.0},
+            "cluster",
+            "acknowledged late, half of them",
+        ),
+        ({**SHORT, "unsent": 0, "send_delay_p99": 0.5, "latency_p50": 3.0}, "generator", "left late"),
+        ({"send_delay_p99": 0.015, "latency_p50": 0.2}, "none", "left within 15.0 ms"),
+        ({"send_delay_p99": 0.015, "latency_p50": None}, "generator", "left late"),
         (LATE, "generator", "left late though the client's queue had room"),
         ({"unsent": 11}, "unknown", "11 unsent"),
         ({"unsent": 10}, "none", "acknowledged"),

@@ -96,7 +96,7 @@ def test_the_page_has_a_section_for_each_file_and_says_where_it_is_from(tmp_path
     run = {"max_rate": 1000.0, "interval": [980.0, 1100.0], "verdict": "pass", "limit": "cluster", "probes": 9,
            "holds": 4, "seconds": 120.0}  # fmt: skip
     found = {"scenario": "s.py", "target": "embedded", "slo": "latency.p99 < 1ms", "sets": ["a=1"], "allowed": 0.15,
-             "runs": [run], "spread": 0.0, "hold": {"rate": 1000.0, "verdict": "pass", "latency.p50": 0.001}, **ABOUT}  # fmt: skip
+             "runs": [run], "spread": 0.0, "hold": {"rate": 1000.0, "verdict": "pass", "end_to_end.p50": 0.001}, **ABOUT}  # fmt: skip
     (tmp_path / agreement.FIGURES).write_text(json.dumps(found))
     text = page.write(tmp_path).read_text()
     assert "Searches on a real Kafka agree" in text

@@ -68,7 +68,8 @@ def explain(name: str, text: str, doing: str, subject: str = "", **facts: object
     `name` is the code's (`TOPIC_ALREADY_EXISTS`), `text` the library's own words, `subject` a topic, group or address.
     """
     if name in UNREACHABLE:
-        meaning = f"no answer from {subject or 'the cluster'} in time ({text}): {_REACH}"
+        who = subject if ":" in subject else "the cluster"  # it is an address that answers, never a topic
+        meaning = f"no answer from {who} in time ({text}): {_REACH}"
     else:
         known = {"operation": "Create, Describe, Read, Write and Delete", "replication_factor": "this",
                  "brokers": "these", "partitions": "so many", **facts, "subject": subject, "text": text}  # fmt: skip

@@ -130,8 +130,8 @@ def _by_second(instants: Instants, seconds: int) -> NDArray[np.float64]:
 
 def _facts(metrics: dict[str, float | None], queue_full: int) -> limit.Facts:
     return limit.Facts(
-        metrics["offered"], metrics["throughput"], 0.0, metrics["send_delay.p99"], None, None, queue_full,
-        metrics.get("lag.slope"), metrics.get("consumed"), None, False,
+        metrics["offered"], metrics["throughput"], 0.0, metrics["send_delay.p99"], metrics["latency.p50"], None, None,
+        queue_full, metrics.get("lag.slope"), metrics.get("consumed"), None, False,
     )  # fmt: skip
 
 

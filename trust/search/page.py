@@ -49,8 +49,8 @@ def agreement(found: Mapping[str, Any]) -> Block | None:
         "machine, so this shows the method and not a cluster."
     )
     hold = f"A run of its own at the lowest answer, {_rate(held.get('rate'))}: {held['verdict']}"
-    if held.get("latency.p50"):
-        hold += f", median latency {format_duration(held['latency.p50'])}"
+    if held.get("end_to_end.p50"):
+        hold += f", median of end-to-end latency {format_duration(held['end_to_end.p50'])}"
     made = [Prose(told), table("Searches", head, rows, texts=(0, 2, 3, 4)), Prose(hold + ".")]
     return block("Searches on a real Kafka agree", made)
 
