@@ -46,6 +46,8 @@ def _bound(view: View) -> str:
     bound, stage = view.answer.get("bound"), view.answer.get("stage")
     if bound == "cluster":
         return f"What bound it: the cluster{f', at its {stage}' if stage else ''}."
+    if bound == "unknown" and stage == "consumers":
+        return "What bound it: the scenario's consumers fell behind; whether the cluster serves more is not known."
     return {
         "generator": "What bound it: the load generator, so this is not the cluster's capacity.",
         "unknown": "What bound it is not known.",
