@@ -178,6 +178,29 @@ def sweep(
 
 
 @app.command()
+def size(
+    requirements: Annotated[Path, typer.Argument(help="A TOML file of `loadkit init requirements`.")],
+    results: Annotated[
+        list[Path] | None,
+        typer.Option("--from", help="Folder of a sweep, a search or a run; as often as there are some."),
+    ] = None,
+    demo: Annotated[
+        bool, typer.Option("--demo", help="Plan with simulated or co-located results, labelled throughout.")
+    ] = False,
+    against: Annotated[
+        Path | None, typer.Option(help="An older plan's folder: say what changed since, and how old its data is.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for the plan; default: reports/<name>-<time>.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Plan a cluster: how many brokers of which shape, why, how long they last, with config files."""
+    from loadkit import drive_size
+
+    request = drive_size.Request(requirements, tuple(results or ()), out or default_out(requirements), demo, against)
+    _print(drive_size.size(request, quiet=as_json), as_json)
+
+
+@app.command()
 def report(
     result: Annotated[Path, typer.Argument(help="The folder of a run or a sweep, also of one that died.")],
     as_json: Json = False,
@@ -229,12 +252,12 @@ def doctor(
 
 @app.command()
 def init(
-    kind: Annotated[str, typer.Argument(help="target, scenario or sweep.")],
+    kind: Annotated[str, typer.Argument(help="target, scenario, sweep or requirements.")],
     path: Annotated[
-        Path | None, typer.Argument(help="Where to write it; default: target.toml, scenario.py or sweep.toml here.")
+        Path | None, typer.Argument(help="Where to write it; default: target.toml, scenario.py, ... here.")
     ] = None,
 ) -> None:
-    """Write a commented target file, scenario or sweep to start from."""
+    """Write a commented target file, scenario, sweep or requirements of a plan to start from."""
     from loadkit import init as templates
 
     print(f"wrote {templates.write(kind, path)}")

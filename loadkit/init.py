@@ -12,6 +12,7 @@ _KINDS: Mapping[str, tuple[str, str]] = {
     "target": ("target.toml", "target.toml"),
     "scenario": ("scenario.txt", "scenario.py"),
     "sweep": ("sweep.toml", "sweep.toml"),
+    "requirements": ("requirements.toml", "requirements.toml"),
 }
 """The template of each kind, and what its file is called by default."""
 

@@ -17,9 +17,9 @@ _NUMBER = re.compile(r"^\s*([+-]?(?:\d[\d_]*\.?[\d_]*|\.\d+)(?:e[+-]?\d+)?)\s*([
 _SCALE = {"": 1, "k": 10**3, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12,
           "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}  # fmt: skip
 _SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "min": 60.0,
-            "h": 3600.0, "d": 86400.0}  # fmt: skip
+            "h": 3600.0, "d": 86400.0, "w": 604800.0, "y": 31_536_000.0}  # fmt: skip
 _MOST = 1e30
-_PER = {"s": 1.0, "sec": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
+_PER = {"s": 1.0, "sec": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "hour": 3600.0, "d": 86400.0, "day": 86400.0}
 
 
 def _split(text: str, what: str, example: str) -> tuple[Fraction, str]:
@@ -76,7 +76,7 @@ def _per_time(value: str | int | float, what: str, example: str, scale: Callable
     amount, slash, per = str(value).partition("/")
     per = per.strip()
     if slash and per not in _PER:
-        raise ValueError(f"{value!r} is not {what}: after the slash use s, min or h, like {example!r}")
+        raise ValueError(f"{value!r} is not {what}: after the slash use s, min, h or day, like {example!r}")
     number, unit = _split(amount, what, example)
     return _positive(float(number * scale(unit)), value, what) / _PER[per if slash else "s"]
 

