@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test test-lanes check bench bench-long trust-search build clean
+.PHONY: help quickstart test test-lanes check bench bench-long trust-search trust-sizing build clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -34,6 +34,9 @@ bench-long: $(DEV_STAMP) ## ten minutes at 100k msg/s: memory; and the page of a
 
 trust-search: $(DEV_STAMP) ## sweeps and searches against known truth and on a real Kafka; about 40 minutes, resumable
 	$(BIN)/python -m trust.search
+
+trust-sizing: $(DEV_STAMP) ## 1,000 random requirements planned from noisy ceilings, against true ones; about three minutes
+	$(BIN)/python -m trust.sizing
 
 build: $(DEV_STAMP) ## build sdist and wheel into dist/
 	$(BIN)/python -m build

@@ -47,15 +47,19 @@ def quickstart(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Sweep two settings on a real Kafka, which is started for it: a few minutes, with a report at the end."""
-    from loadkit import drive_sweep, init
+    """Sweep two settings on a real Kafka, started for it, and plan a cluster from that: a few minutes, two reports."""
+    from loadkit import drive_size, drive_sweep, init
 
     folder = out or default_out(Path("quickstart"))
     file = init.quickstart(folder)
     _say(f"{file} and scenario.py beside it say what is done: six points, two repeats, about three minutes")
     run = drive_sweep.Run(folder / "sweep", quiet=as_json)
-    _print(drive_sweep.sweep(drive_sweep.Request(file, target=target), run), as_json)
-    _say(f"change {file} or scenario.py as you like, and try it: loadkit sweep {file}")
+    document = drive_sweep.sweep(drive_sweep.Request(file, target=target), run)
+    needs = folder / "requirements.toml"
+    _say(f"\nand what a sizing report looks like, of {needs} and this sweep:")
+    planned = drive_size.size(drive_size.Request(needs, (folder / "sweep",), folder / "plan", demo=True), quiet=as_json)
+    _print({**document, "plan": planned["plan"]}, as_json)
+    _say(f"change {file}, scenario.py or {needs.name} as you like, and try it: loadkit sweep {file}")
 
 
 @app.command()
@@ -179,7 +183,9 @@ def sweep(
 
 @app.command()
 def size(
-    requirements: Annotated[Path, typer.Argument(help="A TOML file of `loadkit init requirements`.")],
+    requirements: Annotated[
+        Path | None, typer.Argument(help="A TOML file of `loadkit init requirements`.", show_default=False)
+    ] = None,
     results: Annotated[
         list[Path] | None,
         typer.Option("--from", help="Folder of a sweep, a search or a run; as often as there are some."),
@@ -190,12 +196,22 @@ def size(
     against: Annotated[
         Path | None, typer.Option(help="An older plan's folder: say what changed since, and how old its data is.")
     ] = None,
+    from_cluster: Annotated[
+        str | None, typer.Option(help="Only propose requirements from this running cluster, read-only: a target file.")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for the plan; default: reports/<name>-<time>.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Plan a cluster: how many brokers of which shape, why, how long they last, with config files."""
+    """Plan a cluster: how many brokers of which shape, why, how long they last."""
     from loadkit import drive_size
 
+    if from_cluster:
+        if requirements or results:
+            raise UsageError("--from-cluster proposes requirements: leave out the file and --from, and plan afterwards")
+        _print(drive_size.propose(from_cluster, out or default_out(Path("requirements")), _say), as_json)
+        return
+    if requirements is None:
+        raise UsageError("name a requirements file: `loadkit init requirements` or --from-cluster writes one")
     request = drive_size.Request(requirements, tuple(results or ()), out or default_out(requirements), demo, against)
     _print(drive_size.size(request, quiet=as_json), as_json)
 

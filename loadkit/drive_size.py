@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import shutil
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+from loadkit import survey_cluster
 from loadkit.errors import RunError, UsageError
 from loadkit.report.sizing import markdown, page
 from loadkit.report.sizing.view import View
@@ -21,7 +22,10 @@ from loadkit.sizing.plan import Plan
 from loadkit.sizing.requirements import Requirements
 from loadkit.sizing.workload import objectives
 from loadkit.slo import Objective
+from loadkit.target import load_target
 
+WATCHED = 10.0
+"""Seconds over which the rates of a running cluster are read."""
 JSON, MARKDOWN, PAGE, CONFIGS = "sizing.json", "sizing.md", "sizing.html", "configs"
 
 
@@ -50,6 +54,31 @@ def size(request: Request, quiet: bool) -> dict[str, Any]:
     _write(request.out, plan, {**made, "changes": list(changed)}, changed)
     _tell(plan, request.out, changed, quiet)
     return {**made, "changes": list(changed)}
+
+
+def propose(name: str, out: Path, say: Callable[[str], None], seconds: float = WATCHED) -> dict[str, Any]:
+    """Return the document of requirements that were read from a running cluster and written; nothing else is touched.
+
+    Raises TargetError where the cluster cannot be read, UsageError where the target is none or the folder is taken.
+    """
+    target = load_target(name)
+    if "bootstrap.servers" not in target.client:
+        raise UsageError(
+            f"--from-cluster {name!r} is no running cluster: give a target file, as `loadkit init target` writes"
+        )
+    path = out / "requirements.toml"
+    if path.exists():
+        raise UsageError(f"{path} is there already and is left as it is: give another --out")
+    found, brokers, version = survey_cluster.survey(target, seconds, say)
+    text = survey_cluster.requirements_text(target, found, brokers, version, seconds)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"--out {out}: {error.strerror}; give a folder that can be written") from None
+    say(f"wrote {path}: state what it marks with CHECK, then loadkit size {path}")
+    return {"schema": 1, "command": "size", "status": "complete", "requirements": str(path), "out": str(out),
+            "topics": [asdict(one) for one in found]}  # fmt: skip
 
 
 def _measured(needs: Requirements, results: Sequence[Path], demo: bool) -> tuple[Measured | None, str]:

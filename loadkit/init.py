@@ -46,8 +46,13 @@ def write(kind: str, path: Path | None = None) -> Path:
 
 
 def quickstart(folder: Path) -> Path:
-    """Return the file of a small sweep, written into a folder with its scenario; what is there already stays."""
-    for template, name in (("scenario.txt", "scenario.py"), ("quickstart.toml", "sweep.toml")):
+    """Return the file of a small sweep, written into a folder with its scenario and the requirements of a plan.
+
+    What is there already stays.
+    """
+    for template, name in (
+        ("scenario.txt", "scenario.py"), ("quickstart.toml", "sweep.toml"), ("requirements.toml", "requirements.toml"),
+    ):  # fmt: skip
         place = folder / name
         if place.exists():
             continue

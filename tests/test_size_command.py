@@ -100,7 +100,7 @@ def test_a_plan_tells_what_changed_since_an_older_one(done: tuple[Path, dict[str
     assert done[1]["new"].code == 0, done[1]["new"].err
     changes = json.loads(done[1]["new"].out)["changes"]
     told = "\n".join(changes)
-    assert "their number: 3, now" in told
+    assert "their number: 6, now" in told
     assert "requirement topics[0].peak[0]: 600.0, now 9000.0" in changes
     assert any(one.startswith("the old plan's measurements: 14 trials") for one in changes)
     assert "Since the last plan" in (done[0] / "new" / "sizing.html").read_text(encoding="utf-8")

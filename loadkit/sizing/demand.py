@@ -101,8 +101,15 @@ class Setup:
 def splits(setup: Setup, n: int) -> tuple[Split, ...]:
     """Return the partitions of every topic on n brokers, enough up to the horizon."""
     end = setup.needs.growth.horizon_months
-    zones = setup.needs.platform.zones
-    return tuple(split(flow.grown(end), setup.candidate, n, zones, setup.consumer) for flow in setup.flows)
+    zones, later = setup.needs.platform.zones, [flow.grown(end) for flow in setup.flows]
+    return tuple(split(flow, setup.candidate, n, zones, setup.consumer, part(flow, later)) for flow in later)
+
+
+def part(flow: Flow, flows: Sequence[Flow]) -> float:
+    """Return the part of all load that one topic has, of bytes or of messages, whichever is more."""
+    write = sum(other.count * other.peak * other.record for other in flows)
+    messages = sum(other.count * other.peak for other in flows)
+    return max(flow.peak * flow.record / write, flow.peak / messages) if write and messages else 0.0
 
 
 def uses(setup: Setup, n: int, found: Sequence[Split], state: State) -> list[Use]:

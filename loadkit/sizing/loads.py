@@ -63,15 +63,24 @@ class Load:
 
     @cached_property
     def hot(self) -> float:
-        """Bytes/s beyond its even share that the fullest broker gets of the topic that is spread worst.
+        """Bytes/s beyond its even share that the fullest broker gets of the topic that is spread worst."""
+        return self._beyond([flow.peak * flow.record for flow in self.flows], self.sums.write)
 
-        The fullest brokers of topics differ, so only one counts; what `IMBALANCE` allows for already is taken off.
+    @cached_property
+    def hot_messages(self) -> float:
+        """The same in messages a second."""
+        return self._beyond([flow.peak for flow in self.flows], self.sums.messages)
+
+    def _beyond(self, loads: Sequence[float], whole: float) -> float:
+        """Return the excess of the topic that is spread worst, less what `IMBALANCE` allows for already.
+
+        The fullest brokers of topics differ, so only one topic counts.
         """
         extra = (
-            network.hot_excess(flow.peak * flow.record, flow.share, one.partitions, self.left)
-            for flow, one in zip(self.flows, self.splits, strict=True)
+            network.hot_excess(load, flow.share, one.partitions, self.left)
+            for load, flow, one in zip(loads, self.flows, self.splits, strict=True)
         )
-        return max(0.0, max(extra, default=0.0) - (IMBALANCE - 1) * self.sums.write / self.left)
+        return max(0.0, max(extra, default=0.0) - (IMBALANCE - 1) * whole / self.left)
 
     @property
     def into(self) -> float:
@@ -134,8 +143,9 @@ def _cpu(load: Load) -> Asked:
 
 
 def _messages(load: Load) -> Asked:
-    value = IMBALANCE * load.sums.messages * load.live / load.left
-    text = f"{load.sums.messages:,.0f} msg/s x {load.live:.3g} copies {load.share}"
+    value = IMBALANCE * load.sums.messages * load.live / load.left + load.hot_messages
+    beside = f" + {load.hot_messages:,.0f} msg/s of the fullest leader" if load.hot_messages else ""
+    text = f"{load.sums.messages:,.0f} msg/s x {load.live:.3g} copies {load.share}{beside}"
     return Asked(of(value), f"{text} = {value:,.0f} msg/s")
 
 

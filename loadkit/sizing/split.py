@@ -31,8 +31,11 @@ class Split:
         return partitions.even_excess(self.flow.share, self.partitions)
 
 
-def split(flow: Flow, candidate: Candidate, n: int, zones: int, consumer: float) -> Split:
-    """Return the partitions of a topic whose flow is that of the horizon, on n brokers; `consumer` was measured."""
+def split(flow: Flow, candidate: Candidate, n: int, zones: int, consumer: float, part: float = 0.0) -> Split:
+    """Return the partitions of a topic whose flow is that of the horizon, on n brokers.
+
+    `consumer` is what one was measured to take (messages/s), `part` the topic's share of all bytes or messages.
+    """
     assert candidate.partition_in is not None
     write = flow.peak * flow.record
     found = [Need(1, "at least one")]
@@ -58,6 +61,8 @@ def split(flow: Flow, candidate: Candidate, n: int, zones: int, consumer: float)
             impossible = impossible or _too_slow(flow, place, each)
         else:
             found.append(Need(max(wanted, hottest), f"{wanted} consumers of {group.name}"))
+    if not candidate.managed:
+        found.append(Need(partitions.for_spread(part, n), f"{part:.0%} of all load, spread evenly over {n} brokers"))
     most = max(need.partitions for need in found)
     there = flow.topic.partitions or 0
     count = there if there >= most else partitions.rounded(most, 3 if candidate.managed else n, zones)

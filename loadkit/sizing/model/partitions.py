@@ -36,6 +36,19 @@ def for_rate(rate: float, hottest_key: float, ceiling: float) -> int | None:
     return max(1, math.ceil((1 - hottest_key) / room - 1e-9))
 
 
+SPREAD = 4
+"""Partitions' worth of load that make up a broker's even share, so that no single one tips the balance."""
+
+
+def for_spread(part: float, brokers: int) -> int:
+    """Return the partitions of a topic with this part of all load: none has more than a quarter of a broker's.
+
+    P >= 4 n part. A leader is moved whole: with one partition a broker, the loss of a broker gives its neighbour twice
+    its load; with four, a quarter more.
+    """
+    return max(1, math.ceil(SPREAD * brokers * part - 1e-9))
+
+
 def rounded(needed: int, brokers: int, zones: int) -> int:
     """Return partitions that spread evenly: a multiple of the brokers, or of the zones where few are needed."""
     step = brokers if needed > brokers / 2 else min(zones, brokers)
