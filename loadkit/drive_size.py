@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from loadkit import survey_cluster
-from loadkit.errors import RunError, UsageError
+from loadkit.errors import PlanError, RunError, UsageError
 from loadkit.report.sizing import markdown, page
 from loadkit.report.sizing.view import View
-from loadkit.sizing import against, ceilings, choices, document, evidence, requirements, words
+from loadkit.sizing import against, ceilings, choices, document, evidence, handover, recommend, requirements, words
 from loadkit.sizing import plan as planning
 from loadkit.sizing.ceilings import Measured
 from loadkit.sizing.plan import Plan
@@ -101,7 +101,10 @@ def _write(out: Path, plan: Plan, made: dict[str, Any], changed: tuple[str, ...]
     try:
         out.mkdir(parents=True, exist_ok=True)
         files: dict[str, str] = {}
-        if not plan.feasible and (out / CONFIGS).exists():  # of an older plan, which these requirements no longer allow
+        if plan.feasible:
+            for path in recommend.write(handover.facts_of(plan), out / CONFIGS):
+                files[str(path.relative_to(out / CONFIGS))] = path.read_text(encoding="utf-8")
+        elif (out / CONFIGS).exists():  # of an older plan, which these requirements no longer allow
             shutil.rmtree(out / CONFIGS)
         view = View(plan, made, changed, files)
         texts = {JSON: json.dumps(made, indent=1) + "\n", MARKDOWN: markdown.text(view), PAGE: page.page(view)}
@@ -109,6 +112,8 @@ def _write(out: Path, plan: Plan, made: dict[str, Any], changed: tuple[str, ...]
             part = out / f"{name}.part"
             part.write_text(text, encoding="utf-8", newline="\n")
             part.replace(out / name)
+    except PlanError as error:
+        raise PlanError(f"the plan was not written, because its config files would not be safe: {error}") from None
     except OSError as error:
         raise RunError(f"--out {out}: {error.strerror or error}; give a folder that can be written") from None
 

@@ -44,6 +44,7 @@ def test_every_example_is_feasible_and_its_files_are_whole(
         assert "could not be made" not in found
         assert f"{plan['cluster']['count']}" in found
     assert text.index("## Recommendation") < text.index("## What binds") < text.index("## Sign-off")
+    assert list((out / "configs").rglob("producer.*")), "no config files"
     assert json.loads((out / "sizing.json").read_text(encoding="utf-8"))["plan"] == json.loads(json.dumps(plan))
 
 

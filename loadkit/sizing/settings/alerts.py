@@ -7,6 +7,7 @@ alert comes with series that must and must not raise it, for `promtool test rule
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -254,5 +255,5 @@ def _hottest(topic: TopicFacts, limit: float) -> Alert:
 
 
 def figure(number: float) -> str:
-    """Return a threshold as Prometheus reads it: whole above 1,000, six digits below."""
-    return f"{number:.0f}" if number >= 1000 else f"{number:.6g}"
+    """Return a threshold as Prometheus reads it: whole above 1,000, never more than it is, six digits below."""
+    return f"{math.floor(number)}" if number >= 1000 else f"{number:.6g}"

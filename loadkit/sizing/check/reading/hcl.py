@@ -17,7 +17,9 @@ _TOKEN = re.compile(
     r"""|(?P<number>-?\d+(?:\.\d+)?)|(?P<word>[A-Za-z_][\w.-]*)|(?P<sign>[=:{}\[\],])""",
     re.DOTALL,
 )
-_VARIABLES = {"kafka_version", "broker_count", "zone_count", "broker_shape", "broker_volume_gib", "broker_heap_mib"}
+_VARIABLES = set(
+    "kafka_version broker_count count_unit zone_count broker_shape broker_volume_gib broker_heap_mib".split()
+)
 """Plain variables that rules judge."""
 _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(.))")
 _SIGNS = {"n": "\n", "t": "\t", "r": "\r"}

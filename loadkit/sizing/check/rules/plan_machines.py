@@ -96,7 +96,8 @@ def _heap(facts: Facts, piece: Piece, names: Sequence[str]) -> Iterator[Finding]
 
 def _variables(facts: Facts, pieces: Sequence[Piece]) -> Iterator[Finding]:
     wanted = {
-        "kafka_version": facts.kafka_version, "broker_count": str(facts.brokers), "zone_count": str(facts.zones),
+        "kafka_version": facts.kafka_version, "broker_count": str(facts.brokers), "count_unit": facts.unit,
+        "zone_count": str(facts.zones),
         "broker_shape": facts.broker.shape, "broker_volume_gib": str(facts.broker.disk_bytes // 2**30),
         "broker_heap_mib": str(facts.broker.heap_bytes // 2**20),
     }  # fmt: skip

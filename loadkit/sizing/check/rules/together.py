@@ -142,7 +142,8 @@ def _lag(pieces: Sequence[Piece]) -> Iterator[Finding]:
 def _nodes(pieces: Sequence[Piece]) -> Iterator[Finding]:
     pools = [piece for piece in _of(pieces, "pool") if any(one.text == "broker" for one in piece.values.values())]
     nodes = sum(piece.number("replicas") or 0 for piece in pools)
-    counts = [count for piece in _of(pieces, "variables") if (count := piece.number("broker_count"))]
+    machines = [piece for piece in _of(pieces, "variables") if piece.text("count_unit") in ("", "broker")]
+    counts = [count for piece in machines if (count := piece.number("broker_count"))]
     most = nodes or max(counts, default=0)
     for piece in _of(pieces, "topic"):
         factor = piece.number("replication.factor")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 
-from loadkit.sizing.recommend.words import about, clean, commented, header, joined, omitted
+from loadkit.sizing.recommend.words import about, commented, header, joined, omitted
 from loadkit.sizing.settings import platforms
 from loadkit.sizing.settings.model import Recommended, Topic
 from loadkit.sizing.settings.topic import partitions_to_write
@@ -14,6 +14,7 @@ TITLE = "Terraform variables"
 _TYPES = {
     "kafka_version": ("string", "Version of Kafka"),
     "broker_count": ("number", "Brokers, or units of a platform that sells units"),
+    "count_unit": ("string", "What they are: broker, or what the platform sells"),
     "zone_count": ("number", "Availability zones that they stand in"),
     "broker_shape": ("string", "Machine of a broker, or name of a unit"),
     "broker_volume_gib": ("number", "Data volume of a broker, GiB"),
@@ -40,8 +41,8 @@ def _values(plan: Recommended) -> str:
     lines = [
         *commented(header(plan.facts, "Terraform variables")),
         f"kafka_version = {_text(facts.kafka_version)}",
-        *commented([f"counted in: {clean(facts.unit)}"]),
         f"broker_count = {facts.brokers}",
+        f"count_unit = {_text(facts.unit)}",
         f"zone_count = {facts.zones}",
         f"broker_shape = {_text(facts.broker.shape)}",
         f"broker_volume_gib = {facts.broker.disk_bytes // 2**30}",
