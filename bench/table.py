@@ -62,7 +62,7 @@ def _summary(cases: Mapping[str, Any]) -> list[str]:
         for case in cases.values()
         for one in case["criteria"]
     ]  # fmt: skip
-    return _table(["case", "figure", "median", "lowest to highest", "pairs", "floor", "aim", "verdict"], rows)
+    return markdown_table(["case", "figure", "median", "lowest to highest", "pairs", "floor", "aim", "verdict"], rows)
 
 
 def _about(name: str, run: Mapping[str, Any]) -> list[str]:
@@ -82,7 +82,7 @@ def _pairs(rounds: Iterable[Mapping[str, Any]]) -> list[str]:
     rows = [(turn, name, figures) for turn, one in enumerate(rounds, 1) for name, figures in one.items()]
     columns = list(dict.fromkeys(figure for _, _, figures in rows for figure in figures))
     body = [[str(turn), name, *(_si(figures.get(column)) for column in columns)] for turn, name, figures in rows]
-    return _table(["pair", "contestant", *columns], body)
+    return markdown_table(["pair", "contestant", *columns], body)
 
 
 def _si(value: float | None) -> str:
@@ -107,5 +107,6 @@ def _goal(one: Mapping[str, Any], name: str) -> str:
     return "" if goal is None else f"{one['sense']} {_figure(goal, one['unit'])}"
 
 
-def _table(head: list[str], rows: list[list[str]]) -> list[str]:
+def markdown_table(head: list[str], rows: list[list[str]]) -> list[str]:
+    """Return the lines of a table."""
     return [f"| {' | '.join(head)} |", "|" + "---|" * len(head), *(f"| {' | '.join(row)} |" for row in rows)]

@@ -166,6 +166,8 @@ class ProducerDriver:
         self._chunks: list[tuple[int, int, int, int, int]] = []
         self._chunks_due: list[Ints] = []
         self._gathered_ns = 0
+        self.full = False
+        """Whether the client's queue had no room for what was due last."""
 
     def prime(self, partitions: int, now_ns: int) -> Batch:
         """Return one message for each partition, which opens every connection before the schedule starts."""
@@ -197,8 +199,9 @@ class ProducerDriver:
             self.finish_leg()
             return AT_ONCE
         due = leg.due(now_ns) - leg.sent
+        self.full = due > 0 and not self._send(leg, due)
         if due > 0:
-            if not self._send(leg, due):
+            if self.full:
                 return now_ns + QUEUE_FULL_NS
             if due > FEW:
                 return AT_ONCE

@@ -23,6 +23,8 @@ TICK_NS = 150_000
 """Longest sleep while confirmations are outstanding."""
 SHARP_NS = 40_000
 """The same while they are few: then polling costs little, and the lateness of each confirmation shows."""
+FULL_NS = 500_000
+"""The same while every client's queue is full: a message then waits in it for tens of milliseconds."""
 LEAST_NS = 100_000
 """Shortest sleep while many are outstanding: at high rates a few messages leave together, which saves the process, and
 the broker beside it, a third of its CPU."""
@@ -106,9 +108,13 @@ class Loop:
             worked = consumer.step(monotonic_ns()) or worked
         if worked or again == AT_ONCE:
             return 0
-        tick = SHARP_NS if in_flight <= FEW else TICK_NS
+        tick = SHARP_NS if in_flight <= FEW else TICK_NS if not self._full() else FULL_NS
         longest = tick if in_flight else LISTEN_NS if self.consumers else IDLE_NS
         return min(longest, max(again - monotonic_ns(), LEAST_NS))
+
+    def _full(self) -> bool:
+        """Return whether no producer's client has room for what is due."""
+        return all(producer.full for producer in self.producers)
 
     def _count_cpu(self) -> None:
         """Read this thread's CPU time now and then: it is a system call."""

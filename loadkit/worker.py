@@ -366,7 +366,7 @@ class Worker:
             consumer.collect()
 
         def let_go() -> None:
-            for consumer in self._consumers.values():
+            for consumer in list(self._consumers.values()):  # a late member may be joining
                 consumer.lane.close()
             for held in self._producers.values():
                 held.driver.lane.close()

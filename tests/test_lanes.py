@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from loadkit import Topic, lanes
+from loadkit import Topic, clusters, keys, lanes, payloads
 from loadkit.errors import ScenarioError, UsageError
 from loadkit.scenario import ConsumerWorkload, ProducerWorkload
 from loadkit.targets import librdkafka
@@ -77,3 +77,26 @@ def test_doubt_about_the_library_falls_back(monkeypatch: pytest.MonkeyPatch) -> 
 
     monkeypatch.setattr(librdkafka, "library", unfit)
     assert "9.9.9" in str(lanes.chosen(producer(), "json", {}))
+
+
+@pytest.mark.parametrize(
+    ("rate", "users", "config", "milliseconds"),
+    [
+        ("1M/s", 1, {"batch.size": "65536"}, "1"),
+        ("100k/s", 1, {"batch.size": "65536"}, "7"),
+        ("100k/s", 2, {"batch.size": "65536"}, None),
+        ("1M/s", 1, {}, None),
+    ],
+)
+def test_a_producer_without_keys_leaves_a_partition_when_a_batch_is_full(
+    rate: str, users: int, config: dict[str, str], milliseconds: str | None
+) -> None:
+    """At 100 B; where a batch takes librdkafka's own 10 ms or longer to fill, nothing is set."""
+    workload = producer(rate=rate, fixed_count=users, payload=payloads.constant(size="100B"))
+    assert clusters.stickiness(workload, config).get(clusters.STICKY) == milliseconds
+
+
+def test_a_key_chooses_the_partition_alone() -> None:
+    """How long to stay with one is of no account."""
+    workload = producer(rate="5M/s", key=keys.zipf(100), payload=payloads.constant(size="100B"))
+    assert clusters.stickiness(workload, {"batch.size": "65536"}) == {}

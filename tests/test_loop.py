@@ -11,7 +11,7 @@ from fake_lane import Clock, ConsumerLane, Keyed, Numbered, ProducerLane
 
 from loadkit import drivers, loop, payloads
 from loadkit.drivers import IDLE_NS, ConsumerDriver, Leg, ProducerDriver
-from loadkit.loop import LISTEN_NS, SHARP_NS, Loop
+from loadkit.loop import FULL_NS, LISTEN_NS, SHARP_NS, TICK_NS, Loop
 from loadkit.pacer import pacer
 from loadkit.scenario import ConsumerWorkload, ProducerWorkload, Topic
 
@@ -74,6 +74,21 @@ def test_polling_is_frequent_while_confirmations_are_outstanding(monkeypatch: py
         assert 0 <= clock - item.at - 3_050_000 <= SHARP_NS
     assert stage.loop.gaps
     assert max(stage.loop.gaps) <= SHARP_NS
+
+
+def test_a_full_queue_is_looked_after_less_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is due finds no room: a message waits long in the queue, and polling for it takes cores from the broker."""
+    stage = Stage(monkeypatch, 40)
+    lane = stage.producer(1_000_000, delay=30_000_000)
+    lane.room = lambda _: max(0, 200 - lane.in_flight())
+    stage.loop.run()
+    assert lane.queue_full
+    assert stage.slept[-20:] == [FULL_NS / 1e9] * 20
+    roomy = stage.producer(10, delay=30_000_000)
+    stage.loop._stop, stage.left = False, 20
+    stage.loop.run()
+    assert not roomy.queue_full
+    assert max(stage.slept[40:]) <= TICK_NS / 1e9, "its confirmations are not to wait for the other's"
 
 
 def test_consumers_are_looked_after_often_and_without_a_pause_while_there_is_something(

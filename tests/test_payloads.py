@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import uuid
 import zlib
@@ -193,6 +194,8 @@ def test_a_json_document_has_a_smallest_size_too() -> None:
     [
         (sizes.fixed("1KiB"), 1024, 1024, 1024),
         (sizes.uniform("100B", "300B"), 100, 300, 200),
+        (sizes.loguniform("100B", "10kB"), 100, 10_000, 9900 / math.log(100)),
+        (sizes.loguniform(700, 700), 700, 700, 700),
         (sizes.lognormal("1KiB", 0.5, max="4KiB"), 100, 4096, None),
         (sizes.lognormal(1000, 2.0, max=2000, min=500), 500, 2000, None),
         (sizes.lognormal(1000, 0), 1000, 1000, 1000),
@@ -210,8 +213,10 @@ def test_sizes_keep_to_their_range_and_mean(spec: sizes.Sizes, low: int, high: i
 
 
 def test_sizes_follow_their_law() -> None:
-    """Uniform by chi-square, lognormal by Kolmogorov-Smirnov, choice by its weights."""
+    """Uniform by chi-square, loguniform and lognormal by Kolmogorov-Smirnov, choice by its weights."""
     numbers = np.arange(100_000)
+    logs = np.log10(sizes.loguniform("1kB", "1GB").draw(1, numbers))
+    assert stats.kstest((logs - 3) / 6, "uniform").pvalue > 0.001
     assert stats.chisquare(np.bincount(sizes.uniform(1, 20).draw(1, numbers))[1:]).pvalue > 0.001
     wide = sizes.lognormal("1MB", 1.0, max="1TB", min="1B").draw(1, numbers)
     assert stats.kstest(np.log(wide / 1e6), "norm").pvalue > 0.001

@@ -9,16 +9,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from loadkit import hashing, stamp
-from loadkit.blobs import Blobs, cells, paste
+from loadkit.blobs import Blobs, cells, paste, splice, write
 from loadkit.payloads import sizes
-from loadkit.payloads.pool import Pool, cut, pool
+from loadkit.payloads.pool import Pool, pool
 from loadkit.payloads.spec import SizedSpec, StampForm
 from loadkit.units import format_size
 
@@ -134,20 +134,22 @@ class JsonPayload:
         return Blobs.rows(rows)
 
     def _mixed(self, numbers: NDArray[np.int64], stamps: stamp.Stamps | None) -> Blobs:
-        n, drawn = len(numbers), self.spec.size.draw(self.seed, numbers)
-        token, items, note = _plan(drawn, self.spec.compressibility)
-        heads = np.empty((n, stamp.JSON_SIZE), np.uint8)
+        made = Blobs.blank(self.spec.size.draw(self.seed, numbers))
+        if not len(numbers):
+            return made
+        data, at = made.data, made.offsets[:-1]
+        token, items, note = _plan(made.sizes, self.spec.compressibility)
+        heads = np.empty((len(numbers), stamp.JSON_SIZE), np.uint8)
         heads[:] = np.frombuffer(_frame(0, 0, 0)[: stamp.JSON_SIZE], np.uint8)
         self._head(heads, numbers, stamps)
-        parts: list[Any] = [_END] * (8 * n)
-        parts[0::8] = heads.view(f"V{stamp.JSON_SIZE}").ravel().tolist()
-        parts[1::8] = map((b"", _TOKEN).__getitem__, (token > 0).tolist())
-        parts[2::8] = self.tokens.slices(numbers, token)
-        parts[3::8] = map((b"", b'",', _ITEMS, b'",' + _ITEMS).__getitem__, ((token > 0) + 2 * (items > 0)).tolist())
-        parts[4::8] = cut(self.catalogue, self._starts(numbers), items)
-        parts[5::8] = map((_NOTE, b"]," + _NOTE).__getitem__, (items > 0).tolist())
-        parts[6::8] = cut(_WORDS, np.zeros(n, np.int64), note)
-        return Blobs.joined(b"".join(parts), drawn)
+        cells(data, stamp.JSON_SIZE)[at] = heads.view(f"V{stamp.JSON_SIZE}").ravel()
+        at = at + stamp.JSON_SIZE
+        at = _field(data, at, (_TOKEN, b'",'), self.tokens.data, self.tokens.starts(numbers), token)
+        at = _field(data, at, (_ITEMS, b"],"), np.frombuffer(self.catalogue, np.uint8), self._starts(numbers), items)
+        write(data, at, _NOTE)
+        splice(data, at + len(_NOTE), np.frombuffer(_WORDS, np.uint8), np.zeros(len(at), np.int64), note)
+        write(data, made.offsets[1:] - len(_END), _END)
+        return made
 
     def _starts(self, numbers: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return where in the catalogue the items of each message begin, by multiplicative hashing."""
@@ -164,6 +166,20 @@ class JsonPayload:
         identity[:, 2] = numbers
         rows[:, : stamp.HEX_AT.start] = np.frombuffer(b'{"orderid":"', np.uint8)
         paste(rows, stamp.HEX_AT.start, stamp.as_hex(identity.view(np.uint8)))
+
+
+def _field(
+    data: NDArray[np.uint8], at: NDArray[np.int64], around: tuple[bytes, bytes], source: NDArray[np.uint8],
+    start: NDArray[np.int64], size: NDArray[np.int64],
+) -> NDArray[np.int64]:  # fmt: skip
+    """Write a field at `at` with what stands around it, where its size is not 0; return where the next one begins."""
+    before, after = around
+    some = size > 0
+    write(data, at[some], before)
+    splice(data, at + len(before), source, start, size)
+    write(data, (at + len(before) + size)[some], after)
+    next_at: NDArray[np.int64] = at + np.where(some, len(before) + size + len(after), 0)
+    return next_at
 
 
 @lru_cache(maxsize=64)

@@ -24,7 +24,6 @@ class Pool:
     """A walk through random bytes in steps of `stride`."""
 
     data: NDArray[np.uint8]
-    raw: bytes
     seed: int
     stride: int
 
@@ -46,15 +45,6 @@ class Pool:
         """Return a slice of `size` (1 ... stride) bytes for each message, as fresh void cells."""
         return cells(self.data, size)[self.starts(numbers)]
 
-    def slices(self, numbers: NDArray[np.int64], sizes: NDArray[np.int64]) -> list[bytes]:
-        """Return a slice of its own size (0 ... stride) for each message."""
-        return cut(self.raw, self.starts(numbers), sizes)
-
-
-def cut(raw: bytes, starts: NDArray[np.int64], sizes: NDArray[np.int64]) -> list[bytes]:
-    """Return `raw[start : start + size]` for each pair."""
-    return list(map(raw.__getitem__, map(slice, starts.tolist(), (starts + sizes).tolist())))
-
 
 @lru_cache(maxsize=8)
 def pool(seed: int, largest: int, alphabet: bytes = bytes(range(256))) -> Pool:
@@ -65,4 +55,4 @@ def pool(seed: int, largest: int, alphabet: bytes = bytes(range(256))) -> Pool:
         letters = np.frombuffer(alphabet, np.uint8)
         data = letters[np.arange(256) * len(letters) // 256][data]
     data.flags.writeable = False
-    return Pool(data, data.tobytes(), seed, max(1, largest))
+    return Pool(data, seed, max(1, largest))

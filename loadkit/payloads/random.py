@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from loadkit import stamp
-from loadkit.blobs import Blobs, cells, paste
+from loadkit.blobs import Blobs, cells, paste, splice
 from loadkit.payloads import sizes
 from loadkit.payloads.pool import Pool, pool
 from loadkit.payloads.spec import SizedSpec, StampForm
@@ -74,15 +74,17 @@ class RandomPayload:
         return Blobs.rows(rows)
 
     def _mixed(self, numbers: NDArray[np.int64], stamps: stamp.Stamps | None) -> Blobs:
-        drawn = self.spec.size.draw(self.seed, numbers)
-        noise = self._noise(drawn, stamps is not None)
+        made = Blobs.blank(self.spec.size.draw(self.seed, numbers))
+        if not len(numbers):
+            return made
+        noise, at = self._noise(made.sizes, stamps is not None), made.offsets[:-1]
+        if self.spec.compressibility:
+            made.data[:] = 0
         front = 0 if stamps is None else stamp.SIZE
-        parts: list[Any] = [b""] * (3 * len(numbers))
+        splice(made.data, at + front, self.pool.data, self.pool.starts(numbers), noise - front)
         if stamps is not None:
-            parts[0::3] = stamp.as_bytes(stamps).view(f"V{stamp.SIZE}").ravel().tolist()
-        parts[1::3] = self.pool.slices(numbers, noise - front)
-        parts[2::3] = map(bytes, (drawn - noise).tolist())
-        return Blobs.joined(b"".join(parts), drawn)
+            cells(made.data, stamp.SIZE)[at] = stamp.as_bytes(stamps).view(f"V{stamp.SIZE}").ravel()
+        return made
 
     def _noise(self, size: Any, stamped: bool) -> Any:
         """Return the bytes before the zeros, stamp included, of a value of `size`."""

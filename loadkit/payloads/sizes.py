@@ -1,13 +1,13 @@
 """How large values are: one size, or a distribution drawn by message number.
 
-`sizes.fixed`, `sizes.uniform`, `sizes.lognormal`, `sizes.choice`; text or a number is a fixed size.
+`sizes.fixed`, `sizes.uniform`, `sizes.loguniform`, `sizes.lognormal`, `sizes.choice`; text or a number is a fixed size.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,30 +55,51 @@ class Fixed(Sizes):
         return float(self.size)
 
 
-class Uniform(Sizes):
-    """Every whole size from `low` to `high`, both included, is equally likely."""
+class _Between(Sizes):
+    """From `low` to `high`, both included."""
 
-    kind: Literal["uniform"] = "uniform"
     low: Size
     high: Size
 
     @model_validator(mode="after")
-    def _ordered(self) -> Uniform:
+    def _ordered(self) -> Self:
         if self.low > self.high:
             raise ValueError(f"low ({self.low} B) is above high ({self.high} B)")
         return self
-
-    def draw(self, seed: int, numbers: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return the size of each of the messages `numbers`."""
-        return self.low + hashing.below(self.high - self.low + 1, seed, numbers, hashing.Stream.SIZE)
 
     def range(self) -> tuple[int, int]:
         """Return `low` and `high`."""
         return self.low, self.high
 
+
+class Uniform(_Between):
+    """Every whole size from `low` to `high`, both included, is equally likely."""
+
+    kind: Literal["uniform"] = "uniform"
+
+    def draw(self, seed: int, numbers: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the size of each of the messages `numbers`."""
+        return self.low + hashing.below(self.high - self.low + 1, seed, numbers, hashing.Stream.SIZE)
+
     def mean(self) -> float:
         """Return the middle."""
         return (self.low + self.high) / 2
+
+
+class Loguniform(_Between):
+    """The logarithm of the size is equally likely to be anywhere from that of `low` to that of `high`."""
+
+    kind: Literal["loguniform"] = "loguniform"
+
+    def draw(self, seed: int, numbers: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the size of each of the messages `numbers`, rounded to whole bytes."""
+        u = hashing.uniform(seed, numbers, hashing.Stream.SIZE)
+        drawn: NDArray[np.float64] = np.rint(self.low * (self.high / self.low) ** u)
+        return drawn.astype(np.int64)
+
+    def mean(self) -> float:
+        """Return (high - low) / ln(high / low)."""
+        return (self.high - self.low) / math.log(self.high / self.low) if self.high > self.low else float(self.low)
 
 
 class Lognormal(Sizes):
@@ -146,7 +167,9 @@ class Choice(Sizes):
         return sum(size * weight for size, weight in self.weights.items()) / sum(self.weights.values())
 
 
-KINDS: dict[str, type[Sizes]] = {"fixed": Fixed, "uniform": Uniform, "lognormal": Lognormal, "choice": Choice}
+KINDS: dict[str, type[Sizes]] = {
+    "fixed": Fixed, "uniform": Uniform, "loguniform": Loguniform, "lognormal": Lognormal, "choice": Choice,
+}  # fmt: skip
 
 
 def _read(value: object) -> object:
@@ -167,6 +190,11 @@ def fixed(size: int | str) -> Fixed:
 def uniform(low: int | str, high: int | str) -> Uniform:
     """Return equally likely sizes from `low` to `high`, both included."""
     return Uniform.model_validate({"low": low, "high": high})
+
+
+def loguniform(low: int | str, high: int | str) -> Loguniform:
+    """Return sizes from `low` to `high` of which each order of magnitude has as many."""
+    return Loguniform.model_validate({"low": low, "high": high})
 
 
 def lognormal(
