@@ -9,10 +9,11 @@ from pathlib import Path
 
 from bench import table
 from bench.about import about, load_now
-from bench.cases import CASES, Case, judged
+from bench.case import Case
+from bench.cases import CASES, judged
 from bench.lab import open_lab
 
-_WARM = 30.0
+_WARM = 20.0
 QUIET = 0.5
 """Load of the machine above which a bench says that it is disturbed."""
 
@@ -50,7 +51,7 @@ def _arguments() -> argparse.Namespace:
         prog="python -m bench", description="Ratios of loadkit to its peers on one embedded Kafka, interleaved."
     )
     parser.add_argument(
-        "--pairs", type=int, default=5, help="rounds in which every contestant of a case runs once (default 5)"
+        "--pairs", type=int, default=7, help="rounds in which every contestant of a case runs once (default 7)"
     )
     parser.add_argument("--case", action="append", choices=list(CASES), help="only this case; may be repeated")
     parser.add_argument(

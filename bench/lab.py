@@ -23,6 +23,8 @@ from loadkit.targets.properties import Layer, Role
 
 SCENARIOS = Path(__file__).parent / "scenarios"
 PARTITIONS = 6
+_CONNECT = 2.0
+"""Seconds of Locust's run time in which users connect."""
 FLAT_OUT = {"linger.ms": "5", "batch.size": "65536"}
 JAVA = {
     "acks": "all",
@@ -125,9 +127,15 @@ class Lab:
         out = self.folder / f"run-{next(self._numbers)}"
         command = [sys.executable, "-m", "loadkit", "run", str(SCENARIOS / f"{scenario}.py"), "--json"]
         command += ["--target", str(target or self.target), "--warmup", f"{warmup:g}s", "--duration", f"{seconds:g}s"]
-        ran = run([*command, "--out", str(out), *flags], self.folder)
-        facts = json.loads((out / "result.json").read_text("utf-8"))
-        return Trial(json.loads(ran.output)["metrics"], facts, read_rows(out)[0], ran)
+        return _left(out, run([*command, "--out", str(out), *flags], self.folder))
+
+    def locust(self, scenario: str, processes: int, warmup: float, seconds: float, target: str = "") -> Trial:
+        """Return what plain Locust left that forks so many load processes."""
+        out = self.folder / f"run-{next(self._numbers)}"
+        command = ["env", f"LOADKIT_OUT={out}", sys.executable, "-m", "locust", "-f", str(SCENARIOS / f"{scenario}.py")]
+        command += ["--headless", "--target", target or str(self.target), "--warmup", f"{warmup:g}s"]
+        command += ["--run-time", f"{warmup + seconds + _CONNECT:g}s"]
+        return _left(out, run([*command, *(["--processes", str(processes)] if processes > 1 else [])], self.folder))
 
     def plain(self, kind: str, **settings: Any) -> tuple[dict[str, Any], Ran]:
         """Return what one of the plain loops printed, and what it cost."""
@@ -162,6 +170,11 @@ class Lab:
                 self.say(f"  pair {turn + 1}/{pairs} {name}: {_line(figures[name])}")
             rounds.append({name: figures[name] for name in contestants})
         return rounds
+
+
+def _left(out: Path, ran: Ran) -> Trial:
+    facts = json.loads((out / "result.json").read_text("utf-8"))
+    return Trial(facts["metrics"], facts, read_rows(out)[0], ran)
 
 
 @contextmanager

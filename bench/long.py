@@ -11,7 +11,8 @@ from typing import Any
 from bench import table
 from bench.__main__ import QUIET, say
 from bench.about import about, load_now
-from bench.cases import Case, judged
+from bench.case import Case
+from bench.cases import judged
 from bench.figures import Criterion
 from bench.lab import Lab, open_lab
 from bench.process import run

@@ -35,9 +35,9 @@ class Consumed:
 
 
 def producer_perf(
-    java: Sequence[str], topic: str, records: int, warmup: int, properties: Mapping[str, str]
+    java: Sequence[str], topic: str, records: int, warmup: int, properties: Mapping[str, str], size: int = 100
 ) -> list[str]:
-    """Return the command of kafka-producer-perf-test for 100-byte records, as fast as it can."""
+    """Return the command of kafka-producer-perf-test for records of `size` bytes, as fast as it can."""
     pairs = [f"{key}={value}" for key, value in properties.items()]
     command = [
         *java,
@@ -48,7 +48,7 @@ def producer_perf(
         str(records + warmup),
     ]
     return [
-        *command, "--warmup-records", str(warmup), "--record-size", "100", "--throughput", "-1",
+        *command, "--warmup-records", str(warmup), "--record-size", str(size), "--throughput", "-1",
         "--command-property", *pairs,
     ]  # fmt: skip
 

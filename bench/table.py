@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from bench.cases import Case
+from bench.case import Case
 from bench.figures import shown
 
 JSON, PAGE = "bench.json", "bench.md"

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench import peers, proxy, table
-from bench.cases import Case, Trial, drained, judged
+from bench.case import Case
+from bench.cases import Trial, drained, judged
 from bench.figures import Criterion, differences, ratios, rotated, shown, spread
 from bench.long import growth
 from bench.process import Ran
