@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test test-lanes check bench bench-long trust-search trust-sizing build clean
+.PHONY: help quickstart test test-lanes check bench bench-long stress memcheck trust-search trust-sizing build clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -26,8 +26,14 @@ check: $(DEV_STAMP) ## ruff and mypy
 	$(BIN)/ruff format --check loadkit tests bench scenarios trust
 	$(BIN)/mypy
 
-bench: $(DEV_STAMP) ## ratios against peers on the embedded Kafka, interleaved; takes about half an hour
-	$(BIN)/python -m bench --pairs 5
+bench: $(DEV_STAMP) ## ratios against peers on the embedded Kafka, interleaved; takes about an hour
+	$(BIN)/python -m bench --pairs 7
+
+stress: $(DEV_STAMP) ## the fast lane: 100 M messages, broker kills, rebalances; goes on where it was; fails on loss, crash, leak
+	$(BIN)/python -m bench.stress
+
+memcheck: $(DEV_STAMP) ## the fast lane under valgrind (apt-get install valgrind): a million messages
+	$(BIN)/python -m bench.stress --memcheck
 
 bench-long: $(DEV_STAMP) ## ten minutes at 100k msg/s: memory; and the page of an hour's run
 	$(BIN)/python -m bench.long

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from loadkit.integrity import Verdict
 from loadkit.result import Writer, load
 from loadkit.scenario import ProducerWorkload, Scenario, Workload
 from loadkit.summary import summarise
+from loadkit.units import format_count
 
 
 def classes(
@@ -32,16 +33,30 @@ def classes(
     }
 
 
-def verdicts(found: list[Verdict]) -> dict[str, Any]:
-    """Return the verdicts of all partitions as they stand in a result: sums, rows, and the first lost offsets."""
+def verdicts(found: list[Verdict], unheard: Collection[str] = ()) -> dict[str, Any]:
+    """Return the verdicts of all partitions as they stand in a result: sums, rows, and the first lost offsets.
+
+    `unheard` are the groups one of whose members died with its last second untold: what they seem to have lost it may
+    have received, so that is unknown, not lost.
+    """
     rows = [{name: getattr(v, name) for name in v.__slots__ if name != "lost_runs"} for v in found]
+    missing = 0
+    for row in rows:
+        if row["group"] in unheard and row["lost"]:
+            missing, row["lost"] = missing + row["lost"], None
     names = ("lost", "duplicated", "reordered", "redelivered", "unconfirmed", "unread")
-    ranges = [[v.topic, v.partition, start, end - 1] for v in found for start, end in v.lost_runs]
-    return {
-        **{name: sum(row[name] for row in rows) for name in names},
+    ranges = [[v.topic, v.partition, s, e - 1] for v in found if v.group not in unheard for s, e in v.lost_runs]
+    facts = {
+        **{name: sum(row[name] or 0 for row in rows) for name in names},
         "partitions": rows,
         "lost_ranges": ranges[:1000],
     }
+    if missing:
+        facts["unknown"] = {
+            "lost": f"{format_count(missing)} messages were received by a load process that died before it said so, "
+            "or they are lost"
+        }
+    return facts
 
 
 def seal(writer: Writer, facts: Mapping[str, Any]) -> None:

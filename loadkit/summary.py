@@ -235,6 +235,8 @@ def _integrity(found: _Numbers, result: Result) -> None:
             found.withhold(name, "the run ended before it could be verified")
         elif checked.get("withheld"):
             found.withhold(name, checked["withheld"])
+        elif name in checked.get("unknown", {}):
+            found.withhold(name, checked["unknown"][name])
         else:
             found.put(name, checked[name])
 

@@ -53,6 +53,8 @@ class Trial:
         self._epoch = 0
         self._zero_ns = self._measure_ns = self._end_ns = 0
         self._quotas: dict[int, int] = {}
+        self._unheard: set[str] = set()
+        """Consuming classes of which a load process died: the last that it received was not told."""
         self._duration_ns = NEVER
         self._next_tick = 0.0
         self.done = False
@@ -109,6 +111,8 @@ class Trial:
         self.notes.append(
             Warn.WORKER_LOST.say(f"load process {worker} {how} with {len(gone)} users, {share:.0%} of all")
         )
+        readers = {workload.name for workload in self.scenario.consumers}
+        self._unheard |= readers & {self.users[number][0] for number in gone} if how == "died" else set()
         for number in gone:
             self.left(number)
         self.collector.forget(worker)
@@ -356,7 +360,7 @@ class Trial:
             withheld = "the run was stopped before it had drained"
         if withheld:
             return {"withheld": withheld}
-        facts = outcome.verdicts(self.collector.accounts.verdicts(groups, self._call(self._site.ends)))
+        facts = outcome.verdicts(self.collector.accounts.verdicts(groups, self._call(self._site.ends)), self._unheard)
         if facts["unread"]:
             self.notes.append(
                 Warn.UNREAD.say(f"{format_count(facts['unread'])} messages were not read when draining ended")
