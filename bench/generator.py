@@ -58,7 +58,7 @@ def kib(lab: Lab, pairs: int) -> Case:
         f"As in producing, {warmup:g} s of warm-up, then {seconds:g} s.", rounds,
         [
             Criterion(f"rate, loadkit / {PERF}", _over(rounds, "rate", PERF), floor=1.2),
-            Criterion(f"CPU a message, loadkit / {PERF}, whole processes", _over(rounds, "cpu_whole", PERF), sense="<="),
+            Criterion(f"CPU of whole processes, loadkit / {PERF}", _over(rounds, "cpu_whole", PERF), sense="<="),
         ],
     )  # fmt: skip
 

@@ -16,9 +16,8 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from bench import stress_page
 from bench.__main__ import say
@@ -29,51 +28,62 @@ CHUNK_SECONDS = 200.0
 """How long one process drives laps: memory is compared within it."""
 DEAD = 2.0
 """Seconds that a killed broker stays dead before it is started again."""
-KILL_EVERY = (25.0, 45.0)
+KILL_AFTER = (6.0, 15.0)
+"""Seconds of the measured phase, of which the broker runs between two kills. It is left alone while a lap opens and
+closes: topics cannot be made on a broker that is not there."""
 SUPPRESSIONS = Path(__file__).with_name("valgrind.supp")
 LAP = 10_000_000
 """Small messages of a lap."""
 
 
-@contextmanager
-def killing(lab: Lab, kills: list[float], every: tuple[float, float] | None) -> Iterator[None]:
-    """Kill the broker and start it again, at random times, beside a block."""
-    done = threading.Event()
+class Killer:
+    """Kills the broker and starts it again, at random times, while a lap is being measured."""
 
-    def run() -> None:
-        while every and not done.wait(random.uniform(*every)):
-            lab.cluster.kill_node(0)
-            kills.append(time.monotonic())
-            time.sleep(DEAD)
-            lab.cluster.start_node(0)
+    def __init__(self, lab: Lab) -> None:
+        self._lab, self.kills = lab, 0
+        self.measuring, self._done = threading.Event(), threading.Event()
+        self._thread = threading.Thread(target=self._run)
 
-    thread = threading.Thread(target=run)
-    thread.start()
-    try:
-        yield
-    finally:
-        done.set()
-        thread.join()
+    def _run(self) -> None:
+        while not self._done.wait(random.uniform(*KILL_AFTER)):
+            if self.measuring.is_set():
+                self._lab.cluster.kill_node(0)
+                self.kills += 1
+                time.sleep(DEAD)
+                self._lab.cluster.start_node(0)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._done.set()
+        self._thread.join()
 
 
 def chunk(lab: Lab, settings: dict[str, Any], kill: bool, before: Sequence[str] = ()) -> dict[str, Any]:
     """Return what one process found: its laps, how it ended, how often the broker was killed."""
     command = [*before, sys.executable, "-m", "bench.stress_laps", json.dumps({**settings, "target": str(lab.target)})]
     laps: list[dict[str, Any]] = []
-    kills: list[float] = []
     with (
         tempfile.TemporaryFile("w+", dir=lab.folder, encoding="utf-8") as err,
-        killing(lab, kills, KILL_EVERY if kill else None),
+        Killer(lab) as killer,
         subprocess.Popen(command, stdout=subprocess.PIPE, stderr=err, text=True) as process,
     ):
         assert process.stdout
         for line in process.stdout:
-            laps.append(json.loads(line))
-            say(stress_page.line(laps[-1]))
+            told = json.loads(line)
+            if "measuring" not in told:
+                laps.append(told)
+                say(stress_page.line(told))
+            elif told["measuring"] and kill:
+                killer.measuring.set()
+            else:
+                killer.measuring.clear()
         code = process.wait()
         err.seek(0)
         said = err.read()
-    return {"laps": laps, "exit": code, "kills": len(kills), "said": said[-4000:] if code else ""}
+    return {"laps": laps, "exit": code, "kills": killer.kills, "said": said[-4000:] if code else ""}
 
 
 def stress(lab: Lab, asked: argparse.Namespace, done: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:

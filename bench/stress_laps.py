@@ -161,6 +161,8 @@ class Lap:
     def _roll(self) -> None:
         while self._open:
             self.trial.take(self._worker.roll())
+            if self._worker.ending:
+                tell(measuring=False)
             self.turns.sleep(0.1 if self._worker.ending else 1.0)
 
     def _change_members(self) -> None:
@@ -189,9 +191,10 @@ class Lap:
     def order(self, order: dict[str, Any]) -> None:
         """Follow a schedule."""
         self._worker.schedule(order)
+        tell(measuring=order["phase"] == "measure")
 
     def end(self, at_ns: int) -> None:
-        """End it."""
+        """End it early."""
         self._worker.end(at_ns)
 
     def close(self) -> None:
@@ -200,6 +203,11 @@ class Lap:
         self.turns.call(lambda: [thread.join() for thread in self._threads])
         self._worker.close()
         self.trial.take(self._worker.roll(last=True))
+
+
+def tell(**facts: Any) -> None:
+    """Print one line for whoever watches this process."""
+    print(json.dumps(facts), flush=True)
 
 
 def resident() -> int:
@@ -241,7 +249,7 @@ def main() -> int:
             except LoadkitError as error:
                 sys.stderr.write(f"lap {number}: {type(error).__name__}: {error}\n")
                 return 1
-            print(json.dumps(found), flush=True)
+            tell(**found)
             left, took = left - found["totals"]["Small"]["acked"], monotonic() - begun
     opened.close()
     return 0
