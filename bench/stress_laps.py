@@ -14,6 +14,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from time import monotonic
@@ -24,7 +25,7 @@ import psutil
 from loadkit import Topic, keys, payloads, sizes
 from loadkit.boundaries import Options
 from loadkit.clusters import KafkaCluster
-from loadkit.errors import LoadkitError
+from loadkit.errors import LoadkitError, TargetError
 from loadkit.scenario import ConsumerWorkload, ProducerWorkload, Scenario
 from loadkit.site import OpenTarget, open_target
 from loadkit.target import load_target
@@ -177,8 +178,9 @@ class Lap:
             if not self.trial.connected:
                 continue
             name = list(groups)[turn % len(groups)]
-            groups[name].append(self._worker.open(name))
-            self.members += 1
+            with suppress(TargetError):  # the broker may be dead
+                groups[name].append(self._worker.open(name))
+                self.members += 1
             if len(groups[name]) > 1:
                 self._worker.leave(groups[name].pop(0))
 
