@@ -107,7 +107,7 @@ def contents(lab: Lab, pairs: int) -> Case:
     def one(name: str) -> dict[str, float]:
         sets = ["--set", f"Flood.payload={CONTENTS[name]}"]
         sets += ["--set", "Flood.key=zipf(1000000, exponent=1.1)"] if name == "zipf keys" else []
-        return flat_out(lab.loadkit("contents", warmup, seconds, *sets))
+        return flat_out(lab.loadkit("producing", warmup, seconds, *sets))
 
     rounds = lab.interleaved(pairs, {name: (lambda name=name: one(name)) for name in CONTENTS})  # type: ignore[misc]
     return Case(
