@@ -288,3 +288,11 @@ def test_the_command_exits_by_what_it_found(tmp_path: Path) -> None:
     assert "did you mean 'msk-express'" in done["flag"].err
     assert "known are" in done["unknown"].out
     assert "Traceback" not in "".join(one.err for one in done.values())
+
+
+def test_json_with_tabs_and_signs_of_two_escapes_is_read() -> None:
+    """JSON that is no YAML."""
+    assert rules(
+        '{\n\t"acks": "1",\n\t"client.id": "\\ud83d\\ude00",\n\t"enable.idempotence": true,\n\t"partitioner": "murmur2"}',
+        "p.json",
+    ) == {"acks"}

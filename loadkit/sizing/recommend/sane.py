@@ -10,7 +10,8 @@ from loadkit.errors import PlanError
 from loadkit.sizing.facts import PLATFORMS, BrokerFacts, Ceiling, Facts, TopicFacts
 from loadkit.sizing.settings.broker import release
 
-_TOPIC = re.compile(r"[a-zA-Z0-9._-]{1,249}")
+_TOPIC = re.compile(r"[a-zA-Z0-9._][a-zA-Z0-9._-]{0,248}")
+"""Without a dash in front, which commands would take for an option."""
 _LEAST_MESSAGE = 2_048
 """Below it librdkafka's smallest message.max.bytes (1,000) with the batch's overhead does not fit."""
 _LARGEST = 2**31 - 1
@@ -73,13 +74,13 @@ def _names(facts: Facts) -> Iterator[str]:
             yield f"two topics are called {topic.name}, or differ from one another in '.' and '_' only"
         seen.add(alike)
         if not _TOPIC.fullmatch(topic.name) or topic.name in (".", ".."):
-            yield f"{topic.name!r} is no name of a topic: letters, digits, '.', '_', '-', up to 249"
+            yield f"{topic.name!r} is no name of a topic: letters, digits, '.', '_', '-' (not in front), up to 249"
         groups = [group.name for group in topic.groups]
         if len(set(groups)) < len(groups):
             yield f"a group of {topic.name} is named twice"
         for name in groups:
-            if not _printable(name) or len(name) > 249:
-                yield f"{name!r} is no name of a group that every format holds: one line of printable characters"
+            if not _printable(name) or "\\" in name or len(name) > 249:
+                yield f"{name!r} is no name of a group that every format holds: one line, printable, without backslash"
 
 
 def _choices(facts: Facts) -> Iterator[str]:

@@ -62,7 +62,7 @@ def _polling(reads: list[tuple[TopicFacts, GroupFacts]]) -> tuple[Setting, ...]:
     worst = max(group.process_time_s for _, group in reads)
     records = _RECORDS
     if worst > 0:
-        records = min(_RECORDS, max(1, int(_LONGEST_POLL_MS / 1000 / _MARGIN / worst)))
+        records = max(1, math.floor(min(_RECORDS, _LONGEST_POLL_MS / 1000 / _MARGIN / worst)))
     interval = max(_POLL_MS, math.ceil(_MARGIN * records * worst * 1000))
     return (
         Setting("max.poll.records", str(records), f"what one poll hands over, at up to {worst:g} s a message"),

@@ -74,7 +74,7 @@ def documents(text: str) -> list[Any]:
     """Return the documents of a text; JSON is read as the YAML it also is, after it was read as JSON."""
     try:
         if text.lstrip()[:1] in ("{", "["):
-            json.loads(text)
+            return _json(text)
         return [document for document in yaml.load_all(text, _Loader) if document is not None]
     except json.JSONDecodeError as error:
         raise Unreadable(f"line {error.lineno}: {error.msg}") from None
@@ -82,6 +82,23 @@ def documents(text: str) -> list[Any]:
         mark = getattr(error, "problem_mark", None)
         where = f"line {mark.line + 1}: " if mark else ""
         raise Unreadable(f"{where}{getattr(error, 'problem', None) or error}") from None
+
+
+def _json(text: str) -> list[Any]:
+    """Return the one document of a JSON text: with the lines of its keys where YAML can read it too."""
+    plain = json.loads(text, object_pairs_hook=_object)
+    try:
+        return [next(yaml.load_all(text, _Loader))]
+    except (yaml.YAMLError, StopIteration):  # tabs, or escapes of signs beyond 16 bits
+        return [plain]
+
+
+def _object(pairs: list[tuple[str, Any]]) -> Mapped:
+    made = Mapped(pairs)
+    made.lines, made.line = dict.fromkeys(made, 1), 1
+    if len(made) < len(pairs):
+        raise Unreadable("a key is written twice in one object: keep one of them")
+    return made
 
 
 def _document(file: str, document: Any, text: str) -> Read | None:

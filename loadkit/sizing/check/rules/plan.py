@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from loadkit.sizing.check.model import Finding, Kind, Piece, Value
 from loadkit.sizing.check.rules import broker as brokers
+from loadkit.sizing.check.rules import together
 from loadkit.sizing.check.rules import topic as topics
 from loadkit.sizing.check.rules.say import found, how
 from loadkit.sizing.facts import Facts, TopicFacts
@@ -106,6 +108,16 @@ def _clients(facts: Facts, pieces: Sequence[Piece]) -> Iterator[Finding]:
             for piece in theirs:
                 worst = max(facts_of.process_time_s for _, facts_of in reads)
                 yield from _consumer(facts, piece, worst)
+                yield from _certain(together.smaller(piece, [_sized(topic) for topic, _ in reads]))
+
+
+def _sized(topic: TopicFacts) -> Piece:
+    return Piece("topic", "", "", "", topic.name, {"max.message.bytes": Value(str(topic.max_message_bytes), 0)})
+
+
+def _certain(findings: Iterator[Finding]) -> Iterator[Finding]:
+    """Yield findings on topics that a client is known to use: what one of them refuses is unsafe."""
+    return (replace(one, level="unsafe") for one in findings)
 
 
 def _producer(facts: Facts, piece: Piece) -> Iterator[Finding]:
@@ -114,6 +126,7 @@ def _producer(facts: Facts, piece: Piece) -> Iterator[Finding]:
     keyed = any(topic.keyed for topic in topics_of)
     names = (*_PRODUCER, *(("partitioner.ignore.keys",) if keyed else ()), *(_TRANSACTIONS if transactional else ()))
     yield from _explicit(facts, piece, (*names, *_only(piece, "producer"), *_chosen(facts, "producer", names)))
+    yield from _certain(together.larger(piece, [_sized(topic) for topic in topics_of]))
     request, lag = piece.number("request.timeout.ms"), 30_000
     if request is not None and request <= lag:
         yield found(

@@ -63,35 +63,42 @@ def _of(pieces: Sequence[Piece], kind: Kind) -> list[Piece]:
 
 
 def _sizes(pieces: Sequence[Piece]) -> Iterator[Finding]:
-    sizes = [(size, topic) for topic in _of(pieces, "topic") if (size := topic.number("max.message.bytes")) is not None]
-    if not sizes:
-        return
-    smallest, narrow = min(sizes, key=lambda pair: pair[0])
-    largest, wide = max(sizes, key=lambda pair: pair[0])
-    for piece in _of(pieces, "producer"):
-        for name in ("max.request.size", "batch.size"):
-            value = piece.number(name)
-            if value is not None and value > smallest:
-                yield found(
-                    piece,
-                    "message-size",
-                    name,
-                    f"{how(piece, name)} is above max.message.bytes={smallest:g} of "
-                    f"{narrow.name or narrow.file}: what is that large is refused",
-                    f"lower it to {smallest:g}, or raise max.message.bytes of the topic",
-                )
-    for piece in _of(pieces, "consumer"):
-        for name in ("max.partition.fetch.bytes", "fetch.max.bytes"):
-            size = whole(piece, name)
-            if size is not None and size < largest:
-                yield found(
-                    piece,
-                    "fetch-size",
-                    name,
-                    f"{name}={size:g} is below max.message.bytes={largest:g} of "
-                    f"{wide.name or wide.file}: batches are fetched one by one, and old clients stop",
-                    f"write {name}={largest:g} or more",
-                )
+    """Yield sizes that topics refuse; which topics a client uses is not known, so only what fits none is unsafe."""
+    topics = [piece for piece in _of(pieces, "topic") if piece.number("max.message.bytes") is not None]
+    for piece in _of(pieces, "producer") if topics else []:
+        yield from larger(piece, topics)
+    for piece in _of(pieces, "consumer") if topics else []:
+        yield from smaller(piece, topics)
+
+
+def _sized(topics: Sequence[Piece]) -> list[tuple[float, str]]:
+    """Return max.message.bytes of topics with their names, from the smallest."""
+    return sorted((topic.number("max.message.bytes") or 0.0, topic.name or topic.file) for topic in topics)
+
+
+def larger(piece: Piece, topics: Sequence[Piece]) -> Iterator[Finding]:
+    """Yield sizes of a producer that some of the topics refuse: unsafe where all do."""
+    sizes = _sized(topics)
+    for name in ("max.request.size", "batch.size"):
+        value = piece.number(name)
+        if value is not None and value > sizes[0][0]:
+            text = f"{how(piece, name)} is above max.message.bytes={sizes[0][0]:.0f} of {sizes[0][1]}, which refuses it"
+            fix = f"lower it to {sizes[0][0]:.0f}, or raise max.message.bytes of the topic"
+            yield found(piece, "message-size", name, text, fix, "unsafe" if value > sizes[-1][0] else "advice")
+
+
+def smaller(piece: Piece, topics: Sequence[Piece]) -> Iterator[Finding]:
+    """Yield sizes of a consumer below the largest batch of some of the topics: unsafe where of all."""
+    sizes = _sized(topics)
+    for name in ("max.partition.fetch.bytes", "fetch.max.bytes"):
+        size = whole(piece, name)
+        if size is not None and size < sizes[-1][0]:
+            text = (
+                f"{name}={size:.0f} is below max.message.bytes={sizes[-1][0]:.0f} of {sizes[-1][1]}: large batches are "
+                "fetched one by one, and old clients stop"
+            )
+            fix = f"write {name}={sizes[-1][0]:.0f} or more"
+            yield found(piece, "fetch-size", name, text, fix, "unsafe" if size < sizes[0][0] else "advice")
 
 
 def _transactions(pieces: Sequence[Piece]) -> Iterator[Finding]:
