@@ -70,7 +70,7 @@ def test_every_platform_has_a_plan_with_three_alternatives_and_their_reasons(pla
         ({"topics__0__retention": "2h"}, "topics[0].retention", "deleted unread"),
         ({"topics__0__hottest_key": "60%", "topics__0__groups": []}, "topics[0].hottest_key", "no number of partitions"),
         ({"topics__0__hottest_key": "10%"}, "topics[0].groups[0].process_time", "no number of partitions helps"),
-        ({"platform__shapes__0__memory": "1MiB"}, "platform", "memory is at"),
+        ({"platform__shapes__0__disk": "1GiB", "topics__0__retention": "1000y"}, "platform", "storage is at"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_is_an_answer_with_the_requirement_that_makes_it_so(
@@ -206,8 +206,8 @@ def documents(draw: st.DrawFn) -> dict[str, Any]:
         topic = {key: value for key, value in topic.items() if value is not None}
         topics.append(topic)
     kind = draw(st.sampled_from(PLATFORMS))
-    shape = {"name": "s", "cores": draw(st.floats(0.1, 128)), "memory": draw(st.integers(2**20, 2**40)),
-             "network": draw(st.floats(1, 1e11)), "disk": draw(st.integers(1, 2**50)), "disk_write": draw(st.floats(1, 1e11))}  # fmt: skip
+    shape = {"name": "s", "cores": draw(st.floats(0.1, 128)), "memory": draw(st.integers(2**30, 2**40)),
+             "network": draw(st.floats(1, 2e10)), "disk": draw(st.integers(2**30, 2**50)), "disk_write": draw(st.floats(1, 1e11))}  # fmt: skip
     platform: dict[str, Any] = {
         "kind": kind,
         "zones": draw(st.integers(1, 5)),

@@ -165,11 +165,11 @@ class Shape(Part):
     """A machine that a broker may run on; rates are sustained, never "up to"."""
 
     name: str = Field(min_length=1)
-    cores: float = Field(gt=0)
-    memory: Bytes = Field(gt=0)
-    network: ByteRate = Field(gt=0)
+    cores: float = Field(gt=0, le=4096)
+    memory: Bytes = Field(ge=2**30, le=2**50)
+    network: ByteRate = Field(gt=0, le=20e9)
     """Each way."""
-    disk: Bytes = Field(gt=0)
+    disk: Bytes = Field(ge=2**30, le=2**60)
     disk_write: ByteRate = Field(gt=0)
     disk_read: ByteRate | None = Field(default=None, gt=0)
 
