@@ -13,7 +13,8 @@ import multiprocessing
 import os
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -121,14 +122,23 @@ def run(out: Path, clusters: int, jobs: int) -> list[Row]:
     if missing:
         _write(out, rows)
         os.environ.setdefault("OMP_NUM_THREADS", "1")
-        with multiprocessing.get_context("spawn").Pool(jobs) as pool, (out / LINES).open("a", encoding="utf-8") as file:
-            for row in pool.imap_unordered(one, missing):
+        with _made(missing, jobs) as made, (out / LINES).open("a", encoding="utf-8") as file:
+            for row in made:
                 rows[row["number"]] = row
                 file.write(json.dumps(row) + "\n")
                 file.flush()
                 _tell(row, len(rows), clusters)
         _write(out, rows)
     return [rows[number] for number in range(clusters)]
+
+
+@contextmanager
+def _made(numbers: Sequence[int], jobs: int) -> Iterator[Iterator[Row]]:
+    if jobs == 1:
+        yield map(one, numbers)
+        return
+    with multiprocessing.get_context("spawn").Pool(jobs) as pool:
+        yield pool.imap_unordered(one, numbers)
 
 
 def _write(out: Path, rows: Mapping[int, Row]) -> None:
