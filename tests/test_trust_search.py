@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -55,8 +56,9 @@ def test_every_family_is_drawn_in_its_share() -> None:
     assert sum(weight for _, weight in FAMILIES.values()) == 40
 
 
-def test_a_killed_measurement_goes_on_with_what_it_has(tmp_path: Path) -> None:
+def test_a_killed_measurement_goes_on_with_what_it_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Finished searches are kept, a torn line and those of other code are made anew."""
+    monkeypatch.setattr(maximum, "cluster", lambda number: replace(cluster(QUICK[number + 4]), number=number))
     first = maximum.run(tmp_path, 2, 1)
     lines = (tmp_path / maximum.LINES).read_text().splitlines()
     stale = json.dumps({**json.loads(lines[1]), "code": "other", "rate": 1.0})
