@@ -71,15 +71,19 @@ def chunk(lab: Lab, settings: dict[str, Any], kill: bool, before: Sequence[str] 
         subprocess.Popen(command, stdout=subprocess.PIPE, stderr=err, text=True) as process,
     ):
         assert process.stdout
-        for line in process.stdout:
-            told = json.loads(line)
-            if "measuring" not in told:
-                laps.append(told)
-                say(stress_page.line(told))
-            elif told["measuring"] and kill:
-                killer.measuring.set()
-            else:
-                killer.measuring.clear()
+        try:
+            for line in process.stdout:
+                told = json.loads(line)
+                if "measuring" not in told:
+                    laps.append(told)
+                    say(stress_page.line(told))
+                elif told["measuring"] and kill:
+                    killer.measuring.set()
+                else:
+                    killer.measuring.clear()
+        except BaseException:
+            process.kill()
+            raise
         code = process.wait()
         err.seek(0)
         said = err.read()
