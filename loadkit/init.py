@@ -59,7 +59,9 @@ def quickstart(folder: Path) -> Path:
         content = resources.files("loadkit").joinpath("templates", template).read_text(encoding="utf-8")
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            place.write_text(content.replace("{file}", str(place)), encoding="utf-8")
+            # no objective: a first look at a busy machine may keep none, and the plan is to be seen all the same
+            content = content.replace('slo = ["latency', '# slo = ["latency').replace("{file}", str(place))
+            place.write_text(content, encoding="utf-8")
         except OSError as problem:
             raise UsageError(f"{place} cannot be written: {problem.strerror}; give a folder that can") from None
     return folder / "sweep.toml"

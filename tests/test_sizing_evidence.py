@@ -136,6 +136,18 @@ def test_a_generator_that_gave_out_gives_no_ceiling() -> None:
     assert any("limited by the generator" in note for note in made.notes)
 
 
+def test_a_generator_that_gave_out_breaks_no_objective() -> None:
+    """Its latencies are its own: whether the cluster holds the objective is not known."""
+    late = {"throughput": 900.0, "latency.p99": 0.8}
+    made = measure(
+        Evidence(("x",), (point(1000, "generator", throughput=900, metrics=late),), ()),
+        ("latency.p99 < 0.2s",),
+        demo=False,
+    )
+    assert made.broken == ""
+    assert made.unknown == ("latency.p99 < 0.2s",)
+
+
 def test_cpu_is_fitted_over_the_brokers_of_all_trials() -> None:
     """Twelve readings of busy cores over a factor of ten in load."""
     busy = tuple((x * 1e6, 0.1 + 0.04 * x) for x in range(2, 26, 2))

@@ -94,6 +94,8 @@ def test_an_objective_that_no_trial_holds_is_named() -> None:
     made = plan(needs(topics__0__slo=["latency.p99 < 1ms"]), seen)
     assert [problem.path for problem in made.problems] == ["topics[0].slo[0]"]
     assert "0.0042" in made.problems[0].text
+    assert len(made.alternatives) >= 3
+    assert any("gives up topics[0].slo[0]" in one.reason for one in made.alternatives), "what helps is to give it up"
 
 
 def test_nothing_at_all_is_carried_by_the_fewest() -> None:

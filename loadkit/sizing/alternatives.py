@@ -106,6 +106,8 @@ def _shape(one: Found, chosen: Fit, found: Sequence[Found]) -> Alternative:
     else:
         unit = "cores" if one.setup.candidate.cores and chosen.setup.candidate.cores else "MB/s of quota"
         reason = f"{_size(one.fit):g} {unit} against {_size(chosen):g}: {measure_of_choice(found)} was taken"
+        if _size(one.fit) == _size(chosen):
+            reason = f"as many {unit} in all, on {one.fit.n} machines in place of {chosen.n}"
     return _of(f"{one.fit.n} {_units(one.fit)}", one.fit, reason)
 
 
@@ -176,6 +178,14 @@ def _kept(chosen: Fit, found: Sequence[Found], shape: str, n: int, law: Law | No
     if fit.n == chosen.n and setup is chosen.setup:
         return _of(text, fit, "is what is recommended: nothing to add")
     return _of(text, fit, ("carries it, " if fit.fits else "") + why_not(fit) + uneven)
+
+
+def slower(fit: Fit, path: str, text: str) -> tuple[Alternative, ...]:
+    """Return what there is to do where only an objective cannot be held."""
+    without = _of(f"without that objective: {fit.n} {_units(fit)}", fit, f"gives up {path}")
+    other = Alternative("other client settings", fit.setup.candidate.name, None, False,
+                        f"loadkit sweep over linger.ms and batch.size may hold it: {text}", "latency")  # fmt: skip
+    return replace(without, meets=False), other
 
 
 def ways_out(setup: Setup, law: Law | None) -> tuple[Alternative, ...]:

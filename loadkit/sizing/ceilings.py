@@ -80,8 +80,10 @@ def measure(evidence: Evidence, slo: Sequence[str] = (), *, demo: bool, shape: s
             "the real cluster with --target, or give --demo to see the method on them, labelled throughout"
         )
     objectives = [Objective.parse(text) for text in dict.fromkeys(slo)]
-    asked = [one for one in objectives if any(point.metrics.get(one.metric) is not None for point in points)]
-    holding = [point for point in points if _holds(point, asked)]
+    # what a generator that gave out measured says nothing of the cluster, neither good nor bad
+    judged = [point for point in points if point.limit != "generator"]
+    asked = [one for one in objectives if any(point.metrics.get(one.metric) is not None for point in judged)]
+    holding = [point for point in judged if _holds(point, asked)]
     answers = [one for one in evidence.answers if one.hold in points and _holds(one.hold, asked)]
     families = [_family(own, asked, [a for a in answers if a.hold.family == name]) for name, own in _families(points)]
     best = max(families, key=lambda one: (one.score, one.reached is not None))
@@ -101,7 +103,7 @@ def measure(evidence: Evidence, slo: Sequence[str] = (), *, demo: bool, shape: s
         cpu.fitted(busy, source), scaling.fit(sizes),
         {topic: point.ratio for point in points if point.ratio for topic in point.topics},
         {topic: (share, point.partitions[topic]) for point in points for topic, share in point.hottest.items()},
-        "" if holding or not asked else _best_seen(points, asked),
+        "" if holding or not asked else _best_seen(judged, asked),
         tuple(one.text for one in objectives if one not in asked), best.point,
         tuple(_notes(evidence, points, best)),
     )  # fmt: skip

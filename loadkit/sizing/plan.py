@@ -17,6 +17,7 @@ from loadkit.sizing.ceilings import Measured
 from loadkit.sizing.choices import Choice
 from loadkit.sizing.demand import Setup, State, Use, states, uses
 from loadkit.sizing.model import failure, growth, rebuild
+from loadkit.sizing.model.scaling import Law
 from loadkit.sizing.requirements import Requirements
 from loadkit.sizing.search import Fit, Found
 from loadkit.sizing.sensitivity import Swing
@@ -130,7 +131,7 @@ def make(
             Alternative(f"{one.setup.candidate.name}: {_of(one)}", one.setup.candidate.name, None, False,
                         one.reason or problems[0].text, one.binding or problems[0].path) for one in found
         ]  # fmt: skip
-        out = alternatives.ways_out(first.setup, law)
+        out = _ways_out(first, problems, _slo(needs, measured), law)
         sure = Confidence("high" if measured and not measured.demo else "medium", ("a requirement rules it out",))
         if measured and measured.demo:
             sure = Confidence("demonstration", (_demo(measured),))
@@ -142,6 +143,15 @@ def make(
         tuple(_lasting(fit)), sensitivity.tornado(fit, law), bill=cost.bill(fit), scenario=scenario,
     )  # fmt: skip
     return replace(made, next=tuple(_next(made)))
+
+
+def _ways_out(
+    first: Found, problems: Sequence[Problem], slow: Sequence[Problem], law: Law | None
+) -> tuple[Alternative, ...]:
+    """Return what would be possible; where only an objective is in the way, what helps against that."""
+    if first.fit and list(problems) == list(slow):
+        return alternatives.slower(first.fit, slow[0].path, slow[0].text)
+    return alternatives.ways_out(first.setup, law)
 
 
 def _of(one: Found) -> str:
