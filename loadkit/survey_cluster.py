@@ -72,14 +72,25 @@ def _seen(
     weights = grown if total else {part: end - begin.get(part, 0) for part, end in ends.items()}
     whole = sum(weights.values())
     messages = look.newest(config, name, begin, ends)
-    keys = Counter(message.key for message in messages if message.key is not None)
+    keys = _keys(messages, weights)
     size = sum(message.size for message in messages) / len(messages) if messages else None
     return Seen(
         name, len(parts), max(len(part.replicas) for part in parts), admin.topic_configs(connection, name),
         total / seconds, max(weights.values()) / whole if whole else 1 / len(parts), size, bool(keys) or not messages,
-        max(keys.values()) / len(messages) if len(messages) >= look.ENOUGH and keys else None,
+        max(keys.values()) if len(messages) >= look.ENOUGH and keys else None,
         dict(_lags(connection, name, ends, groups)),
     )  # fmt: skip
+
+
+def _keys(messages: Sequence[look.Message], weights: Mapping[int, int]) -> dict[bytes, float]:
+    """Return each key's share of the topic: as many messages were read of a busy partition as of a quiet one."""
+    read, whole = Counter(message.partition for message in messages), sum(weights.values())
+    found: dict[bytes, float] = {}
+    for message in messages:
+        if message.key is not None:
+            part = weights.get(message.partition, 0) / max(whole, 1) / read[message.partition]
+            found[message.key] = found.get(message.key, 0.0) + part
+    return found
 
 
 def _lags(

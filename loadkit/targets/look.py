@@ -24,6 +24,7 @@ WANTED, ENOUGH = 200, 50
 class Message:
     """One message: its key, and the bytes of key, value and headers."""
 
+    partition: int
     key: bytes | None
     size: int
 
@@ -79,7 +80,7 @@ def newest(
                 size = len(key or b"") + len(value or b"") + sum(
                     len(name) + len(held or b"") for name, held in message.headers() or ()
                 )  # fmt: skip
-                found.append(Message(key, size))
+                found.append(Message(message.partition(), key, size))
     finally:
         consumer.close()
     return found
