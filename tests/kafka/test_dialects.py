@@ -1,0 +1,220 @@
+"""Files of a plan, read by what they are for: real clients, real brokers, Kafka's own tools."""
+
+from __future__ import annotations
+
+import ast
+import os
+import subprocess
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import confluent_kafka as ck
+import pytest
+from confluent_kafka import admin
+from facts_fixture import CUSTOMERS, LEDGER, ORDERS, facts
+from java_table import printed
+from running import QUICK, create, fill
+
+from loadkit.sizing.check.reading.properties import lines
+from loadkit.sizing.recommend import write
+from loadkit.sizing.settings.tables import java
+from loadkit.targets import embedded, java_perf
+from loadkit.targets.embedded import EmbeddedCluster, EmbeddedSpec
+from loadkit.targets.embedded_spec import DEFAULT_VERSION
+
+pytestmark = pytest.mark.kafka
+
+TOPICS = (
+    replace(ORDERS, name="dialect-orders", partitions=3, groups=ORDERS.groups[:1]),
+    replace(
+        CUSTOMERS, name="dialect-customers", partitions=2, cleanup="compact,delete", retention_ms=86_400_000, groups=()
+    ),
+    replace(LEDGER, name="dialect-ledger", partitions=2),
+    replace(ORDERS, name="dialect-old", partitions=4, keyed=False, existing_partitions=2, groups=()),
+)
+LOGGING = """\
+status=error
+rootLogger=WARN, err
+appender.err.type=Console
+appender.err.name=err
+appender.err.target=SYSTEM_ERR
+appender.err.layout.type=PatternLayout
+appender.err.layout.pattern=%p %m%n
+"""
+WARNING = "were supplied but are not used"
+
+
+@pytest.fixture(scope="module")
+def configs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with the files of a small plan."""
+    folder = tmp_path_factory.mktemp("plan") / "configs"
+    write(facts(topics=TOPICS), folder)
+    return folder
+
+
+def tool(folder: Path, main: str, *words: str) -> subprocess.CompletedProcess[str]:
+    """Return one of Kafka's own tools when it has ended, its warnings on stderr."""
+    file = folder / "logging.properties"
+    file.write_text(LOGGING)
+    java_, *classpath = embedded.java_command()
+    command = [java_, "-XX:TieredStopAtLevel=1", f"-Dlog4j2.configurationFile={file}", *classpath, main, *words]
+    return subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
+
+
+def conf(path: Path) -> dict[str, str]:
+    """Return the settings of a file for librdkafka."""
+    return {entry.name: entry.value for entry in lines(path.read_text())}
+
+
+def test_java_clients_start_with_their_files(kafka1: EmbeddedCluster, configs: Path, tmp_path: Path) -> None:
+    """A producer, a transactional one and a consumer of Kafka's own: no unknown setting, every message through."""
+    create(kafka1, "dialect-java")
+    fill(kafka1, "dialect-java", [b"x"])
+    producers = [configs / "java" / "producer.properties", configs / "java" / "transactional" / "producer.properties"]
+    perf = [
+        "--topic",
+        "dialect-java",
+        "--num-records",
+        "50",
+        "--record-size",
+        "100",
+        "--throughput",
+        "-1",
+        "--bootstrap-server",
+        kafka1.bootstrap,
+    ]
+    read = [
+        "--topic",
+        "dialect-java",
+        "--bootstrap-server",
+        kafka1.bootstrap,
+        "--max-messages",
+        "1",
+        "--timeout-ms",
+        "60000",
+    ]
+    runs: list[tuple[str, list[str]]] = [
+        (java_perf._MAIN, [*perf, "--command-config", str(file)]) for file in producers
+    ]
+    consumer = configs / "java" / "billing" / "consumer.properties"
+    runs.append(("org.apache.kafka.tools.consumer.ConsoleConsumer", [*read, "--command-config", str(consumer)]))
+    for (main, words), done in zip(runs, _at_once(tmp_path, runs), strict=True):
+        assert done.returncode == 0, (words, done.stderr)
+        assert WARNING not in done.stderr, done.stderr
+        assert "ERROR" not in done.stderr, done.stderr
+        assert "50 records sent" in done.stdout or main.endswith("ConsoleConsumer")
+
+
+def _at_once(folder: Path, runs: list[tuple[str, list[str]]]) -> list[subprocess.CompletedProcess[str]]:
+    with ThreadPoolExecutor() as pool:
+        return list(pool.map(lambda run: tool(folder, run[0], *run[1]), runs))
+
+
+def test_an_unknown_setting_would_be_noticed(kafka1: EmbeddedCluster, configs: Path, tmp_path: Path) -> None:
+    """The warning that the test above looks for is there when a setting is unknown."""
+    create(kafka1, "dialect-unknown")
+    wrong = tmp_path / "producer.properties"
+    wrong.write_text((configs / "java" / "producer.properties").read_text() + "linger.millis=5\n")
+    done = tool(tmp_path, java_perf._MAIN, "--topic", "dialect-unknown", "--num-records", "5", "--record-size", "10", "--throughput", "-1",
+                "--bootstrap-server", kafka1.bootstrap, "--command-config", str(wrong))  # fmt: skip
+    assert WARNING in done.stderr
+    assert "linger.millis" in done.stderr
+
+
+def test_librdkafka_and_python_take_theirs(kafka1: EmbeddedCluster, configs: Path) -> None:
+    """Settings of the files and of the module: a producer, a transaction, a consumer that reads both."""
+    create(kafka1, "dialect-native")
+    made: dict[str, Any] = {}
+    tree = ast.parse((configs / "python" / "kafka_settings.py").read_text())
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            made[node.targets[0].id] = ast.literal_eval(node.value)
+    native = configs / "librdkafka"
+    where = {"bootstrap.servers": kafka1.bootstrap}
+    for config in (conf(native / "producer.conf"), made["PRODUCER"]):
+        producer = ck.Producer({**config, **where})
+        producer.produce("dialect-native", b"plain", key=b"k")
+        assert producer.flush(30) == 0
+    for config in (conf(native / "transactional" / "producer.conf"), made["TRANSACTIONAL_PRODUCER"]):
+        _transaction({**config, **where})
+    for config in (conf(native / "billing" / "consumer.conf"), made["CONSUMER_BILLING"]):
+        assert _read({**config, **where}) == [b"plain", b"plain", b"sure", b"sure"]
+
+
+def _transaction(config: Mapping[str, Any]) -> None:
+    producer = ck.Producer(dict(config))
+    producer.init_transactions(30)
+    producer.begin_transaction()
+    producer.produce("dialect-native", b"sure")
+    producer.commit_transaction(30)
+
+
+def _read(config: Mapping[str, Any]) -> list[bytes]:
+    consumer = ck.Consumer(dict(config))
+    consumer.subscribe(["dialect-native"])
+    try:
+        found = [message for _ in range(4) if (message := consumer.poll(40)) is not None]
+        return sorted(message.value() for message in found)
+    finally:
+        consumer.close()
+
+
+def test_a_broker_starts_with_its_file_and_the_jvms_options(configs: Path) -> None:
+    """The settings of one zone, and all options but the size of the heap."""
+    given = conf(configs / "server" / "zone-1" / "server.properties")
+    env = (configs / "machine" / "kafka-env.sh").read_text()
+    options = env.split("KAFKA_JVM_PERFORMANCE_OPTS='")[1].split("'")[0]
+    spec = EmbeddedSpec(1, params={**given, "jvm": f"{options} {QUICK.removeprefix('jvm=')}"})
+    with embedded.start(spec) as cluster:
+        client = admin.AdminClient({"bootstrap.servers": cluster.bootstrap})  # type: ignore[attr-defined]
+        resource = admin.ConfigResource("broker", "1")  # type: ignore[attr-defined]
+        found = client.describe_configs([resource])[resource].result(30)
+        assert {name: found[name].value for name in given} == given
+
+
+def test_the_commands_make_the_topics(kafka3: EmbeddedCluster, configs: Path, tmp_path: Path) -> None:
+    """By Kafka's own tools: copies, partitions and every property as written; one that exists is changed."""
+    client = admin.AdminClient({"bootstrap.servers": kafka3.bootstrap})  # type: ignore[attr-defined]
+    old = admin.NewTopic("dialect-old", 2, 3)  # type: ignore[attr-defined]
+    client.create_topics([old])["dialect-old"].result(30)
+    java_, option, classpath = embedded.java_command()
+    mains = {"kafka-topics.sh": "org.apache.kafka.tools.TopicCommand", "kafka-configs.sh": "kafka.admin.ConfigCommand"}
+    for name, main in mains.items():
+        (tmp_path / name).write_text(
+            f'#!/bin/sh\nexec {java_} -XX:TieredStopAtLevel=1 {option} "$LOADKIT_CP" {main} "$@"\n'
+        )
+        (tmp_path / name).chmod(0o755)
+    env = {**os.environ, "BOOTSTRAP_SERVERS": kafka3.bootstrap, "KAFKA_BIN": str(tmp_path), "LOADKIT_CP": classpath}
+    script = configs / "topics" / "create-topics.sh"
+    done = subprocess.run([str(script)], env=env, capture_output=True, text=True, timeout=100, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    for topic in TOPICS:
+        described = client.list_topics(topic.name, timeout=30).topics[topic.name].partitions
+        assert len(described) == topic.partitions
+        assert {len(part.replicas) for part in described.values()} == {3}
+        resource = admin.ConfigResource("topic", topic.name)  # type: ignore[attr-defined]
+        config = client.describe_configs([resource])[resource].result(30)
+        wanted = {"min.insync.replicas": "2", "retention.ms": str(topic.retention_ms), "cleanup.policy": topic.cleanup,
+                  "unclean.leader.election.enable": "false", "max.message.bytes": str(topic.max_message_bytes)}  # fmt: skip
+        assert {name: config[name].value for name in wanted} == wanted
+
+
+def test_both_clients_are_verified_with_one_plans_settings(kafka1: EmbeddedCluster, configs: Path) -> None:
+    """Kafka's own test and librdkafka, each with its file: both figures, for as many messages."""
+    create(kafka1, "dialect-verify")
+    file, native = configs / "java" / "producer.properties", conf(configs / "librdkafka" / "producer.conf")
+    both = java_perf.verify(file, native, kafka1.bootstrap, "dialect-verify", 2_000, 200)
+    assert both.java.client == f"java {DEFAULT_VERSION}"
+    for one in (both.java, both.librdkafka):
+        assert one.messages == 2_000
+        assert one.per_second > 0
+        assert 0 <= one.p50_s <= one.p99_s
+    assert both.text().count("msg/s") == 2
+
+
+def test_the_table_of_javas_settings_is_what_the_jars_print() -> None:
+    """Names, types, defaults and ranges; an update of Kafka makes it anew."""
+    assert printed() == java()
