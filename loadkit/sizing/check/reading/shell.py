@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator
+from dataclasses import replace
 
 from loadkit.sizing.check.model import Finding, Piece, Read, Value
 from loadkit.sizing.check.reading.properties import left_out
@@ -36,6 +37,7 @@ def read(file: str, text: str) -> Read | None:
             findings += said
     if jvm:
         pieces.append(Piece("jvm", file, "jvm", values=jvm, line=1))
+    pieces = _together(pieces)
     for piece in pieces:
         if piece.kind == "topic":
             own = ("partitions", "replication.factor", "action")
@@ -50,6 +52,18 @@ def read(file: str, text: str) -> Read | None:
             )
             findings += judge(plain)
     return Read(tuple(pieces), tuple(findings)) if pieces or findings else None
+
+
+def _together(pieces: list[Piece]) -> list[Piece]:
+    """Return the pieces, all that alters one topic in one: the tool takes settings one by one, and they add up."""
+    found: dict[object, Piece] = {}
+    for at, piece in enumerate(pieces):
+        action = piece.values.get("action")
+        alters = piece.kind == "topic" and action is not None and action.text == "alter"
+        key = ("alter", piece.name) if alters else at
+        before = found.get(key)
+        found[key] = replace(before, values={**before.values, **piece.values}) if before else piece
+    return list(found.values())
 
 
 def _commands(text: str) -> Iterator[tuple[int, str]]:

@@ -66,9 +66,11 @@ def _created(topic: Topic, settings: list[Setting]) -> list[str]:
 
 def _changed(topic: TopicFacts, settings: list[Setting]) -> list[str]:
     """Return what changes a topic that exists; partitions of a keyed one are never added in place."""
-    words = [f"--alter --entity-type topics --entity-name {quoted(topic.name)}",
-             *(f"--add-config {quoted(f'{one.name}={_bracketed(one.value)}')}" for one in settings)]  # fmt: skip
-    lines = [_CLI % "kafka-configs.sh", *_continued(words)]
+    lines = []  # a command a setting: kafka-configs takes one --add-config
+    for one in settings:
+        added = f"--add-config {quoted(f'{one.name}={_bracketed(one.value)}')}"
+        words = [f"--alter --entity-type topics --entity-name {quoted(topic.name)}", added]
+        lines += [_CLI % "kafka-configs.sh", *_continued(words)]
     had = topic.existing_partitions or 0
     if topic.partitions <= had:
         return lines
