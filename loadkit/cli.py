@@ -12,6 +12,7 @@ import tempfile
 import time
 import traceback
 from dataclasses import asdict
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -214,6 +215,59 @@ def size(
         raise UsageError("name a requirements file: `loadkit init requirements` or --from-cluster writes one")
     request = drive_size.Request(requirements, tuple(results or ()), out or default_out(requirements), demo, against)
     _print(drive_size.size(request, quiet=as_json), as_json)
+
+
+@app.command()
+def gate(
+    scenario: Annotated[Path, typer.Argument(help="A Locust file; with --candidate-scenario it is the baseline's.")],
+    baseline: Annotated[str, typer.Option(help="Target of the baseline, as for run.")] = "embedded",
+    candidate: Annotated[str, typer.Option(help="Target of the candidate.")] = "embedded",
+    fail_if: Annotated[
+        list[str] | None,
+        typer.Option(help="'latency.p99 > +10%' of the baseline, or 'latency.p99 > 50ms'; the first is the primary."),
+    ] = None,
+    baseline_set: Annotated[
+        list[str] | None, typer.Option(metavar="PATH=VALUE", help="Change one setting of the baseline.")
+    ] = None,
+    candidate_set: Annotated[
+        list[str] | None, typer.Option(metavar="PATH=VALUE", help="Change one setting of the candidate.")
+    ] = None,
+    baseline_scenario: Annotated[Path | None, typer.Option(help="Another scenario file for the baseline.")] = None,
+    candidate_scenario: Annotated[Path | None, typer.Option(help="Another scenario file for the candidate.")] = None,
+    baseline_env: Annotated[str | None, typer.Option(metavar="PYTHON", help="The baseline's interpreter.")] = None,
+    candidate_env: Annotated[str | None, typer.Option(metavar="PYTHON", help="The candidate's interpreter.")] = None,
+    baseline_rev: Annotated[
+        str | None, typer.Option(metavar="GITREV", help="Revision of the scenario's repository for the baseline.")
+    ] = None,
+    candidate_rev: Annotated[str | None, typer.Option(metavar="GITREV", help="The same for the candidate.")] = None,
+    max_pairs: Annotated[int | None, typer.Option(min=1, help="Most pairs of trials; default 20.")] = None,
+    duration: Annotated[
+        str | None, typer.Option(help="Measured phase of each trial; default 30s, 10s in virtual time.")
+    ] = None,
+    warmup: Annotated[str | None, typer.Option(help="Warm-up of each trial; default: until flat, 5 to 30 s.")] = None,
+    budget: Annotated[str | None, typer.Option(help="Time to spend, like 5m: as many pairs as fit.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of the order of sides and of every trial.")] = 1,
+    out: Annotated[Path | None, typer.Option(help="Folder of the gate; one that was begun goes on.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Compare a candidate with a baseline in interleaved pairs: exit 0 pass, 1 fail, 4 inconclusive."""
+    if not (baseline_scenario or candidate_scenario or baseline_env or candidate_env or baseline_rev or candidate_rev):
+        import_module("loadkit.session")  # brings Locust, which patches sockets, before anything else opens one
+    from loadkit import drive_gate
+    from loadkit.gate_sides import Side
+
+    sides = (
+        Side("baseline", baseline, baseline_scenario or scenario, tuple(baseline_set or ()), baseline_env, baseline_rev),
+        Side("candidate", candidate, candidate_scenario or scenario, tuple(candidate_set or ()), candidate_env,
+             candidate_rev),
+    )  # fmt: skip
+    request = drive_gate.Request(
+        sides=sides, fail_if=tuple(fail_if or ()), out=out or default_out(scenario), max_pairs=max_pairs,
+        duration=duration, warmup=warmup, budget=budget, seed=seed,
+    )  # fmt: skip
+    document, code = drive_gate.gate(request, quiet=as_json)
+    _print(document, as_json)
+    raise typer.Exit(code)
 
 
 @app.command()

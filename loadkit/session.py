@@ -106,12 +106,18 @@ class _VirtualTrials:
 
 
 class Sessions:
-    """Sessions of several targets of one scenario file, one open at a time and kept until another is wanted."""
+    """Sessions of several targets of one scenario file, each opened once.
 
-    def __init__(self, file: ScenarioFile, progress: Progress, say: Say, workers: int = 0) -> None:
+    One is open at a time and kept until another is wanted, or all stay open (`together`).
+    """
+
+    def __init__(
+        self, file: ScenarioFile, progress: Progress, say: Say, workers: int = 0, together: bool = False
+    ) -> None:
         self._file, self._progress, self._say, self._workers = file, progress, say, workers
+        self._together = together
         self._stack = ExitStack()
-        self._open: tuple[str, Session] | None = None
+        self._open: dict[str, Session] = {}
         self.refused: dict[str, LoadkitError] = {}
         """Targets that could not be opened; they are not tried again."""
 
@@ -119,18 +125,19 @@ class Sessions:
         """Return the session at a target, `scenario` being one that is to run on it. Raises LoadkitError."""
         if target in self.refused:
             raise self.refused[target]
-        if self._open is None or self._open[0] != target:
-            self.close()
+        if target not in self._open:
+            if not self._together:
+                self.close()
             file = replace(self._file, scenario=scenario)
             opened = session(file, target, self._progress, self._say, workers=self._workers)
             try:
-                self._open = target, self._stack.enter_context(opened)
+                self._open[target] = self._stack.enter_context(opened)
             except LoadkitError as error:
                 self.refused[target] = error
                 raise
             if load_target(target).kind == "embedded":
-                self._prime(self._open[1], scenario)
-        return self._open[1]
+                self._prime(self._open[target], scenario)
+        return self._open[target]
 
     def _prime(self, opened: Session, scenario: Scenario) -> None:
         """Load a cluster that has just started: its JVM compiles what runs often, and the first trial would pay for it.
@@ -142,6 +149,6 @@ class Sessions:
             opened.trial(scenario, Options(out=Path(place) / "prime", duration=1.0, warmup=PRIME))
 
     def close(self) -> None:
-        """Take the open target away."""
-        self._open = None
+        """Take what is open away."""
+        self._open = {}
         self._stack.close()

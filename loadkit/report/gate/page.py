@@ -1,0 +1,31 @@
+"""The page of a gate, and of two results compared: `DIR/report.html`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from loadkit.report import page as frame
+from loadkit.report.gate import sections
+from loadkit.report.gate.view import View, read
+from loadkit.result import PAGE
+
+GROUP = "loadkit.gate_sections"
+"""Entry points by which other distributions add sections."""
+
+
+def write(out: Path) -> Path:
+    """Write the page of the gate in a folder and return its path; UsageError when there is none."""
+    part = out / (PAGE + ".part")
+    part.write_text(gate_page(read(out)), encoding="utf-8", newline="\n")
+    return part.replace(out / PAGE)
+
+
+def gate_page(view: View) -> str:
+    """Return the page of a gate."""
+    document = view.document
+    names = dict.fromkeys(str(one["name"]) for one in document["scenario"])
+    targets = dict.fromkeys(str(side["target"]) for side in document["sides"])
+    status = None if document["status"] == "complete" else document["status"]
+    about = [document.get("started_at"), " against ".join(targets), status]
+    made = frame.blocks(frame.sections(sections, GROUP), view)
+    return frame.render(f"Gate of {' against '.join(names)}", made, " · ".join(str(one) for one in about if one))

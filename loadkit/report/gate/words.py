@@ -1,0 +1,69 @@
+"""A gate's figures as a reader expects them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from loadkit import vocabulary
+from loadkit.gate.record import Comparison
+
+HEADLINES = {
+    "pass": "Passed: no regression beyond the margin",
+    "fail": "Failed: a regression beyond the margin",
+    "inconclusive": "Inconclusive: it cannot be told",
+}
+TONES = {"pass": "good", "fail": "bad", "inconclusive": "warn"}
+
+
+def share(value: float | None) -> str:
+    """Return a share as a signed percentage with three digits: `+10.3 %`."""
+    if value is None:
+        return "–"
+    percent = 100 * value
+    size = abs(percent)
+    digits = 0 if size >= 100 else 1 if size >= 10 else 2
+    return f"{percent:+,.{digits}f} %"
+
+
+def shown(metric: str, value: float | None) -> str:
+    """Return a metric in its unit."""
+    found = vocabulary.metric(vocabulary.split(metric)[1])
+    return found.show(value) if found else "–"
+
+
+def of(one: Comparison, value: float | None) -> str:
+    """Return an effect, a margin or an end of an interval in the terms of its threshold."""
+    return share(value) if one.relative else shown(one.metric, value)
+
+
+def interval(one: Comparison) -> str:
+    """Return an interval in words."""
+    low, high = one.interval
+    return "–" if low is None and high is None else f"{of(one, low)} to {of(one, high)}"
+
+
+def headline(answer: Mapping[str, Any], compared: list[Comparison]) -> str:
+    """Return the verdict in a sentence, with the threshold that decided it."""
+    verdict = answer["verdict"]
+    deciding = next((one for one in compared if one.verdict == verdict), None)
+    if verdict == "pass":
+        better = [one for one in compared if one.improved]
+        gained = f"; {better[0].metric} improved by {share(better[0].effect)}" if better else ""
+        return f"{HEADLINES['pass']}{gained}"
+    if verdict == "fail" and deciding:
+        return f"{HEADLINES['fail']}: {deciding.metric} {of(deciding, deciding.effect)} ({deciding.threshold})"
+    return f"{HEADLINES[verdict]}: {answer['why']}"
+
+
+def sentence(one: Comparison) -> str:
+    """Return one comparison in a sentence."""
+    wider = "" if one.margin == one.asked or abs(one.margin - one.asked) < 1e-9 else (
+        f", wider than asked ({of(one, one.asked)}) because this machine's A/A noise resolves no less"
+    )  # fmt: skip
+    smallest = "" if one.detectable is None else f"; smallest effect it could have told: {of(one, one.detectable)}"
+    what = "change" if one.relative else "value"
+    return (
+        f"{one.metric}: {what} {of(one, one.effect)}, interval {interval(one)}, margin {of(one, one.margin)}{wider}"
+        f"; {one.pairs} pairs{smallest}"
+    )

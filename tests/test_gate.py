@@ -1,0 +1,235 @@
+"""`loadkit gate` as a user types it, on the simulated target."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+from commands import ROOT, Done, run_all
+
+SCENARIO = """
+from loadkit import ProducerUser, Topic, payloads
+orders = Topic("orders", partitions=4)
+class Checkout(ProducerUser):
+    topic = orders
+    rate = "1k/s"
+    arrivals = "poisson"
+    payload = payloads.constant(size="100B")
+    config = {"linger.ms": 0}
+"""
+TARGET = "simulated?service_rate=5k/s&noise=0.2"
+SLOWER = "simulated?service_rate=3500/s&noise=0.2"
+LIMITED = "simulated?generator_rate=600"
+BOTH = ["--baseline", TARGET, "--candidate", TARGET, "--duration", "3s", "--json"]
+GATE = ["gate", "orders.py", *BOTH, "--fail-if", "latency.p99 > +10%"]
+
+WRONG = {
+    # name: (arguments, exit code, what the one error must say)
+    "no threshold": (["gate", "orders.py", *BOTH], 2, ["--fail-if", "latency.p99 > +10%"]),
+    "no such metric": (["gate", "orders.py", *BOTH, "--fail-if", "latenzy.p99 > +10%"], 2, ["latency.p99"]),
+    "no scenario": (["gate", "order.py", *BOTH, "--fail-if", "latency.p99 > +10%"], 2, ["order.py", "no such file"]),
+    "no such target": (
+        ["gate", "orders.py", "--candidate", "simulated?servicerate=1", "--fail-if", "latency.p99 > +1%"], 2,
+        ["service_rate"],
+    ),
+    "no such path": ([*GATE, "--candidate-set", "Checkout.rat=5"], 2, ["Checkout.rat"]),
+    "one side lacks it": (
+        ["gate", "orders.py", *BOTH, "--fail-if", "end_to_end.p99 > +10%"], 2, ["the baseline has no end_to_end.p99"],
+    ),
+    "nothing is a share of zero": ([*GATE, "--fail-if", "errors > +10%"], 2, ["errors is 0", "errors > 1"]),
+    "no messages": ([*GATE, "--candidate-set", "Checkout.rate=0"], 3, ["the candidate moved no message"]),
+    "no such python": ([*GATE, "--candidate-env", "/no/such/python"], 2, ["--candidate-env", "/no/such/python"]),
+    "no such revision": ([*GATE, "--candidate-rev", "no-such-rev"], 2, ["--candidate-rev no-such-rev"]),
+    "tight budget": (
+        ["gate", "orders.py", "--budget", "30s", "--fail-if", "latency.p99 > +10%"], 2, ["under 7", "at least"],
+    ),
+    "other gate": ([*GATE, "--out", "same", "--seed", "7"], 2, ["holds another gate", "--seed"]),
+    "of a run": ([*GATE, "--out", "run"], 2, ["holds something else"]),
+}  # fmt: skip
+COMMANDS = {
+    "same": [*GATE, "--out", "same"],
+    "again": [*GATE, "--out", "same"],
+    "slower": ["gate", "orders.py", "--baseline", TARGET, "--candidate", SLOWER, "--duration", "3s", "--json",
+               "--fail-if", "latency.p99 > +10%", "--fail-if", "throughput < -5%", "--out", "slower"],
+    "linger": [*GATE, "--candidate-set", "linger.ms=2", "--out", "linger"],
+    "quicker": [*GATE, "--baseline-set", "linger.ms=2", "--out", "quicker"],
+    "few": [*GATE, "--max-pairs", "3", "--out", "few"],
+    "absolute": ["gate", "orders.py", *BOTH, "--fail-if", "latency.p99 > 1us", "--out", "absolute"],
+    "generator": ["gate", "orders.py", "--baseline", TARGET, "--candidate", LIMITED, "--duration", "3s", "--json",
+                  "--fail-if", "throughput < -5%", "--out", "generator"],
+    "text": ["gate", "orders.py", *BOTH[:-1], "--fail-if", "latency.p99 > +10%", "--max-pairs", "7", "--out", "text"],
+    "report": ["report", "same"],
+    "run": ["run", "orders.py", "--target", "simulated", "--duration", "1s", "--out", "run"],
+    **{name: words for name, (words, _, _) in WRONG.items()},
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with a scenario, of a git repository with one commit."""
+    folder = tmp_path_factory.mktemp("gate")
+    (folder / "orders.py").write_text(SCENARIO)
+    git(folder, "init", "--quiet")
+    git(folder, "add", "orders.py")
+    git(folder, "-c", "user.name=a", "-c", "user.email=a@b.c", "commit", "--quiet", "-m", "first")
+    return folder
+
+
+def git(folder: Path, *words: str) -> None:
+    """Run git in a folder."""
+    subprocess.run(["git", "-C", str(folder), *words], check=True, capture_output=True)
+
+
+@pytest.fixture(scope="module")
+def done(place: Path) -> dict[str, Done]:
+    """What every command did."""
+    summary = place / "step.md"
+    return run_all(COMMANDS, place, LOADKIT_STATE=str(place / "state"), GITHUB_STEP_SUMMARY=str(summary),
+                   GITHUB_ACTIONS="true")  # fmt: skip
+
+
+def document(done: dict[str, Done], name: str) -> dict[str, Any]:
+    """Return what a command printed."""
+    assert done[name].out, done[name].err
+    found: dict[str, Any] = json.loads(re.sub(r"^::.*\n", "", done[name].out, flags=re.M))
+    return found
+
+
+@pytest.mark.parametrize("name", sorted(WRONG))
+def test_what_cannot_work_says_why_in_one_error(done: dict[str, Done], name: str) -> None:
+    _, code, says = WRONG[name]
+    assert done[name].code == code, done[name].err
+    error = done[name].err[done[name].err.index("error: ") :]
+    assert all(part in error for part in says), error
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "verdict", "improved"),
+    [
+        ("same", 0, "pass", False),
+        ("slower", 1, "fail", False),
+        ("linger", 1, "fail", False),
+        ("quicker", 0, "pass", True),
+        ("few", 4, "inconclusive", False),
+        ("absolute", 1, "fail", False),
+        ("generator", 4, "inconclusive", False),
+    ],
+)
+def test_a_verdict_and_its_exit_code(done: dict[str, Done], name: str, code: int, verdict: str, improved: bool) -> None:
+    assert done[name].code == code, done[name].err
+    found = document(done, name)
+    assert (found["verdict"], found["improved"], found["command"], found["status"]) == (
+        verdict, improved, "gate", "complete",
+    )  # fmt: skip
+
+
+def test_each_comparison_has_its_interval_margin_and_smallest_effect(done: dict[str, Done]) -> None:
+    for name in ("same", "slower", "linger", "quicker"):
+        for one in document(done, name)["comparisons"]:
+            low, high = one["interval"]
+            assert low <= one["effect"] <= high
+            assert abs(one["margin"]) in (pytest.approx(0.10), pytest.approx(0.05))
+            assert abs(one["detectable"]) >= abs(one["margin"])
+
+
+def test_a_planted_slowdown_is_measured_in_its_size(done: dict[str, Done]) -> None:
+    """Two milliseconds of linger are two milliseconds of latency."""
+    one = document(done, "linger")["comparisons"][0]
+    assert one["candidate"] - one["baseline"] == pytest.approx(2e-3, rel=0.2)
+
+
+def test_pairs_are_interleaved_each_trial_has_its_own_seed_and_noise(done: dict[str, Done], place: Path) -> None:
+    assert done["same"].code == 0
+    stored = json.loads((place / "same" / "gate.json").read_text())
+    first = [row["side"] for row in stored["trials"] if row["place"] == 0]
+    assert {first.count("baseline"), first.count("candidate")} <= {3, 4}
+    values = [row["metrics"]["latency.p99"] for row in stored["trials"]]
+    assert len(set(values)) > len(values) / 2
+
+
+def test_a_finished_gate_is_only_shown(done: dict[str, Done]) -> None:
+    assert document(done, "again") == document(done, "same")
+    assert "pair " not in done["again"].err
+    assert "Passed" in done["report"].out
+
+
+def test_what_it_can_tell_is_said_before_and_after(done: dict[str, Done]) -> None:
+    assert "gate: at most 7 pairs" in done["text"].err
+    assert "no A/A noise is stored" in done["text"].err
+    assert "Passed" in done["text"].out
+    assert "detectable" in done["text"].out
+
+
+def test_a_ci_server_is_told_by_junit_markdown_and_annotations(done: dict[str, Done], place: Path) -> None:
+    suite = ElementTree.parse(place / "slower" / "junit.xml").getroot()[0]
+    assert (suite.get("tests"), suite.get("failures"), suite.get("skipped")) == ("2", "1", "0")
+    failure = suite.find("testcase/failure")
+    assert failure is not None
+    assert "latency.p99" in str(failure.get("message"))
+    skipped = ElementTree.parse(place / "few" / "junit.xml").getroot()[0].find("testcase/skipped")
+    assert skipped is not None
+    summary = (place / "step.md").read_text()
+    assert "| `latency.p99 > +10%` |" in summary
+    assert "●" in summary
+    assert "::error title=loadkit gate%3A latency.p99 > +10%25::" in done["slower"].err + done["slower"].out
+    broken = ElementTree.parse(next(iter(place.glob("reports/*/junit.xml")))).getroot()[0].find("testcase/error")
+    assert broken is not None
+
+
+def test_the_page_holds_verdict_pairs_percentiles_and_what_was_compared(done: dict[str, Done], place: Path) -> None:
+    assert done["slower"].code == 1
+    page = (place / "slower" / "report.html").read_text()
+    for part in ("Verdict", "Change of latency.p99 by pair", "Shift of each percentile", "by second of the trial",
+                 "Where their results differ" if "linger" in page else "What was compared"):  # fmt: skip
+        assert part in page
+    assert "This section could not be made" not in page
+
+
+def test_a_side_of_another_revision_runs_from_that_revision(place: Path) -> None:
+    """The working copy lingers for 5 ms, the commit does not."""
+    (place / "orders.py").write_text(SCENARIO.replace('"linger.ms": 0', '"linger.ms": 5'))
+    try:
+        words = ["gate", "orders.py", *BOTH, "--baseline-rev", "HEAD", "--max-pairs", "1", "--fail-if",
+                 "latency.p99 > +10%", "--out", "revision"]  # fmt: skip
+        found = run_all({"it": words}, place, LOADKIT_STATE=str(place / "state"))["it"]
+    finally:
+        (place / "orders.py").write_text(SCENARIO)
+    assert found.code == 4, found.err
+    one = json.loads(found.out)
+    assert one["comparisons"][0]["effect"] > 0.5
+    assert [row["path"] for row in one["differences"]] == ["Checkout.config.linger.ms"]
+    trees = subprocess.run(["git", "-C", str(place), "worktree", "list"], capture_output=True, text=True, check=True)
+    assert len(trees.stdout.splitlines()) == 1
+
+
+def test_an_interrupted_gate_keeps_its_pairs_and_goes_on(place: Path) -> None:
+    words = [sys.executable, "-m", "loadkit", *GATE, "--fail-if", "errors > 0", "--out", "cut", "--max-pairs", "60",
+             "--duration", "20s"]  # fmt: skip
+    env = {**os.environ, "PYTHONPATH": str(ROOT), "LOADKIT_STATE": str(place / "state-cut")}
+    begun = subprocess.Popen(words, cwd=place, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert begun.stderr
+    assert any(line.startswith("pair 2") for line in begun.stderr)
+    held = run_all({"it": [*GATE, "--out", "second"]}, place, LOADKIT_STATE=str(place / "state-cut"))["it"]
+    begun.send_signal(signal.SIGINT)
+    begun.communicate(timeout=50)
+    assert begun.returncode == 130
+    assert held.code == 2
+    assert f"process {begun.pid} since" in held.err
+    cut = json.loads((place / "cut" / "gate.json").read_text())
+    assert cut["status"] == "interrupted"
+    assert len(cut["trials"]) >= 4
+    began = time.monotonic()
+    after = subprocess.run(words, cwd=place, env=env, capture_output=True, text=True, timeout=50, check=False)
+    assert after.returncode == 0, after.stderr
+    assert f"going on: {len(cut['trials']) // 2} pairs" in after.stderr
+    assert json.loads(after.stdout)["verdict"] == "pass"
+    assert time.monotonic() - began < 50
