@@ -247,6 +247,9 @@ def gate(
     warmup: Annotated[str | None, typer.Option(help="Warm-up of each trial; default: until flat, 5 to 30 s.")] = None,
     budget: Annotated[str | None, typer.Option(help="Time to spend, like 5m: as many pairs as fit.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the order of sides and of every trial.")] = 1,
+    calibrate: Annotated[
+        bool, typer.Option("--calibrate", help="The baseline against itself: store what this machine can resolve.")
+    ] = False,
     out: Annotated[Path | None, typer.Option(help="Folder of the gate; one that was begun goes on.")] = None,
     as_json: Json = False,
 ) -> None:
@@ -265,7 +268,12 @@ def gate(
         sides=sides, fail_if=tuple(fail_if or ()), out=out or default_out(scenario), max_pairs=max_pairs,
         duration=duration, warmup=warmup, budget=budget, seed=seed,
     )  # fmt: skip
-    document, code = drive_gate.gate(request, quiet=as_json)
+    if calibrate:
+        from loadkit import drive_calibrate
+
+        document, code = drive_calibrate.calibrate(request, quiet=as_json)
+    else:
+        document, code = drive_gate.gate(request, quiet=as_json)
     _print(document, as_json)
     raise typer.Exit(code)
 

@@ -73,18 +73,11 @@ class Asked:
 def gate(request: Request, quiet: bool) -> tuple[dict[str, Any], int]:
     """Return the document of a gate and its exit code; one that is finished already is only shown."""
     asked = read(request)
-    head = head_of(asked)
-    begun = (request.out / store.FILE).exists()
-    if begun:
-        then = store.read(request.out)
-        store.check_same(request.out, then, head)
-        head = then
-    else:
-        _claim(request.out)
+    head = begun(asked, request.out)
     if head["status"] != "complete":
         with gate_host.alone(f"gate of {asked.sides[0].scenario.name}, --out {request.out}"):
             try:
-                _Loop(asked, request.out, head).go()
+                Loop(asked, request.out, head).go()
             except LoadkitError:
                 if (request.out / store.FILE).exists():
                     text.leave(request.out)
@@ -95,6 +88,17 @@ def gate(request: Request, quiet: bool) -> tuple[dict[str, Any], int]:
     _tell_github(request.out, stream)
     made = document.document_of(request.out)
     return made, EXIT_CODES[made["verdict"]]
+
+
+def begun(asked: Asked, out: Path, calibrate: bool = False) -> dict[str, Any]:
+    """Return what a gate in a folder begins with, or has come to; UsageError when the folder holds another."""
+    head = head_of(asked, calibrate)
+    if not (out / store.FILE).exists():
+        _claim(out)
+        return head
+    then = store.read(out)
+    store.check_same(out, then, head)
+    return then
 
 
 def _tell_github(out: Path, stream: TextIO) -> None:
@@ -154,15 +158,16 @@ def _sized(
     return min(most, fit), Length(duration, warmup)
 
 
-def head_of(asked: Asked) -> dict[str, Any]:
+def head_of(asked: Asked, calibrate: bool = False) -> dict[str, Any]:
     """Return what `gate.json` holds before the first pair."""
     host = gate_host.host()
-    noise = gate_host.noise(host, asked.sides[0], asked.length) or {}
+    noise = {} if calibrate else gate_host.noise(host, asked.sides[0], asked.length) or {}
     design = Design(asked.thresholds, asked.max_pairs, store.noise_of({"noise": noise}))
     return {
         "schema": store.SCHEMA, "command": "gate", "status": "running",
         "scenario": gate_host.scenario_facts(asked.sides), "sides": [side.facts() for side in asked.sides],
-        "fail_if": [one.text for one in asked.thresholds], "max_pairs": asked.max_pairs, "seed": asked.seed,
+        "fail_if": [one.text for one in asked.thresholds], "max_pairs": asked.max_pairs,
+        "seed": asked.seed, "calibrate": calibrate,
         "duration": asked.length.duration, "warmup": asked.length.warmup, "budget": asked.budget,
         "looks": [asdict(look) for look in design.looks], "noise": noise, "host": host,
         "forecast": [design.forecast(one) for one in design.thresholds],
@@ -174,7 +179,7 @@ def head_of(asked: Asked) -> dict[str, Any]:
 
 def design_of(head: Mapping[str, Any]) -> Design:
     """Return the design that a document holds."""
-    return Design(parse_all(head["fail_if"]), head["max_pairs"], store.noise_of(head))
+    return Design(parse_all(head["fail_if"]), head["max_pairs"], store.noise_of(head), head["calibrate"])
 
 
 def _claim(out: Path) -> None:
@@ -184,7 +189,7 @@ def _claim(out: Path) -> None:
         raise UsageError(f"--out {out} holds something else than a gate; give a new folder")
 
 
-class _Loop:
+class Loop:
     """One gate under way."""
 
     def __init__(self, asked: Asked, out: Path, head: dict[str, Any]) -> None:
@@ -274,7 +279,7 @@ class _Loop:
 
     def _check_told(self) -> None:
         """Raise UsageError where a side has nothing to compare: no pair after this one would have it either."""
-        if len(self._trials) > 2:
+        if len(self._trials) > 2 or self._document["calibrate"]:
             return
         for one in self._design.thresholds:
             for trial in _by_side(self._trials):

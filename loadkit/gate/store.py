@@ -17,12 +17,23 @@ from loadkit.gate.record import Comparison, Noise, Trial
 
 SCHEMA = 1
 FILE, TRIALS = "gate.json", "trials"
-_SAME = ("scenario", "sides", "fail_if", "max_pairs", "seed", "duration", "warmup", "budget", "environment")
+_SAME = (
+    "scenario",
+    "sides",
+    "fail_if",
+    "max_pairs",
+    "seed",
+    "duration",
+    "warmup",
+    "budget",
+    "calibrate",
+    "environment",
+)
 """What must be as it was for a gate to go on."""
 _FLAGS = {
     "fail_if": "--fail-if", "max_pairs": "--max-pairs", "seed": "--seed", "duration": "--duration",
     "warmup": "--warmup", "budget": "--budget", "scenario": "the scenario file", "sides": "the sides",
-    "environment": "the machine or software",
+    "calibrate": "--calibrate", "environment": "the machine or software",
 }  # fmt: skip
 
 

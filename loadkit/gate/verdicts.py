@@ -40,6 +40,8 @@ class Design:
     max_pairs: int
     noise: Mapping[str, Noise] = field(default_factory=dict)
     """By metric, where an A/A run on such a machine was stored."""
+    to_the_end: bool = False
+    """Whether it takes all pairs, however clear: a calibration counts them."""
 
     @property
     def looks(self) -> tuple[Look, ...]:
@@ -95,7 +97,8 @@ def judge(design: Design, pairs: Sequence[Pair], last: bool = False) -> Judged:
                       f"the load generator was the limit of the {' and the '.join(gave_out)}: lower the rate or give "
                       "the generator more processes")  # fmt: skip
     ended = last or len(pairs) >= design.max_pairs
-    over = ended or verdict == "fail" or (look is not None and verdict == "pass")
+    clear = verdict == "fail" or (look is not None and verdict == "pass")
+    over = ended or (clear and not design.to_the_end)
     return Judged(verdict, compared, len(pairs), limited, over, _said(design, verdict, compared, len(pairs)))
 
 
