@@ -120,7 +120,7 @@ def read(request: Request) -> Asked:
         for one in side.sets:
             parse_assignment(one)
         load_target(side.target)
-    everywhere = all(_virtual(side.target) for side in request.sides)
+    everywhere = all([_virtual(side.target) for side in request.sides])  # a wrong name of either is refused here
     try:
         duration = None if request.duration is None else parse_duration(request.duration)
         warmup = None if request.warmup is None else parse_duration(request.warmup)

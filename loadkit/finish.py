@@ -10,7 +10,10 @@ from rich.console import Console
 
 from loadkit.document import document_of
 from loadkit.errors import RunError, UsageError
+from loadkit.gate import store as gate_store
 from loadkit.report import page, text
+from loadkit.report.gate import document as gate_document
+from loadkit.report.gate import text as gate_text
 from loadkit.report.sweep import document as sweep_document
 from loadkit.report.sweep import lines
 from loadkit.report.sweep import page as sweep_page
@@ -24,13 +27,16 @@ from loadkit.sweep.spec import Point, Sweep
 
 
 def again(out: Path, stream: TextIO) -> dict[str, Any]:
-    """Render a run, a sweep or a search that lies in a folder anew, and return its document."""
+    """Render a run, a sweep, a search or a gate that lies in a folder anew, and return its document."""
     if (out / store.FILE).exists():
         finish_sweep(out, stream)
         return sweep_document.document_of(out)
     if (out / max_file.FILE).exists():
         finish_max(out, stream)
         return max_document.document_of(out)
+    if (out / gate_store.FILE).exists():
+        gate_text.finish(out, stream)
+        return gate_document.document_of(out)
     finish(out, stream)
     return document_of(out)
 
