@@ -2,11 +2,12 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+REV ?= $(shell git describe --tags --abbrev=0 2>/dev/null || echo main)
 STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test test-lanes check bench bench-long stress memcheck trust-search trust-sizing build clean
+.PHONY: help quickstart test test-lanes check bench bench-long stress memcheck trust-search trust-sizing trust-gate gate build clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -43,6 +44,13 @@ trust-search: $(DEV_STAMP) ## sweeps and searches against known truth and on a r
 
 trust-sizing: $(DEV_STAMP) ## 1,000 random requirements planned from noisy ceilings, against true ones; about three minutes
 	$(BIN)/python -m trust.sizing
+
+trust-gate: $(DEV_STAMP) ## false alarms and power of gates, on made-up pairs whose truth is known
+	$(BIN)/python -m trust.gate
+
+gate: $(DEV_STAMP) ## this checkout against REV (default: the last tag, or main) on a real Kafka; takes about ten minutes
+	$(BIN)/loadkit gate scenarios/orders.py --baseline-rev $(REV) --baseline-set Checkout.rate=5k/s --candidate-set Checkout.rate=5k/s --fail-if 'latency.p50 > +10%' \
+	  --fail-if 'client.cpu_per_message > +10%' --fail-if 'lost > 0' --budget 10m
 
 build: $(DEV_STAMP) ## build sdist and wheel into dist/
 	$(BIN)/python -m build

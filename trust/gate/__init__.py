@@ -1,0 +1,1 @@
+"""The gate's error rates and power, on pairs whose truth is known."""
