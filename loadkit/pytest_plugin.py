@@ -51,8 +51,8 @@ class Statistics:
     """The numbers of one series by attribute, in seconds: `p50`, `p99`, `p99_9`, `max`, `mean`."""
 
     prefix: str
-    metrics: Mapping[str, float | None]
-    withheld: Mapping[str, str]
+    metrics: Mapping[str, float | None] = field(repr=False)
+    withheld: Mapping[str, str] = field(repr=False)
 
     def __getattr__(self, name: str) -> float:
         path = f"{self.prefix}.{name.replace('_', '.')}"
@@ -72,8 +72,8 @@ def _under(prefix: str, metrics: Mapping[str, float | None]) -> list[str]:
 class LoadResult:
     """What one run measured: every metric by name, the series as attributes."""
 
-    metrics: Mapping[str, float | None]
-    withheld: Mapping[str, str]
+    metrics: Mapping[str, float | None] = field(repr=False)
+    withheld: Mapping[str, str] = field(repr=False)
     limit: str
     """What limited it: cluster, generator, none or unknown."""
     warnings: list[dict[str, str]]
