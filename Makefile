@@ -16,7 +16,7 @@ quickstart: $(STAMP) ## install, start a real Kafka, sweep two settings on it, p
 	$(BIN)/loadkit quickstart
 
 test: $(DEV_STAMP) ## run all tests, real Kafka included
-	$(BIN)/python tests/side_by_side.py
+	$(BIN)/python -m pytest
 
 test-lanes: $(DEV_STAMP) ## the tests on a real Kafka, once on each lane
 	LOADKIT_LANE=fast $(BIN)/python -m pytest -m kafka
