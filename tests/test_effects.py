@@ -85,9 +85,19 @@ def test_intervals_hold_their_truth_as_often_as_claimed(design: truth.Design) ->
 
 def test_the_whole_measurement_writes_its_figures(tmp_path: Path) -> None:
     """`python -m trust.search.effects` leaves a row of each design."""
-    assert truth.main(["--sweeps", "2", "--out", str(tmp_path / "trust" / "effects.json")]) == 0
-    written = json.loads((tmp_path / "trust" / "effects.json").read_text(encoding="utf-8"))
+    code = truth.main(["--sweeps", "2", "--out", str(tmp_path / "trust")])
+    written = json.loads((tmp_path / "trust" / truth.FIGURES).read_text(encoding="utf-8"))
     assert [row["design"] for row in written["designs"]] == [design.name for design in truth.DESIGNS]
+    assert code == (0 if truth.met(written) else 1)
+
+
+def test_a_coverage_below_what_is_claimed_is_a_miss() -> None:
+    """A design whose intervals are too narrow, and an idle knob that is blamed too often, each miss."""
+    kept = {"main_inside": 0.95, "pair_inside": None, "idle_claimed": 0.05}
+    assert truth.met({"designs": [kept]})
+    assert not truth.met({"designs": [kept, {**kept, "main_inside": 0.92}]})
+    assert not truth.met({"designs": [{**kept, "pair_inside": 0.92}]})
+    assert not truth.met({"designs": [{**kept, "idle_claimed": 0.08}]})
 
 
 def test_one_knob_at_a_time_tells_knobs_and_no_pairs() -> None:
