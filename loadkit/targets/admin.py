@@ -370,15 +370,9 @@ def _result(connection: Connection, future: Future[_Answer], doing: str, subject
 
 
 def _await(
-    client: Any,
-    future: Future[_Answer],
-    errors: deque[Any],
-    timeout: float,
-    *,
-    doing: str,
-    subject: str,
+    client: Any, future: Future[_Answer], errors: deque[Any], timeout: float, *, doing: str, subject: str,
     **facts: object,
-) -> _Answer:
+) -> _Answer:  # fmt: skip
     """Return the future's value; serve callbacks meanwhile, so that a failed login ends the wait at once."""
     limit = time.monotonic() + timeout + 1.0
     while not future.done() and time.monotonic() < limit:
@@ -392,7 +386,9 @@ def _await(
         error = refused.args[0]
     except FutureTimeout:
         raise explain("_TIMED_OUT", f"{timeout:.0f} s", doing, subject) from None
-    told = errors[-1] if errors and error.name() in UNREACHABLE else error
+    heard = list(errors) if error.name() in UNREACHABLE else []
+    guesses = [one for one in heard if "?" in one.str()]  # librdkafka's own word of what may be the matter
+    told = (guesses or heard or [error])[-1]
     raise _explain(told, doing, subject, **facts) from None
 
 
