@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import os
 import shlex
-import subprocess
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from bench.lab import Lab
 from loadkit.targets.kafka import versions
 from loadkit.telemetry.host import environment
+from trust.about import commit
 
 _MACHINE = ("cpu", "cores", "memory", "kernel")
 
@@ -25,29 +24,10 @@ def about(lab: Lab, command: Sequence[str], load: float) -> dict[str, Any]:
     kafka = {"Kafka": lab.cluster.kafka_version, "Java": lab.cluster.java}
     machine["cores shared with the broker"] = "no" if lab.cluster.generator_cpus else "yes"
     return {
-        "machine": machine, "versions": {**found, **versions(), **kafka}, "commit": _commit(),
+        "machine": machine, "versions": {**found, **versions(), **kafka}, "commit": commit("loadkit", "bench"),
         "date": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()), "command": shlex.join(command),
         "load_before": round(load, 2), "scale": lab.scale,
     }  # fmt: skip
-
-
-def _commit() -> str:
-    """Return the commit of the checkout, marked where loadkit or the bench differ from it."""
-    commit = _git("rev-parse", "--short", "HEAD")
-    return (
-        f"{commit} with changes"
-        if commit and _git("status", "--porcelain", "--", "loadkit", "bench")
-        else commit or "unknown"
-    )
-
-
-def _git(*arguments: str) -> str:
-    folder = Path(__file__).parent
-    try:
-        done = subprocess.run(["git", *arguments], cwd=folder, capture_output=True, text=True, check=False)
-    except OSError:
-        return ""
-    return done.stdout.strip()
 
 
 def load_now() -> float:

@@ -18,15 +18,15 @@ from typing import Annotated, Any
 
 import typer
 
+from loadkit import cli_cluster
 from loadkit.errors import Interrupted, LoadkitError, UsageError
-from loadkit.secrets import MASK
+from loadkit.secrets import MASK, say
 
 app = typer.Typer(
     name="loadkit", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
     help="Open-loop load testing and capacity planning for clusters that speak the Kafka protocol.",
 )  # fmt: skip
-cluster_app = typer.Typer(no_args_is_help=True, help="A real Kafka on this machine, for as long as it is wanted.")
-app.add_typer(cluster_app, name="cluster")
+app.add_typer(cli_cluster.app, name="cluster")
 
 Target = Annotated[
     str,
@@ -53,14 +53,14 @@ def quickstart(
 
     folder = out or default_out(Path("quickstart"))
     file = init.quickstart(folder)
-    _say(f"{file} and scenario.py beside it say what is done: six points, two repeats, about three minutes")
+    say(f"{file} and scenario.py beside it say what is done: six points, two repeats, about three minutes")
     run = drive_sweep.Run(folder / "sweep", quiet=as_json)
     document = drive_sweep.sweep(drive_sweep.Request(file, target=target), run)
     needs = folder / "requirements.toml"
-    _say(f"\nand what a sizing report looks like, of {needs} and this sweep:")
+    say(f"\nand what a sizing report looks like, of {needs} and this sweep:")
     planned = drive_size.size(drive_size.Request(needs, (folder / "sweep",), folder / "plan", demo=True), quiet=as_json)
     _print({**document, "plan": planned["plan"]}, as_json)
-    _say(f"change {file}, scenario.py or {needs.name} as you like, and try it: loadkit sweep {file}")
+    say(f"change {file}, scenario.py or {needs.name} as you like, and try it: loadkit sweep {file}")
 
 
 @app.command()
@@ -209,7 +209,7 @@ def size(
     if from_cluster:
         if requirements or results:
             raise UsageError("--from-cluster proposes requirements: leave out the file and --from, and plan afterwards")
-        _print(drive_size.propose(from_cluster, out or default_out(Path("requirements")), _say), as_json)
+        _print(drive_size.propose(from_cluster, out or default_out(Path("requirements")), say), as_json)
         return
     if requirements is None:
         raise UsageError("name a requirements file: `loadkit init requirements` or --from-cluster writes one")
@@ -320,7 +320,7 @@ def doctor(
     """Check that a target can be loaded, and say what to fix."""
     from loadkit import commands
 
-    findings = commands.doctor(target, offline, _say)
+    findings = commands.doctor(target, offline, say)
     if as_json:
         _print({"schema": 1, "command": "doctor", "findings": [asdict(finding) for finding in findings]}, as_json)
     else:
@@ -351,40 +351,9 @@ def clean(
     print(commands.clean(target, run_id))
 
 
-@cluster_app.command("start")
-def cluster_start(
-    name: Annotated[str, typer.Argument(help="embedded, embedded:3, embedded@3.6.2, ...")] = "embedded",
-    target_file: Annotated[Path | None, typer.Option(help="Also write a target file for --target.")] = None,
-) -> None:
-    """Start a Kafka and stay in the foreground until Ctrl-C or `loadkit cluster stop`; it ends with this command."""
-    from loadkit import commands
-
-    commands.cluster_start(name, target_file, _say)
-
-
-@cluster_app.command("status")
-def cluster_status() -> None:
-    """List the clusters that `loadkit cluster start` runs."""
-    from loadkit import commands
-
-    print(commands.cluster_status())
-
-
-@cluster_app.command("stop")
-def cluster_stop() -> None:
-    """Stop every cluster that `loadkit cluster start` runs, and wait until it is gone."""
-    from loadkit import commands
-
-    print(commands.cluster_stop())
-
-
 def default_out(scenario: Path) -> Path:
     """Return a folder that no other run has."""
     return Path("reports") / f"{scenario.stem}-{time.strftime('%Y%m%d-%H%M%S')}"
-
-
-def _say(text: str) -> None:
-    print(MASK.text(text), file=sys.stderr, flush=True)
 
 
 def _print(document: dict[str, Any], as_json: bool) -> None:
@@ -397,12 +366,12 @@ def main() -> None:
     try:
         sys.exit(app(standalone_mode=False) or 0)
     except LoadkitError as error:
-        _say(str(error) if isinstance(error, Interrupted) else f"error: {error}")
+        say(str(error) if isinstance(error, Interrupted) else f"error: {error}")
         sys.exit(error.exit_code)
     except typer.Abort:
         sys.exit(130)
     except KeyboardInterrupt:
-        _say("interrupted")
+        say("interrupted")
         sys.exit(130)
     except Exception as error:
         _usage_or_bug(error)
@@ -411,9 +380,9 @@ def main() -> None:
 def _usage_or_bug(error: Exception) -> None:
     """Exit 2 for what the command line parser refused, 70 for a bug of ours with its traceback in a file."""
     if hasattr(error, "format_message"):
-        _say(f"error: {error.format_message()}")
+        say(f"error: {error.format_message()}")
         sys.exit(UsageError.exit_code)
     with tempfile.NamedTemporaryFile("w", prefix="loadkit-bug-", suffix=".txt", delete=False, encoding="utf-8") as file:
         file.write(MASK.text(traceback.format_exc()))
-    _say(f"error: a bug in loadkit ({type(error).__name__}: {error}); the traceback is in {file.name}")
+    say(f"error: a bug in loadkit ({type(error).__name__}: {error}); the traceback is in {file.name}")
     sys.exit(70)

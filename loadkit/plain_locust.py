@@ -104,15 +104,11 @@ def _settings(environment: Environment) -> Settings:
         options=lambda scenario: _options(environment, scenario, next(runs)),
         change=lambda scenario: changed(scenario, options.set),
         progress=_Lines(),
-        say=_say,
+        say=secrets.say,
         scenario=scenario,
         commanded=False,
         finished=_finish,
     )
-
-
-def _say(text: str) -> None:
-    print(secrets.MASK.text(text), file=sys.stderr, flush=True)
 
 
 def _finish(out: Path) -> None:
@@ -191,7 +187,7 @@ class _CtrlC:
             end_main(SystemExit(Interrupted.exit_code))  # Locust still waits for processes to connect
             return
         if not self._master.concluded.is_set():
-            _say("stopping: draining what is in flight; interrupt again to stop at once")
+            secrets.say("stopping: draining what is in flight; interrupt again to stop at once")
         limited = getattr(self._environment.parsed_options, "run_time", None)
         self._master.hold(Interrupted("interrupted: what was measured until now is kept") if limited else None)
         runner.quit()
@@ -209,4 +205,4 @@ class _Lines:
         """Say that a phase has begun."""
         if phase != self._phase:
             self._phase = phase
-            _say(f"loadkit: {phase} {text}".rstrip())
+            secrets.say(f"loadkit: {phase} {text}".rstrip())

@@ -16,7 +16,6 @@ from __future__ import annotations
 import errno
 import json
 import math
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from loadkit import kept
 from loadkit.errors import RunError, UsageError
 from loadkit.histogram import (
     Histogram,
@@ -79,13 +79,7 @@ class Writer:
 
     def write_facts(self) -> None:
         """Replace `result.json` by rename, so that it is whole at any instant."""
-        part = self.out / (RESULT + ".part")
-        with part.open("w", encoding="utf-8") as file:
-            json.dump(self.facts, file, indent=1, default=str)
-            file.write("\n")
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(self.out / RESULT)
+        kept.write(self.out / RESULT, self.facts)
 
     def close(self, **facts: Any) -> None:
         """Write the last facts and the parquet copy of the rows; files already written stay as they are."""
@@ -253,16 +247,6 @@ class Result:
 
 def load(out: Path) -> Result:
     """Return the result in a folder; UsageError when there is none, a partial one when the run died."""
-    path = out / RESULT
-    try:
-        facts = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UsageError(f"{out} holds no result: give the folder that `loadkit run --out` wrote") from None
-    except ValueError as error:
-        raise UsageError(f"{path} is damaged: {error}") from None
-    if facts.get("schema") != SCHEMA:
-        raise UsageError(
-            f"{path} has schema {facts.get('schema')}; this loadkit reads {SCHEMA}: use the version that wrote it"
-        )
+    facts = kept.read(out / RESULT, SCHEMA, "result", "loadkit run --out")
     rows, torn = read_rows(out)
     return Result(out, facts, rows, read_tracks(out), torn)

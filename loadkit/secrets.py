@@ -12,6 +12,7 @@ import json
 import logging
 import os
 import re
+import sys
 import urllib.parse
 from collections.abc import Mapping
 from pathlib import Path
@@ -215,3 +216,8 @@ def _bounded(form: str) -> str:
 
 MASK = Mask()
 """The one mask of this process: `resolve` tells it every secret it reads."""
+
+
+def say(text: str) -> None:
+    """Print a line on stderr, secrets masked."""
+    print(MASK.text(text), file=sys.stderr, flush=True)

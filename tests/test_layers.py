@@ -13,7 +13,7 @@ ROOT = Path(__file__).parent.parent / "loadkit"
 
 LAYERS = {
     "base": """
-        arrays blobs document errors hashing histogram init integrity intervals keys lag limit pacer payloads plugins
+        arrays blobs document errors hashing histogram init integrity intervals kept keys lag limit pacer payloads plugins
         result scenario secrets shapes slo stamp summary sweep units vocabulary
     """,
     "online": """
@@ -22,7 +22,7 @@ LAYERS = {
         targets telemetry trial users validity worker
     """,
     "offline": "analysis gate report sizing",
-    "top": "cli drive drive_calibrate drive_check drive_gate drive_max drive_point drive_size drive_sweep finish plain_errors plain_locust progress pytest_plugin __main__ watch",
+    "top": "cli cli_cluster drive drive_calibrate drive_check drive_gate drive_max drive_point drive_size drive_sweep finish plain_errors plain_locust progress pytest_plugin __main__ watch",
 }
 """Each module, or package with all that is in it, and its layer."""
 MAY_SEE = {
@@ -57,7 +57,7 @@ HOMES = {
     "jinja2": {"report.page"},
     "psutil": {"telemetry.host"},
     "prometheus_client": {"telemetry.broker"},
-    "typer": {"cli"},
+    "typer": {"cli", "cli_cluster"},
     "rich": {
         "finish",
         "progress",

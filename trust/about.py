@@ -17,14 +17,15 @@ def about(command: Sequence[str]) -> dict[str, Any]:
     found = environment()
     return {
         "command": shlex.join(command), "date": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
-        "commit": commit(), "machine": {name: found[name] for name in ("cpu", "cores", "memory", "kernel")},
+        "commit": commit("loadkit", "trust", "scenarios"),
+        "machine": {name: found[name] for name in ("cpu", "cores", "memory", "kernel")},
     }  # fmt: skip
 
 
-def commit() -> str:
-    """Return the commit of the checkout, marked where the code differs from it."""
+def commit(*watched: str) -> str:
+    """Return the commit of the checkout, marked where one of the watched folders differs from it."""
     short = _git("rev-parse", "--short", "HEAD")
-    dirty = short and _git("status", "--porcelain", "--", "loadkit", "trust", "scenarios")
+    dirty = short and _git("status", "--porcelain", "--", *watched)
     return f"{short} with changes" if dirty else short or "unknown"
 
 

@@ -6,12 +6,12 @@ Schema history: 1 (first).
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from loadkit import kept
 from loadkit.errors import UsageError
 from loadkit.gate.record import Comparison, Noise, Trial
 
@@ -40,29 +40,12 @@ _FLAGS = {
 def write(out: Path, document: Mapping[str, Any]) -> None:
     """Replace `gate.json` by rename, so that it is whole at any instant."""
     out.mkdir(parents=True, exist_ok=True)
-    part = out / (FILE + ".part")
-    with part.open("w", encoding="utf-8") as file:
-        json.dump(document, file, indent=1, default=str)
-        file.write("\n")
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(out / FILE)
+    kept.write(out / FILE, document)
 
 
 def read(out: Path) -> dict[str, Any]:
     """Return what a gate left in a folder; UsageError when there is none."""
-    path = out / FILE
-    try:
-        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UsageError(f"{out} holds no gate: give the folder that `loadkit gate --out` wrote") from None
-    except ValueError as error:
-        raise UsageError(f"{path} is damaged: {error}") from None
-    if found.get("schema") != SCHEMA:
-        raise UsageError(
-            f"{path} has schema {found.get('schema')}; this loadkit reads {SCHEMA}: use the version that wrote it"
-        )
-    return found
+    return kept.read(out / FILE, SCHEMA, "gate", "loadkit gate --out")
 
 
 def check_same(out: Path, then: Mapping[str, Any], now: Mapping[str, Any]) -> None:

@@ -116,6 +116,13 @@ def render(title: str, made: Sequence[Block], subtitle: str = "", description: s
     )  # fmt: skip
 
 
+def replace(out: Path, page: str) -> Path:
+    """Put a page in its place in a folder at once, so that a reader never sees half of it; return its path."""
+    part = out / (result.PAGE + ".part")
+    part.write_text(page, encoding="utf-8", newline="\n")
+    return part.replace(out / result.PAGE)
+
+
 @cache
 def _environment() -> Environment:
     return Environment(

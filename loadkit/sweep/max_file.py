@@ -8,13 +8,12 @@ Schema history: 1 (first).
 
 from __future__ import annotations
 
-import json
 import math
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from loadkit import kept
 from loadkit.errors import UsageError
 from loadkit.sweep.conclusion import Tried
 
@@ -26,29 +25,12 @@ SAME = ("target_name", "sets", "slo", "start", "duration", "hold", "warmup")
 
 def write(out: Path, document: Mapping[str, Any]) -> None:
     """Replace `max.json`, so that it is whole at any instant."""
-    part = out / (FILE + ".part")
-    with part.open("w", encoding="utf-8") as file:
-        json.dump(document, file, indent=1, default=str)
-        file.write("\n")
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(out / FILE)
+    kept.write(out / FILE, document)
 
 
 def read(out: Path) -> dict[str, Any]:
     """Return the search in a folder; UsageError when there is none, when it is damaged or of another version."""
-    path = out / FILE
-    try:
-        data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UsageError(f"{out} holds no search: give the folder that `loadkit max --out` wrote") from None
-    except ValueError as error:
-        raise UsageError(f"{path} is damaged: {error}") from None
-    if data.get("schema") != SCHEMA:
-        raise UsageError(
-            f"{path} has schema {data.get('schema')}; this loadkit reads {SCHEMA}: use the version that wrote it"
-        )
-    return data
+    return kept.read(out / FILE, SCHEMA, "search", "loadkit max --out")
 
 
 def check_same(out: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:

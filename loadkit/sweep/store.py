@@ -10,13 +10,12 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from loadkit.errors import UsageError
+from loadkit import kept
 from loadkit.result import RESULT, load, write_table
 from loadkit.summary import summarise
 from loadkit.sweep import max_file
@@ -67,28 +66,12 @@ def write(out: Path, stored: Stored) -> None:
         "trials": [asdict(record) for record in stored.trials], "not_explored": stored.not_explored,
         "environment": stored.environment, "loadkit": stored.loadkit, "argv": stored.argv,
     }  # fmt: skip
-    part = out / (FILE + ".part")
-    with part.open("w", encoding="utf-8") as file:
-        json.dump(document, file, indent=1, default=str)
-        file.write("\n")
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(out / FILE)
+    kept.write(out / FILE, document)
 
 
 def read(out: Path) -> Stored:
     """Return the sweep in a folder; UsageError when there is none."""
-    path = out / FILE
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UsageError(f"{out} holds no sweep: give the folder that `loadkit sweep --out` wrote") from None
-    except ValueError as error:
-        raise UsageError(f"{path} is damaged: {error}") from None
-    if data.get("schema") != SCHEMA:
-        raise UsageError(
-            f"{path} has schema {data.get('schema')}; this loadkit reads {SCHEMA}: use the version that wrote it"
-        )
+    data = kept.read(out / FILE, SCHEMA, "sweep", "loadkit sweep --out")
     axes = tuple(Axis(one["path"], tuple(one["values"])) for one in data["axes"])
     spec = {name: _fixed(data[name]) for name in _SPEC}
     rest = ("scenario", "target_name", "strategy", "base", "status", "target", "not_explored", "environment",

@@ -7,7 +7,6 @@ from pathlib import Path
 from loadkit.report import page as frame
 from loadkit.report.gate import sections
 from loadkit.report.gate.view import View, read
-from loadkit.result import PAGE
 
 GROUP = "loadkit.gate_sections"
 """Entry points by which other distributions add sections."""
@@ -15,9 +14,7 @@ GROUP = "loadkit.gate_sections"
 
 def write(out: Path) -> Path:
     """Write the page of the gate in a folder and return its path; UsageError when there is none."""
-    part = out / (PAGE + ".part")
-    part.write_text(gate_page(read(out)), encoding="utf-8", newline="\n")
-    return part.replace(out / PAGE)
+    return frame.replace(out, gate_page(read(out)))
 
 
 def gate_page(view: View) -> str:

@@ -11,8 +11,7 @@ from loadkit.report.sweep.maximum import answer as max_answer
 from loadkit.report.sweep.maximum import sections as max_sections
 from loadkit.report.sweep.maximum import view as max_view
 from loadkit.report.sweep.view import View, view_of
-from loadkit.result import PAGE
-from loadkit.sweep import store
+from loadkit.sweep import max_file, store
 
 SWEEP_GROUP, MAX_GROUP = "loadkit.sweep_sections", "loadkit.max_sections"
 """Entry points by which other distributions add sections."""
@@ -23,9 +22,9 @@ def write(out: Path) -> Path:
 
     Raises UsageError when the folder holds neither.
     """
-    if (out / max_view.FILE).exists():
-        return _replace(out, max_page(max_view.read(out)))
-    return _replace(out, sweep_page(view_of(out, store.read(out))))
+    if (out / max_file.FILE).exists():
+        return frame.replace(out, max_page(max_view.read(out)))
+    return frame.replace(out, sweep_page(view_of(out, store.read(out))))
 
 
 def sweep_page(view: View) -> str:
@@ -50,10 +49,3 @@ def max_page(view: max_view.View) -> str:
     made = frame.blocks(frame.sections(max_sections, MAX_GROUP), view)
     description = str((facts.get("scenario") or {}).get("description") or "")
     return frame.render(max_answer.title(view), made, subtitle, description)
-
-
-def _replace(out: Path, page: str) -> Path:
-    """Put a page in its place at once, so that a reader never sees half of it."""
-    part = out / (PAGE + ".part")
-    part.write_text(page, encoding="utf-8", newline="\n")
-    return part.replace(out / PAGE)

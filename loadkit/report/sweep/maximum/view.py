@@ -12,12 +12,10 @@ import numpy as np
 
 from loadkit import vocabulary
 from loadkit.analysis.knee import Knee, knee
-from loadkit.errors import UsageError
 from loadkit.result import RESULT
 from loadkit.slo import Objective
+from loadkit.sweep import max_file
 
-SCHEMA = 1
-FILE = "max.json"
 KINDS = {"probe": "probe", "low": "probe of a low rate", "hold": "hold", "over": "hold above the answer"}
 
 
@@ -126,18 +124,7 @@ class View:
 
 def read(out: Path) -> View:
     """Return the search in a folder; UsageError when there is none."""
-    path = out / FILE
-    try:
-        facts = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UsageError(f"{out} holds no search: give the folder that `loadkit max --out` wrote") from None
-    except ValueError as error:
-        raise UsageError(f"{path} is damaged: {error}") from None
-    if facts.get("schema") != SCHEMA:
-        raise UsageError(
-            f"{path} has schema {facts.get('schema')}; this loadkit reads {SCHEMA}: use the version that wrote it"
-        )
-    return view_of(out, facts)
+    return view_of(out, max_file.read(out))
 
 
 def view_of(out: Path, facts: Mapping[str, Any]) -> View:

@@ -6,7 +6,8 @@ import shlex
 
 from loadkit.report.block import Block, Code, block, table
 from loadkit.report.flat import text
-from loadkit.report.sweep.maximum.view import FILE, View
+from loadkit.report.sweep.maximum.view import View
+from loadkit.sweep.max_file import FILE
 from loadkit.sweep.store import TRIALS
 
 TITLE = "Repeat this search"
