@@ -121,11 +121,22 @@ def test_the_interval_is_students() -> None:
     assert found.p(0.0, upward=True) == pytest.approx(stats.ttest_1samp(values, 0, alternative="greater").pvalue)
 
 
+def test_from_ten_pairs_on_the_interval_is_yuens() -> None:
+    """As scipy's trimmed mean and its interval; one pair that lies far off moves neither."""
+    values = np.random.default_rng(5).normal(0.1, 0.03, 20).tolist()
+    found = estimate(values, 0.005)
+    low, high = stats.mstats.trimmed_mean_ci(np.array(values), limits=(0.1, 0.1), alpha=0.01)
+    assert (found.mean, found.low, found.high) == pytest.approx((stats.trim_mean(values, 0.1), low, high))
+    at = int(np.argmax(values))
+    far = estimate([*values[:at], 5.0, *values[at + 1 :]], 0.005)
+    assert (far.mean, far.sd) == (pytest.approx(found.mean), pytest.approx(found.sd))
+
+
 def test_the_smallest_effect_is_told_with_its_power() -> None:
     """The promise, against the noncentral t distribution of scipy.stats."""
-    nc = beyond(0.02, 20, 0.003) / 0.02 * math.sqrt(20)
-    assert stats.nct.sf(stats.t.isf(0.003, 19), 19, nc) == pytest.approx(statistics.POWER, abs=1e-6)
-    assert highest_sd(0.02, 20) == pytest.approx(0.02 * math.sqrt(19 / stats.chi2.ppf(0.1, 19)))
+    nc = beyond(0.02, 20, 0.003) / 0.02 * math.sqrt(16)  # of 20 pairs 16 are left in the mean
+    assert stats.nct.sf(stats.t.isf(0.003, 15), 15, nc) == pytest.approx(statistics.POWER, abs=1e-6)
+    assert highest_sd(0.02, 20) == pytest.approx(0.02 * math.sqrt(15 / stats.chi2.ppf(0.1, 15)))
 
 
 def test_a_clear_regression_stops_at_the_first_look() -> None:

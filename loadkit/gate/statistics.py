@@ -1,6 +1,9 @@
 """Intervals over pairs, the looks at which they may end a gate, and the smallest effect they can show; pure.
 
-A pair gives one number: the log of the ratio candidate to baseline. Their mean has Student's t interval.
+A pair gives one number: the log of the ratio candidate to baseline. What disturbs a machine for a while falls on
+either side of a pair alike, and one such pair says more of the machine than of the candidate. So a tenth of the pairs
+at either end is left out of their mean, from ten pairs on, and the interval is Yuen's (Biometrika 61(1), 1974):
+Student's t over what is left, its error from the winsorised squares. With fewer it is the mean and Student's t.
 
 A gate looks at its pairs several times, so each look has a part of the error rate of its own. What is spent until a
 share s of all pairs is alpha * s^3 (power family of Kim and DeMets, Biometrika 74(1), 1987), and every look is held to
@@ -24,6 +27,8 @@ FEWEST = 7
 """Pairs under which nothing is told: with six, two sides of 1 % cannot be told apart without trusting the t's tail."""
 GROWTH = 1.4
 """By how much the number of pairs grows from look to look."""
+TRIM = 0.1
+"""Share of the pairs left out of the mean at either end."""
 NOTHING = 1e-12
 """What rounding leaves where there is nothing."""
 UNSURE = 0.10
@@ -61,37 +66,50 @@ def last_look(planned: Sequence[Look], pairs: int) -> Look:
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A mean with its t interval; `sd` is that of one pair."""
+    """A trimmed mean with its interval."""
 
     mean: float
     low: float
     high: float
     sd: float
+    """Of one pair: the error of the mean times the root of the pairs that are left in it."""
     n: int
+    """All pairs."""
 
     def p(self, bound: float, upward: bool) -> float:
         """Return the probability of a mean so far beyond `bound` by noise alone (one-sided t-test)."""
         distance = self.mean - bound if upward else bound - self.mean
         if self.sd == 0.0:
             return 0.0 if distance > NOTHING else 1.0
-        return float(special.stdtr(self.n - 1, -distance / (self.sd / math.sqrt(self.n))))
+        left = kept(self.n)
+        return float(special.stdtr(left - 1, -distance / (self.sd / math.sqrt(left))))
+
+
+def kept(n: int) -> int:
+    """Return how many of n pairs are left in the mean."""
+    return n - 2 * int(TRIM * n)
 
 
 def estimate(values: Sequence[float], tail: float) -> Estimate:
-    """Return the mean of values and its t interval, whose ends each leave out `tail`."""
-    n = len(values)
-    mean = float(np.mean(values))
+    """Return the trimmed mean of values and its interval, whose ends each leave out `tail`."""
+    n, left = len(values), kept(len(values))
+    cut = (n - left) // 2
+    ordered = np.sort(np.asarray(values, float))
+    inner = ordered[cut : n - cut]
+    mean = float(inner.mean())
     if n < 2:
         return Estimate(mean, -math.inf, math.inf, math.nan, n)
-    sd = float(np.std(values, ddof=1))
+    winsorised = np.clip(ordered, inner[0], inner[-1])
+    sd = math.sqrt(float(((winsorised - winsorised.mean()) ** 2).sum()) / (left - 1))
     sd = 0.0 if sd < NOTHING * max(1.0, abs(mean)) else sd
-    half = -float(special.stdtrit(n - 1, tail)) * sd / math.sqrt(n)
+    half = -float(special.stdtrit(left - 1, tail)) * sd / math.sqrt(left)
     return Estimate(mean, mean - half, mean + half, sd, n)
 
 
 def highest_sd(sd: float, n: int) -> float:
     """Return the noise that an estimate from n values leaves possible (chi-square, one-sided, `UNSURE`)."""
-    return sd * math.sqrt((n - 1) / float(special.chdtri(n - 1, 1 - UNSURE)))
+    free = kept(n) - 1
+    return sd * math.sqrt(free / float(special.chdtri(free, 1 - UNSURE)))
 
 
 def beyond(sd: float, pairs: int, tail: float) -> float:
@@ -101,5 +119,6 @@ def beyond(sd: float, pairs: int, tail: float) -> float:
     """
     if sd == 0.0:
         return 0.0
-    critical = -float(special.stdtrit(pairs - 1, tail))
-    return float(special.nctdtrinc(pairs - 1, 1 - POWER, critical)) * sd / math.sqrt(pairs)
+    left = kept(pairs)
+    critical = -float(special.stdtrit(left - 1, tail))
+    return float(special.nctdtrinc(left - 1, 1 - POWER, critical)) * sd / math.sqrt(left)
