@@ -15,7 +15,7 @@ from loadkit.session import Sessions, reached, virtual  # isort: skip  # first: 
 from loadkit.budget import peak_bytes
 from loadkit.changes import changed, options_facts
 from loadkit.errors import Interrupted, LoadkitError, UsageError
-from loadkit.finish import finish_max
+from loadkit.finish_sweep import finish_max
 from loadkit.hunt import HOLD, PROBE, Hunt, Plan, Run
 from loadkit.progress import Counted, Shown
 from loadkit.report.sweep import page

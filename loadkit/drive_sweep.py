@@ -20,7 +20,7 @@ from loadkit.boundaries import Options
 from loadkit.changes import options_facts
 from loadkit.drive_point import Place, search_at, start_of
 from loadkit.errors import Interrupted, LoadkitError, RunError, UsageError
-from loadkit.finish import finish_sweep, print_plan
+from loadkit.finish_sweep import finish_sweep, print_plan
 from loadkit.progress import Counted, Shown
 from loadkit.report.sweep import document, lines, page
 from loadkit.scenario import Scenario

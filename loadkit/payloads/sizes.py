@@ -12,7 +12,6 @@ from typing import Annotated, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BeforeValidator, Field, SerializeAsAny, field_validator, model_validator
-from scipy.special import ndtr, ndtri
 
 from loadkit import hashing, plugins
 from loadkit.units import Bytes
@@ -120,6 +119,8 @@ class Lognormal(Sizes):
     def draw(self, seed: int, numbers: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the size of each of the messages `numbers`, by the inverse of the normal distribution."""
         u = hashing.uniform(seed, numbers, hashing.Stream.SIZE) + 2.0**-54
+        from scipy.special import ndtri  # a quarter of a second, which every command would pay
+
         sizes = self.median * np.exp(self.sigma * ndtri(u))
         cut: NDArray[np.float64] = np.rint(np.clip(sizes, self.min, self.max))
         return cut.astype(np.int64)
@@ -133,6 +134,8 @@ class Lognormal(Sizes):
         if not self.sigma:
             return float(self.median)
         low, high = (math.log(edge / self.median) / self.sigma for edge in (self.min, self.max))
+        from scipy.special import ndtr
+
         between = ndtr(high - self.sigma) - ndtr(low - self.sigma)
         body = self.median * math.exp(self.sigma**2 / 2) * between
         return float(body + self.min * ndtr(low) + self.max * ndtr(-high))
