@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test test-lanes check bench bench-long stress memcheck trust-search trust-sizing trust-gate gate build clean
+.PHONY: help quickstart test test-long test-lanes check bench bench-long stress memcheck trust-search trust-sizing trust-gate gate build clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -15,8 +15,11 @@ help: ## list the targets
 quickstart: $(STAMP) ## install, start a real Kafka, sweep two settings on it, print the answer and the report's path
 	$(BIN)/loadkit quickstart
 
-test: $(DEV_STAMP) ## run all tests, real Kafka included
+test: $(DEV_STAMP) ## run the tests, real Kafka included
 	$(BIN)/python -m pytest
+
+test-long: $(DEV_STAMP) ## every test, long ones and more random examples too; about half an hour
+	$(BIN)/python -m pytest -m 'long or not long' --hypothesis-profile=thorough
 
 test-lanes: $(DEV_STAMP) ## the tests on a real Kafka, once on each lane
 	LOADKIT_LANE=fast $(BIN)/python -m pytest -m kafka
@@ -42,8 +45,9 @@ bench-long: $(DEV_STAMP) ## ten minutes at 100k msg/s: memory; and the page of a
 trust-search: $(DEV_STAMP) ## sweeps and searches against known truth and on a real Kafka; about 40 minutes, resumable
 	$(BIN)/python -m trust.search
 
-trust-sizing: $(DEV_STAMP) ## 1,000 random requirements planned from noisy ceilings, against true ones; about three minutes
+trust-sizing: $(DEV_STAMP) ## 1,000 plans against true ceilings; broker CPU predicted on a real Kafka; half an hour, resumable
 	$(BIN)/python -m trust.sizing
+	$(BIN)/python -m trust.sizing.prediction
 
 trust-gate: $(DEV_STAMP) ## false alarms and power of gates, on made-up pairs whose truth is known
 	$(BIN)/python -m trust.gate

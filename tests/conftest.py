@@ -11,7 +11,10 @@ import pytest
 from ahead import AT_ONCE, Begun
 from hypothesis import settings
 
-settings.register_profile("loadkit", deadline=None)  # machines are shared: no test may fail for being slow
+settings.register_profile(
+    "loadkit", deadline=None, max_examples=40
+)  # machines are shared: none may fail for being slow
+settings.register_profile("thorough", deadline=None, max_examples=400)
 settings.load_profile("loadkit")
 
 signal.signal(signal.SIGINT, signal.default_int_handler)

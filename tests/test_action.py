@@ -8,10 +8,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from commands import ROOT
 from test_gate import SCENARIO, TARGET
 
 
+@pytest.mark.long
 def test_the_script_gates_tells_the_verdict_and_lets_the_workflow_decide_on_inconclusive(tmp_path: Path) -> None:
     (tmp_path / "orders.py").write_text(SCENARIO)
     env = {

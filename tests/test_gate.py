@@ -209,6 +209,7 @@ def test_the_page_holds_verdict_pairs_percentiles_and_what_was_compared(done: di
     assert "This section could not be made" not in page
 
 
+@pytest.mark.long
 def test_a_side_of_another_revision_runs_from_that_revision(place: Path) -> None:
     """The working copy lingers for 5 ms, the commit does not."""
     (place / "orders.py").write_text(SCENARIO.replace('"linger.ms": 0', '"linger.ms": 5'))
@@ -240,6 +241,7 @@ def test_two_gates_at_once_are_refused_by_a_lock_that_says_who_holds_it(
         pass
 
 
+@pytest.mark.long
 def test_an_interrupted_gate_keeps_its_pairs_and_goes_on(place: Path) -> None:
     words = [sys.executable, "-m", "loadkit", *GATE, "--out", "cut", "--duration", "60s"]
     env = {**os.environ, "PYTHONPATH": str(ROOT), "LOADKIT_STATE": str(place / "state-cut")}

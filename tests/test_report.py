@@ -282,6 +282,7 @@ def test_the_percentile_curve_greys_what_the_samples_do_not_carry() -> None:
     }
 
 
+@pytest.mark.long
 def test_an_hour_of_seven_series_is_cut_to_what_a_screen_shows(tmp_path: Path) -> None:
     """3600 s of seven series: no trace holds more than 1000 points, no table more than 80 rows."""
     out = made.hour(tmp_path / "run")

@@ -100,7 +100,15 @@ def loaded(page: Page) -> list[str]:
     return [said for said in page.said if not said.startswith(("file:", "data:", "blob:"))]  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("kind", ["healthy", "partial", "consumers_only", "tiny", "several"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "healthy",
+        "several",
+        "tiny",
+        *(pytest.param(kind, marks=pytest.mark.long) for kind in ("partial", "consumers_only")),
+    ],
+)
 def test_the_page_draws_every_chart_without_a_word_or_a_request(kind: str, opened: Callable[..., Page]) -> None:
     """Each chart has its lines and the titles of its axes; the console stays empty and nothing is fetched."""
     page = opened(kind)
@@ -133,7 +141,7 @@ def test_the_policy_stops_a_script_that_is_not_the_page_s_own(opened: Callable[.
     assert any("Content Security Policy" in said for said in page.said)  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("width", [320, 380])
+@pytest.mark.parametrize("width", [320, pytest.param(380, marks=pytest.mark.long)])
 @pytest.mark.parametrize("kind", ["several", "lossy"])
 def test_a_phone_shows_it_without_scrolling_sideways(kind: str, width: int, opened: Callable[..., Page]) -> None:
     """Nothing is wider than the page, tables opened or not; what is wide scrolls inside its own box."""
@@ -156,7 +164,7 @@ def test_a_phone_shows_it_without_scrolling_sideways(kind: str, width: int, open
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("kind", ["several", "tiny"])
+@pytest.mark.parametrize("kind", ["several", pytest.param("tiny", marks=pytest.mark.long)])
 def test_text_stands_out_from_its_ground(kind: str, scheme: str, opened: Callable[..., Page]) -> None:
     """Every text has a contrast of 4.5 to 1 or more (WCAG AA), in charts 3 to 1, light and dark."""
     page = opened(kind, scheme=scheme)

@@ -283,6 +283,7 @@ def test_killed_at_any_instant_it_goes_on_where_it_was(place: Path, tmp_path: Pa
     )
 
 
+@pytest.mark.long
 def test_a_trial_that_ended_unheard_is_counted_once(place: Path, tmp_path: Path) -> None:
     """The process may die between a trial's last byte and `sweep.json`: its folder is the truth."""
     out = tmp_path / "unheard"
@@ -308,6 +309,7 @@ def hunt(place: Path, out: Path) -> Command:
     )  # fmt: skip
 
 
+@pytest.mark.long
 def test_a_search_at_each_point_names_the_highest_rate_and_goes_on_when_killed(place: Path, tmp_path: Path) -> None:
     """Lingering makes batches, so the cluster takes more; a search that was killed goes on with its next trial."""
     whole = hunt(place, tmp_path / "whole").ended()

@@ -175,6 +175,7 @@ def test_clean_deletes_what_the_ledger_says_and_nothing_else(target: Target, con
 
 
 @pytest.mark.parametrize("gone", [0])
+@pytest.mark.long
 def test_a_dead_broker_shows_as_under_replicated(kafka3: EmbeddedCluster, gone: int) -> None:
     """Of three nodes one dies: its replicas are out of sync, and the doctor's question names them."""
     connection = admin.connect({"bootstrap.servers": kafka3.bootstrap})

@@ -84,6 +84,7 @@ def test_a_run_that_crashes_leaves_its_finished_seconds(
     assert again.document["metrics"]["lost"] is None
 
 
+@pytest.mark.long
 def test_a_load_process_that_crashes_is_named_and_its_finished_seconds_stay(
     two_by_pointer: Swarm, two_by_signal: Swarm
 ) -> None:

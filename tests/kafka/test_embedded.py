@@ -245,6 +245,7 @@ def test_a_node_that_cannot_start_shows_its_log_and_keeps_it() -> None:
     Path(kept[1]).unlink()
 
 
+@pytest.mark.long
 def test_ports_that_were_taken_meanwhile_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     """A start begins again when its page's port is in use, or its broker's, and gives up in the end."""
     said: list[str] = []
@@ -354,6 +355,7 @@ def test_three_nodes_know_each_other(kafka3: EmbeddedCluster) -> None:
     assert len(set(kafka3.jmx_urls)) == 3
 
 
+@pytest.mark.long
 def test_a_killed_and_a_stopped_node_come_back(kafka3: EmbeddedCluster) -> None:
     """After each fault the node is gone, the others go on, and `start_node` returns when it is back."""
     ports = [int(address.split(":")[1]) for address in kafka3.bootstrap.split(",")]

@@ -126,6 +126,7 @@ def timed_out(kafka1: EmbeddedCluster, target: Path, folder: Path) -> Ended:
         return command.ended().ok()
 
 
+@pytest.mark.long
 def test_messages_that_time_out_are_errors_by_code_and_not_lost(timed_out: Ended) -> None:
     """A stall longer than delivery.timeout.ms: each message is confirmed or failed, and what was confirmed arrived."""
     total = sums(timed_out, "Clock")
@@ -209,6 +210,7 @@ def guarded(kafka3: EmbeddedCluster, three: Path, folder: Path) -> tuple[Ended, 
     return ended, again
 
 
+@pytest.mark.long
 def test_an_external_cluster_that_stays_under_replicated_is_left_alone(guarded: tuple[Ended, Ended]) -> None:
     """The load stops by itself and what was measured is kept; a new run is refused until the cluster has recovered."""
     ended, again = guarded

@@ -31,10 +31,10 @@ OURS = ("contents", "protocols", "transactions")
 
 @pytest.fixture(scope="module")
 def runs(kafka1: EmbeddedCluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Future[Ended]]]:
-    """Return every run by name, a few at a time: most of a run is waiting."""
+    """Return every run by name, two at a time, beside what is under way ahead."""
     folder = tmp_path_factory.mktemp("scenarios")
     target = target_file(folder, kafka1)
-    with ThreadPoolExecutor(AT_ONCE) as pool:
+    with ThreadPoolExecutor(AT_ONCE - 1) as pool:
         yield {
             **{name: pool.submit(run, SCENARIOS / f"{name}.py", target, folder / name, *SHORT, "--keep-topics") for name in OURS},
             **{name: pool.submit(run, f"scenarios/{name}.py", target, folder / name, *SHORT, *small) for name, small in SHIPPED.items()},

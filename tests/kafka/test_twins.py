@@ -79,20 +79,32 @@ def test_the_same_things_are_measured(twins: dict[str, Future[Ended]]) -> None:
         assert (metrics["send_delay.p50"] or 0) < (metrics["latency.p50"] or 0) < (metrics["end_to_end.p99"] or 0)
 
 
+@pytest.fixture(scope="module")
+def in_turn(kafka1: EmbeddedCluster, tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Ended]]:
+    """Return two runs of each lane, alone and in turn, after one of each that finds the broker cold."""
+    folder = tmp_path_factory.mktemp("turns")
+    target = target_file(folder, kafka1)
+    found: dict[str, list[Ended]] = {lane: [] for lane in LANES}
+    for number, lane in enumerate((*LANES, *LANES, *reversed(LANES))):
+        ended = run(SCENARIOS / "twins.py", target, folder / f"{number}-{lane}", *SHORT, LOADKIT_LANE=lane).ok()
+        found[lane].append(ended)
+    return {lane: ended[1:] for lane, ended in found.items()}
+
+
 @CALM
 @pytest.mark.parametrize("series", ["latency", "service_time", "end_to_end"])
-def test_the_same_latencies_are_measured(twins: dict[str, Future[Ended]], series: str) -> None:
-    """As many values, and the lower half of the distribution alike, within half of it and 5 ms.
+def test_the_same_latencies_are_measured(in_turn: dict[str, list[Ended]], series: str) -> None:
+    """As many values, and the lower half of the distribution alike, within a third of it and 2 ms.
 
-    The lanes run side by side on a shared machine, so whatever else runs hits both, but not the same messages: the upper
-    half is stalls. What a lane could get wrong (another instant to count from, another unit, a clock read when arrays
-    are made rather than when a confirmation is served) moves the whole distribution by more.
+    The better of two runs counts, since what else runs on the machine only ever adds. What a lane could get wrong
+    (another instant to count from, another unit, a clock read when arrays are made rather than when a confirmation is
+    served) moves the whole distribution by more.
     """
-    fast, standard = (whole(twins[lane].result(), series) for lane in LANES)
-    assert len(fast) == len(standard) > 0
+    made = {lane: [whole(ended, series) for ended in in_turn[lane]] for lane in LANES}
+    assert len({len(one) for both in made.values() for one in both}) == 1
     for q in (0.1, 0.25, 0.5):
-        a, b = fast.quantile(q), standard.quantile(q)
-        assert abs(a - b) <= 5000 + 0.5 * max(a, b), (q, a, b)
+        fast, standard = (min(one.quantile(q) for one in made[lane]) for lane in LANES)
+        assert abs(fast - standard) <= 2000 + max(fast, standard) / 3, (q, fast, standard)
 
 
 def whole(ended: Ended, series: str) -> Histogram:
@@ -105,6 +117,7 @@ def whole(ended: Ended, series: str) -> Histogram:
 
 
 @pytest.mark.parametrize("lane", LANES)
+@pytest.mark.long
 def test_a_message_too_large_fails_alone_on_either_lane(kafka1: EmbeddedCluster, tmp_path: Path, lane: str) -> None:
     """The client refuses each at once: all are counted as failed by code, none as unsent, and the run ends with 0."""
     target = target_file(tmp_path, kafka1)
