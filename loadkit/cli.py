@@ -200,6 +200,10 @@ def size(
     from_cluster: Annotated[
         str | None, typer.Option(help="Only propose requirements from this running cluster, read-only: a target file.")
     ] = None,
+    verify_java: Annotated[
+        bool,
+        typer.Option("--verify-java", help="Then run kafka-producer-perf-test with the files, beside librdkafka."),
+    ] = False,
     out: Annotated[Path | None, typer.Option(help="Folder for the plan; default: reports/<name>-<time>.")] = None,
     as_json: Json = False,
 ) -> None:
@@ -213,7 +217,9 @@ def size(
         return
     if requirements is None:
         raise UsageError("name a requirements file: `loadkit init requirements` or --from-cluster writes one")
-    request = drive_size.Request(requirements, tuple(results or ()), out or default_out(requirements), demo, against)
+    request = drive_size.Request(
+        requirements, tuple(results or ()), out or default_out(requirements), demo, against, verify_java=verify_java
+    )
     _print(drive_size.size(request, quiet=as_json), as_json)
 
 
@@ -284,9 +290,9 @@ def report(
     as_json: Json = False,
 ) -> None:
     """Make a result's page anew and print its table."""
-    from loadkit import finish
+    from loadkit import finish_again
 
-    _print(finish.again(result, sys.stderr if as_json else sys.stdout), as_json)
+    _print(finish_again.again(result, sys.stderr if as_json else sys.stdout), as_json)
 
 
 @app.command()

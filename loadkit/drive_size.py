@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-from loadkit import survey_cluster
+from loadkit import kept, secrets, survey_cluster
 from loadkit.errors import PlanError, RunError, UsageError
 from loadkit.report.sizing import markdown, page
 from loadkit.report.sizing.view import View
@@ -40,6 +40,7 @@ class Request:
     against: Path | None = None
     today: date | None = None
     """None: the day it is."""
+    verify_java: bool = False
 
 
 def size(request: Request, quiet: bool) -> dict[str, Any]:
@@ -53,7 +54,7 @@ def size(request: Request, quiet: bool) -> dict[str, Any]:
     changed = tuple(against.changes(old, made["plan"])) if old else ()
     _write(request.out, plan, {**made, "changes": list(changed)}, changed)
     _tell(plan, request.out, changed, quiet)
-    return {**made, "changes": list(changed)}
+    return {**made, "changes": list(changed), **(_verified(plan, request.out, quiet) if request.verify_java else {})}
 
 
 def propose(name: str, out: Path, say: Callable[[str], None], seconds: float = WATCHED) -> dict[str, Any]:
@@ -116,6 +117,20 @@ def _write(out: Path, plan: Plan, made: dict[str, Any], changed: tuple[str, ...]
         raise PlanError(f"the plan was not written, because its config files would not be safe: {error}") from None
     except OSError as error:
         raise RunError(f"--out {out}: {error.strerror or error}; give a folder that can be written") from None
+
+
+def _verified(plan: Plan, out: Path, quiet: bool) -> dict[str, Any]:
+    """Return what both clients did with the plan's producer files; the plan's document gets it too."""
+    from loadkit import drive_verify  # brings the client library
+
+    if plan.fit is None:
+        raise UsageError("--verify-java: the plan is not feasible, so that there are no files to verify")
+    stream = sys.stderr if quiet else sys.stdout
+    found = drive_verify.verify(out / CONFIGS, plan.fit.splits, secrets.say)
+    print("\n".join(one.text() for one in found), file=stream)
+    part = {"verified": [one.document() for one in found]}
+    kept.write(out / JSON, {**json.loads((out / JSON).read_text(encoding="utf-8")), **part})
+    return part
 
 
 def _tell(plan: Plan, out: Path, changed: Sequence[str], quiet: bool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +11,23 @@ import confluent_kafka as ck
 import pytest
 from facts_fixture import FACTS
 
+from loadkit.sizing import plan as planning
+from loadkit.sizing import requirements
 from loadkit.sizing.check.reading.properties import lines
+from loadkit.sizing.facts import Facts
+from loadkit.sizing.handover import facts_of
 from loadkit.sizing.recommend import texts
 
 MOCK = {"test.mock.num.brokers": 3, "bootstrap.servers": "mock"}
 
 
-def settings() -> dict[str, dict[str, Any]]:
+ROOT = Path(__file__).parent.parent
+EXAMPLES = {path.stem: path for path in sorted((ROOT / "scenarios" / "sizing").glob("*.toml"))}
+
+
+def settings(facts: Facts) -> dict[str, dict[str, Any]]:
     """Return the settings of every file and dictionary by its name."""
-    made = texts(FACTS)
+    made = texts(facts)
     found: dict[str, dict[str, Any]] = {
         path: {entry.name: entry.value for entry in lines(text)}
         for path, text in made.items()
@@ -30,13 +39,28 @@ def settings() -> dict[str, dict[str, Any]]:
     return found
 
 
-SETTINGS = settings()
+SETTINGS = settings(FACTS)
 
 
 @pytest.mark.parametrize("name", SETTINGS)
 def test_the_client_takes_its_settings(name: str) -> None:
     """Producers deliver, transactional ones commit, consumers subscribe; an unknown setting would be refused."""
-    config = {**SETTINGS[name], **MOCK}
+    taken(name, SETTINGS[name])
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_the_client_takes_the_settings_of_an_example(name: str) -> None:
+    """Every file and dictionary of each plan that ships."""
+    made = planning.make(requirements.read(EXAMPLES[name]), None, date(2026, 11, 26))
+    found = settings(facts_of(made))
+    assert len(found) >= 4
+    for file, config in found.items():
+        taken(file, config)
+
+
+def taken(name: str, settings: dict[str, Any]) -> None:
+    """Fail unless a client takes settings and works with them."""
+    config = {**settings, **MOCK}
     if "consumer" in Path(name).name.lower():
         consumer = ck.Consumer(config)
         consumer.subscribe(["t"])

@@ -120,6 +120,14 @@ def test_a_demonstration_says_so_in_every_file() -> None:
     assert check.judge_plan(silent, facts(demo=True))
 
 
+def test_a_topic_that_stands_for_many_says_so_wherever_topics_are_declared() -> None:
+    """Its name is one of 580; the files hold what each of them gets, once."""
+    made = texts(facts(topics=(replace(ORDERS, count=580),)))
+    said = {file for file, text in made.items() if "stands for 580 topics alike" in text}
+    assert said == {"topics/create-topics.sh", "strimzi/topics.yaml", "terraform/kafka.auto.tfvars"} & made.keys()
+    assert "topics/create-topics.sh" in said
+
+
 def test_partitions_are_never_added_to_a_keyed_topic_in_place(tmp_path: Path) -> None:
     """Nor by a file that declares them; a topic without keys grows."""
     for platform in ("self-managed", "strimzi"):

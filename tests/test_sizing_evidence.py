@@ -15,6 +15,7 @@ from loadkit.errors import UsageError
 from loadkit.sizing import choices
 from loadkit.sizing.ceilings import measure
 from loadkit.sizing.evidence import Evidence, Point, gather
+from loadkit.sizing.model import cpu
 
 
 @pytest.fixture(scope="module")
@@ -150,7 +151,7 @@ def test_a_generator_that_gave_out_breaks_no_objective() -> None:
 
 def test_cpu_is_fitted_over_the_brokers_of_all_trials() -> None:
     """Twelve readings of busy cores over a factor of ten in load."""
-    busy = tuple((x * 1e6, 0.1 + 0.04 * x) for x in range(2, 26, 2))
+    busy = tuple((cpu.Load(x * 1e6), 0.1 + 0.04 * x) for x in range(2, 26, 2))
     made = measure(Evidence(("x",), (point(1000, busy=busy),), ()), (), demo=False)
     assert made.cpu is not None
     assert made.cpu.by_work.mid == pytest.approx(4e-8)

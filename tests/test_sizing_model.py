@@ -157,33 +157,101 @@ def test_partitions_spread_evenly(needed: int, brokers: int, zones_: int, made: 
 
 
 def test_batches_and_requests() -> None:
-    """A producer of 1 MB/s over 10 partitions fills 500 B in 5 ms, so that one record goes alone."""
-    assert requests.batch(65536, 1e6, 0.005, 10, 1024) == 1024
+    """A producer of 1 MB/s over 10 partitions adds 500 B in 5 ms to the record that began the batch."""
+    assert requests.batch(65536, 1e6, 0.005, 10, 1024) == 1524
+    assert requests.batch(1000, 1e6, 0.005, 10, 1024) == 1024
     assert requests.batch(65536, 100e6, 0.02, 10, 1024) == 65536
     assert requests.a_second(10e6, 10e3, 3, 1, 0) == 1000
     assert requests.a_second(10e6, 1e3, 3, 10, 0.005) == 6000
     assert requests.in_flight_ceiling(5, 65536, 0.010) == 32_768_000
 
 
+def test_batches_are_as_full_as_arrivals_make_them() -> None:
+    """Records that arrive by chance at one partition, the first of each batch waiting for the linger."""
+    rng, rate, linger = np.random.default_rng(3), 700.0, 0.004
+    batches, closes = 0, -1.0
+    arrivals = np.cumsum(rng.exponential(1 / rate, 50_000))
+    for arrival in arrivals:
+        if arrival > closes:
+            batches, closes = batches + 1, arrival + linger
+    assert requests.batch(1e9, rate * 100, linger, 1, 100) == pytest.approx(len(arrivals) / batches * 100, rel=0.02)
+
+
+@pytest.mark.parametrize("appends", [50.0, 700.0, 5000.0])
+def test_a_reader_fetches_once_an_append_or_once_a_turn(appends: float) -> None:
+    """Each fetch waits for the next append, and a busy broker is asked no more often than answers come back."""
+    arrivals = np.cumsum(np.random.default_rng(6).exponential(1 / appends, 40_000)).tolist()
+    fetched, ready = 0, 0.0
+    waiting = iter(arrivals)
+    arrival = next(waiting)
+    while True:
+        answered = max(ready, arrival)  # what came since the last answer is taken along
+        fetched, ready = fetched + 1, answered + requests.TURN
+        try:
+            while arrival <= answered:
+                arrival = next(waiting)
+        except StopIteration:
+            break
+    assert requests.fetches(appends) == pytest.approx(fetched / arrivals[-1], rel=0.03)
+    assert requests.fetches(0) == 0
+
+
 def test_cpu_of_google() -> None:
     """100 MB/s written and read twice with three copies are 400 MB/s of write equivalents: 20 cores at 100 %."""
     load = cpu.work(300e6, 100e6 * 2 + 200e6)
     assert load == 400e6
-    assert cpu.prior().cores(load).mid == 20
-    assert math.ceil(cpu.prior().cores(load).mid / 0.5) == 40
+    assert cpu.prior().cores(cpu.Load(load)).mid == 20
+    assert math.ceil(cpu.prior().at(load, 1e5).mid / 0.5) == 40
 
 
 def test_cpu_is_fitted_where_points_say_enough() -> None:
     """A line through noise is found with an interval that holds the truth; flat or few points say nothing."""
     rng = np.random.default_rng(1)
     loads = np.linspace(5e6, 80e6, 12)
-    cost = cpu.fitted([(x, 0.2 + x * 4e-8 * (1 + 0.03 * rng.normal())) for x in loads], "s")
+    cost = cpu.fitted([(cpu.Load(x), 0.2 + x * 4e-8 * (1 + 0.03 * rng.normal())) for x in loads], "s")
     assert cost is not None
     assert cost.measured
     assert cost.by_work.low < 4e-8 < cost.by_work.high
-    assert cpu.fitted([(1e6, 0.1)] * 10, "s") is None
-    assert cpu.fitted([(1e6, 0.1), (2e6, 0.2)], "s") is None
+    assert cost.by_request.high == 0
+    assert cpu.fitted([(cpu.Load(1e6), 0.1)] * 10, "s") is None
+    assert cpu.fitted([(cpu.Load(1e6), 0.1), (cpu.Load(2e6), 0.2)], "s") is None
     assert cpu.fitted([], "s") is None
+
+
+def brokers(rng: np.random.Generator, n: int) -> list[cpu.Load]:
+    """Return loads whose bytes, messages and requests vary on their own."""
+    work, size, batch = (10 ** rng.uniform(*ends, n) for ends in ((5.5, 7.5), (2, 4), (2.5, 5)))
+    return [cpu.Load(w, w / s, w / b) for w, s, b in zip(work, size, batch, strict=True)]
+
+
+def test_the_interval_of_a_fitted_cost_holds_what_is_measured_next() -> None:
+    """Of 400 fits of 16 noisy points each, 90 % of what is measured elsewhere lies inside, within what chance allows."""
+    rng, inside, mids = np.random.default_rng(2), 0, []
+
+    def cores(load: cpu.Load) -> float:
+        return float(
+            (0.05 + 1e-8 * load.work + 5e-7 * load.messages + 1e-4 * load.requests) * (1 + 0.08 * rng.normal())
+        )
+
+    for _ in range(400):
+        cost = cpu.fitted([(load, cores(load)) for load in brokers(rng, 16)], "s")
+        assert cost is not None
+        new = brokers(rng, 1)[0]
+        made, true = cost.cores(new), cores(new)
+        inside += made.low <= true <= made.high
+        mids.append(abs(made.mid / true - 1))
+    assert 0.86 <= inside / 400 <= 0.95
+    assert np.median(mids) < 0.12
+
+
+def test_what_was_not_varied_is_no_term() -> None:
+    """Requests that follow the bytes cannot be told from them; a plan then counts them with the bytes."""
+    loads = [cpu.Load(x * 1e6, x * 1e3, x * 50) for x in range(1, 13)]
+    cost = cpu.fitted([(load, 0.1 + 5e-8 * load.work) for load in loads], "s")
+    assert cost is not None
+    assert cost.by_message.high == cost.by_request.high == 0
+    assert cost.at(4e6, 4e3).mid == pytest.approx(0.3)
+    assert cost.at(4e6, 4e3) == cost.cores(cpu.Load(4e6, 4e3, 200))
 
 
 def test_zones() -> None:

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sizing_fixture import data, measured, needs
+from sizing_fixture import BASE, data, measured, needs
 
 from loadkit.errors import UsageError
+from loadkit.sizing import check, handover, recommend
 from loadkit.sizing import plan as planning
 from loadkit.sizing.ceilings import Measured
 from loadkit.sizing.facts import PLATFORMS
@@ -239,9 +240,23 @@ def test_any_requirements_have_an_answer(document: dict[str, Any], seen: bool) -
     if made.fit:
         assert all(use.fullness <= 1 + 1e-9 for use in made.fit.uses if use.state.binds)
         assert not made.fit.problems
+        facts = handover.facts_of(made)
+        files = {path: text for path, text in recommend.texts(facts).items() if path != recommend.INDEX}
+        assert check.judge_plan(files, facts) == []
     else:
         assert all(problem.path and problem.text for problem in made.problems)
     assert len(made.alternatives) >= 3
+
+
+def test_tombstones_that_the_platform_removes_too_soon_make_a_plan_impossible() -> None:
+    """Event Hubs keeps them a day whatever the topic says; consumers away for two would keep what was deleted."""
+    topic = {**BASE["topics"][0], "cleanup": "compact", "live_keys": 1000, "keyed": True}
+    hubs = {"kind": "event-hubs", "zones": 3, "replication_factor": 3}
+    away = {**BASE, "platform": hubs, "topics": [topic], "survive": {"outage": 172_800.0}}
+    made = plan(parse(away))
+    assert [problem.path for problem in made.problems] == ["topics[0].cleanup"]
+    assert "delete.retention.ms is not among" in made.problems[0].text
+    assert plan(parse({**away, "survive": {"outage": 3600.0}})).feasible
 
 
 def test_a_shape_that_was_not_stated_is_refused_before_anything_is_planned() -> None:

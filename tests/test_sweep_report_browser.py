@@ -1,4 +1,4 @@
-"""The pages of a sweep and of a search in a real Chromium: drawn, silent, sortable, readable on a phone and in the dark."""
+"""Pages of a sweep, a search and a plan in a real Chromium: drawn, silent, sortable, readable on a phone, in the dark."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ import screenshot
 from playwright.sync_api import Browser, Page
 from test_report_browser import CONTRAST, loaded
 
+from loadkit import drive_size
 from loadkit.report.sweep import page as report
 from loadkit.sweep.spec import Axis
 
@@ -27,8 +28,9 @@ pytestmark = [
 DRAWN = """
 () => [...document.querySelectorAll(".plot")].map((box) => ({
     id: box.id, wanted: (box.data || []).length,
-    drawn: box.querySelectorAll(".scatterlayer .trace, .heatmaplayer .hm").length,
-    x: box.querySelector(".xtitle")?.textContent, y: box.querySelector(".ytitle")?.textContent}))
+    drawn: box.querySelectorAll(".scatterlayer .trace, .barlayer .trace, .heatmaplayer .hm").length,
+    x: box.querySelector(".xtitle")?.textContent, y: box.querySelector(".ytitle")?.textContent,
+    named: box._fullLayout.yaxis.type === "category"}))
 """
 
 
@@ -37,6 +39,13 @@ def rates(out: Path) -> Path:
     axes = (Axis("Checkout.rate", ("200/s", "400/s", "800/s", "1000/s", "1200/s")), Axis("linger.ms", (0, 5)))
     sweep_fixture.write(out, axes, repeats=1, cluster=max_fixture.CLUSTER, duration=4.0)
     return out
+
+
+def planned(out: Path) -> Path:
+    """Plan the order stream from a small sweep and return its page."""
+    orders = Path(__file__).parent.parent / "scenarios" / "sizing" / "orders.toml"
+    drive_size.size(drive_size.Request(orders, (sweep_fixture.whole(),), out, demo=True), quiet=True)
+    return out / drive_size.PAGE
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +64,8 @@ def paths(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
 
     def of(kind: str) -> Path:
         if kind not in there:
-            there[kind] = report.write(folders[kind]())
+            out = tmp_path_factory.mktemp("plans")
+            there[kind] = planned(out) if kind == "plan" else report.write(folders[kind]())
         return there[kind]
 
     return of
@@ -81,7 +91,7 @@ def opened(chrome: Browser, paths: Callable[[str], Path]) -> Iterator[Callable[.
         context.close()
 
 
-@pytest.mark.parametrize(("kind", "least"), [("sweep", 7), ("rates", 6), ("max", 6)])
+@pytest.mark.parametrize(("kind", "least"), [("sweep", 7), ("rates", 6), ("max", 6), ("plan", 3)])
 def test_every_chart_is_drawn_with_the_titles_of_its_axes(kind: str, least: int, opened: Callable[..., Page]) -> None:
     """Each chart has all its traces and both titles; the console stays empty and nothing is fetched."""
     page = opened(kind)
@@ -91,12 +101,12 @@ def test_every_chart_is_drawn_with_the_titles_of_its_axes(kind: str, least: int,
         assert chart["wanted"] >= 1, chart
         assert chart["drawn"] == chart["wanted"], chart
         assert chart["x"], chart
-        assert chart["y"], chart
+        assert chart["y"] or chart["named"], chart  # categories say themselves what they are
     assert loaded(page) == []
 
 
-@pytest.mark.parametrize("kind", ["sweep", "max"])
-@pytest.mark.parametrize("width", [320, 380])
+@pytest.mark.parametrize("kind", ["sweep", "max", "plan"])
+@pytest.mark.parametrize("width", [320, pytest.param(380, marks=pytest.mark.long)])
 def test_a_phone_shows_it_without_scrolling_sideways(kind: str, width: int, opened: Callable[..., Page]) -> None:
     """Nothing is wider than the page, tables opened or not; what is wide scrolls inside its own box."""
     page = opened(kind, width, is_mobile=True, has_touch=True)
@@ -115,8 +125,8 @@ def test_a_phone_shows_it_without_scrolling_sideways(kind: str, width: int, open
     assert width < 380 or clipped == []
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("kind", ["sweep", "max"])
+@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.long)])
+@pytest.mark.parametrize("kind", ["sweep", "max", "plan"])
 def test_text_stands_out_from_its_ground(kind: str, scheme: str, opened: Callable[..., Page]) -> None:
     """Every text has a contrast of 4.5 to 1 or more (WCAG AA), in charts 3 to 1, light and dark."""
     page = opened(kind, scheme=scheme)
@@ -177,3 +187,28 @@ def test_the_trials_can_be_taken_away_as_csv(opened: Callable[..., Page]) -> Non
     path = taken.value.path()
     assert path.read_text(encoding="utf-8").startswith("point,repeat,index,linger.ms")
     assert taken.value.suggested_filename == "sweep.csv"
+
+
+def test_config_files_of_a_plan_can_be_copied_and_taken_away(opened: Callable[..., Page]) -> None:
+    """The copy button takes the text of the producer file; its link saves the same text under the file's name."""
+    page = opened("plan", accept_downloads=True, permissions=["clipboard-read", "clipboard-write"])
+    page.evaluate("() => document.querySelectorAll('details').forEach((d) => { d.open = true; })")
+    page.locator("button.copy").first.click()
+    copied = page.evaluate("navigator.clipboard.readText()")
+    with page.expect_download() as taken:
+        page.locator("a[download]", has_text="java/producer.properties").first.click()
+    text = taken.value.path().read_text(encoding="utf-8")
+    assert "enable.idempotence=true" in text
+    assert copied.strip()
+    assert copied.strip() in page.content().replace("&quot;", '"').replace("&amp;", "&").replace("&#39;", "'")
+
+
+def test_a_plan_opens_with_its_recommendation(opened: Callable[..., Page]) -> None:
+    """What a director reads first stands in the first screen: the banner and how many brokers of which shape."""
+    page = opened("plan")
+    shown = page.evaluate(
+        """() => [...document.querySelectorAll("body *")].filter((el) => !el.children.length
+             && el.getBoundingClientRect().top < innerHeight).map((el) => el.textContent).join(" ")"""
+    )
+    assert "shows the method, not your cluster" in shown
+    assert "brokers of" in shown

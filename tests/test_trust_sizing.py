@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from trust.sizing import prediction
 from trust.sizing.__main__ import NOISES, figures, held, one
 from trust.sizing.truth import replicas
 
@@ -41,3 +42,24 @@ def test_the_published_figures_follow_from_the_published_plans(noise: float) -> 
     assert made == published["figures"]
     assert held(made) == published["held"]
     assert next(row for row in made if row["noise"] == noise)["plans"] >= 990
+
+
+def test_held_out_settings_share_no_value_with_the_fitted_ones() -> None:
+    """Batches, lingers, partitions and sizes; 28 of them, a few three times."""
+    for nodes in (1, 3):
+        named = prediction.trials(nodes)
+        held = [one for name, one in named if name.endswith("-0")]
+        assert len(held) == prediction.HELD
+        assert len({name for name, _ in named}) == len(named)
+        for field in ("batch", "linger", "partitions", "size"):
+            assert not {getattr(one, field) for one in held} & {getattr(one, field) for _, one in named if one.fitted}
+
+
+def test_the_published_prediction_follows_from_its_trials() -> None:
+    """Median error and share inside, as the rows say."""
+    document = json.loads((ROOT / "reports/trust/sizing/prediction.json").read_text(encoding="utf-8"))
+    assert document["figures"]["all"] == pytest.approx(prediction.figures(document["trials"]))
+    assert document["figures"]["all"]["settings"] >= 24
+    for row in document["trials"]:
+        assert row["inside"] == (row["predicted"][0] <= row["measured"] <= row["predicted"][2])
+        assert row["error"] == pytest.approx(row["predicted"][1] / row["measured"] - 1)

@@ -14,6 +14,7 @@ from typing import Any
 from loadkit import vocabulary
 from loadkit.sizing import advice, cost, words
 from loadkit.sizing.demand import Use
+from loadkit.sizing.model.cpu import Cost
 from loadkit.sizing.plan import Plan, headroom, repair
 from loadkit.sizing.search import Fit
 from loadkit.sizing.shapes import TEXT
@@ -128,9 +129,14 @@ def _measurements(plan: Plan) -> dict[str, Any]:
         "work": seen.work.facts() if seen.work else None, "messages": seen.messages.facts() if seen.messages else None,
         "work_at_least": seen.work_at_least, "messages_at_least": seen.messages_at_least,
         "partition_at_least": seen.partition_at_least, "consumer_at_least": seen.consumer_at_least,
-        "cpu": {"idle": seen.cpu.idle.facts(), "by_work": seen.cpu.by_work.facts()} if seen.cpu else None,
+        "cpu": _cpu(seen.cpu) if seen.cpu else None,
         "notes": list(seen.notes),
     }  # fmt: skip
+
+
+def _cpu(cost: Cost) -> dict[str, Any]:
+    """Return cores busy when idle, and for each byte/s of write equivalents, message/s and request/s."""
+    return {name: getattr(cost, name).facts() for name in ("idle", "by_work", "by_message", "by_request")}
 
 
 def _finite(value: Any) -> Any:

@@ -57,8 +57,8 @@ class Point:
     """Share of a topic's messages that its busiest partition got."""
     topics: Mapping[str, float] = field(default_factory=dict)
     """Bytes a second by topic."""
-    busy: tuple[tuple[float, float], ...] = ()
-    """(write equivalents, busy cores) of each broker that reported both."""
+    busy: tuple[tuple[cpu.Load, float], ...] = ()
+    """What each broker that told both did, and its busy cores."""
     client: str = ""
     unsafe: str = ""
     config: Mapping[str, Any] = field(default_factory=dict)
@@ -151,6 +151,7 @@ def _point(path: Path, root: Path, wanted: Sequence[str]) -> Point | str:
     throughput, ratio = float(metrics["throughput"]), metrics.get("compression.ratio")
     wire = float(metrics.get("bytes") or 0) / (ratio or 1.0)
     topics = (target.get("topics") or {}).values()
+    copies = max((int(one["replication_factor"]) for one in topics), default=1)
     consumers = sum(one.get("users") or 0 for one in classes.values() if one["role"] == "consumer")
     consumed = float(metrics.get("consumed") or 0)
     settings = {key: value for key, value in (facts.get("sets") or {}).items() if not key.endswith(".rate")}
@@ -161,12 +162,13 @@ def _point(path: Path, root: Path, wanted: Sequence[str]) -> Point | str:
         name, json.dumps([settings, cluster_name, (facts.get("scenario") or {}).get("sha256")], default=str),
         str(facts.get("started_at") or ""), str(target.get("kind")), bool(target.get("co_located")),
         stated.get("shape"), _brokers(cluster, stated),
-        max((int(one["replication_factor"]) for one in topics), default=1), settings, metrics,
+        copies, settings, metrics,
         str(facts.get("limit")), float(metrics.get("offered") or throughput), throughput, wire,
         wire * consumed / throughput, ratio, consumed / consumers if consumers else 0.0,
         {topic: len(of) for topic, of in shares.items()},
         {topic: max(of) / sum(of) for topic, of in shares.items() if sum(of)},
-        dict(_by_topic(classes, metrics, ratio)), tuple(_busy(path.parent, target)), _client(facts), _unsafe(classes),
+        dict(_by_topic(classes, metrics, ratio)), tuple(_busy(path.parent, target, copies)),
+        _client(facts), _unsafe(classes),
         next((one.get("config") or {} for one in classes.values() if one["role"] == "producer"), {}),
         str((facts.get("scenario") or {}).get("file") or ""),
     )  # fmt: skip
@@ -199,18 +201,24 @@ def _by_topic(
     yield from by.items()
 
 
-def _busy(folder: Path, target: Mapping[str, Any]) -> Iterator[tuple[float, float]]:
-    """Yield of each broker its mean write equivalents and busy cores over the measured phase."""
+def _busy(folder: Path, target: Mapping[str, Any], copies: int) -> Iterator[tuple[cpu.Load, float]]:
+    """Yield of each broker its mean load and busy cores over the measured phase; what followers store counts too."""
     if target.get("kind") == "simulated":
         return
     by: dict[str, list[Mapping[str, Any]]] = {}
     for row in read_rows(folder)[0]:
         if row.get("kind") == "broker" and row.get("phase") == "measure" and row.get("cpu") is not None:
             by.setdefault(row["name"], []).append(row)
+
+    def mean(rows: Sequence[Mapping[str, Any]], *names: str) -> float:
+        return float(sum(row.get(name) or 0 for row in rows for name in names)) / len(rows)
+
     for rows in by.values():
-        mean = {name: sum(row.get(name) or 0 for row in rows) / len(rows) for name in ("cpu", "bytes_in", "bytes_out")}
-        if mean["bytes_in"]:
-            yield cpu.work(mean["bytes_in"], mean["bytes_out"]), mean["cpu"]
+        into, out = mean(rows, "bytes_in", "replicated_in"), mean(rows, "bytes_out", "replicated_out")
+        if into:
+            requests = mean(rows, "requests_produce", "requests_fetch", "requests_replica")
+            load = cpu.Load(cpu.work(into, out), mean(rows, "messages_in") * copies, requests)
+            yield load, mean(rows, "cpu")
 
 
 def _client(facts: Mapping[str, Any]) -> str:

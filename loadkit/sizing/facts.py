@@ -123,6 +123,8 @@ class TopicFacts:
     """Kept on the brokers' own disks where the rest is tiered; None: not tiered."""
     existing_partitions: int | None = None
     """Where the topic exists already."""
+    count: int = 1
+    """How many topics alike it stands for."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,7 +49,7 @@ def _topic(one: Split) -> TopicFacts:
         groups=tuple(GroupFacts(of.name, consumers.get(of.name, 1), of.process_time) for of in topic.groups),
         latency_slo_s=slo_seconds(topic, "latency"), end_to_end_slo_s=slo_seconds(topic, "end_to_end"),
         hottest_share=one.share, existing_partitions=topic.partitions,
-        local_retention_ms=round(topic.local_retention * 1000) if topic.local_retention else None,
+        local_retention_ms=round(topic.local_retention * 1000) if topic.local_retention else None, count=flow.count,
     )  # fmt: skip
 
 

@@ -71,6 +71,11 @@ class Load:
         """The same in messages a second."""
         return self._beyond([flow.peak for flow in self.flows], self.sums.messages)
 
+    @property
+    def stored(self) -> float:
+        """Messages/s that the fullest broker stores, copies with them."""
+        return IMBALANCE * self.sums.messages * self.live / self.left + self.hot_messages
+
     def _beyond(self, loads: Sequence[float], whole: float) -> float:
         """Return the excess of the topic that is spread worst, less what `IMBALANCE` allows for already.
 
@@ -137,13 +142,16 @@ def _work(load: Load) -> Asked:
 
 def _cpu(load: Load) -> Asked:
     work, cost = cpu.work(load.into, load.out), load.candidate.cost
-    cores = cost.cores(work)
+    cores = cost.at(work, load.stored)
     text = f"{cost.idle.mid:.3g} + {cost.by_work.mid * MB:.3g} cores a MB/s x {work / MB:.4g} MB/s of write equivalents"
+    beside = cores.mid - cost.idle.mid - cost.by_work.mid * work
+    if cost.fit and beside > 0:
+        text += f" + {beside:.3g} for {load.stored:,.0f} msg/s and their requests"
     return Asked(cores, f"{text} = {cores.mid:.3g} cores")
 
 
 def _messages(load: Load) -> Asked:
-    value = IMBALANCE * load.sums.messages * load.live / load.left + load.hot_messages
+    value = load.stored
     beside = f" + {load.hot_messages:,.0f} msg/s of the fullest leader" if load.hot_messages else ""
     text = f"{load.sums.messages:,.0f} msg/s x {load.live:.3g} copies {load.share}{beside}"
     return Asked(of(value), f"{text} = {value:,.0f} msg/s")

@@ -10,6 +10,7 @@ from loadkit.errors import UsageError
 from loadkit.sizing.demand import Setup, State, Use, splits, states, uses
 from loadkit.sizing.model import zones as zoning
 from loadkit.sizing.model.scaling import Law
+from loadkit.sizing.settings import platforms
 from loadkit.sizing.shapes import TEXT
 from loadkit.sizing.split import Split
 
@@ -172,11 +173,30 @@ def impossible(setup: Setup) -> list[tuple[str, str]]:
     for flow in setup.flows:
         if flow.topic.cleanup != "compact" and (why := too_short(flow.topic.name, flow.topic.retention, setup)):
             said.append((f"topics[{flow.at}].retention", why))
+        if "compact" in flow.topic.cleanup and (why := tombstones_gone(flow.topic.name, setup)):
+            said.append((f"topics[{flow.at}].cleanup", why))
     return said
 
 
 RETAINED = 1.25
 """Times the outage and the catching up that data must be kept: a group that comes back late must still find it."""
+
+
+TOMBSTONES = 86_400.0
+"""Seconds that a tombstone is kept at least where nobody says otherwise: delete.retention.ms of Kafka."""
+
+
+def tombstones_gone(name: str, setup: Setup) -> str:
+    """Return why deletions in a compacted topic may go unread; an empty string where they do not."""
+    away = sum(max(getattr(flow, which) for flow in setup.flows) for which in ("outage", "catch_up"))
+    kind = setup.needs.platform.kind
+    why = platforms.omitted(kind, "topic", "delete.retention.ms")
+    if not why or away <= TOMBSTONES:
+        return ""
+    return (
+        f"{name} is compacted, and its tombstones are kept 24 h on {kind} (delete.retention.ms is {why}), but "
+        f"consumers may be away and catching up for {away / 3600:.3g} h: they would keep what was deleted"
+    )
 
 
 def too_short(name: str, kept: float, setup: Setup) -> str:

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from loadkit.sizing import search
 from loadkit.sizing.demand import Setup
 from loadkit.sizing.interval import Interval, of
-from loadkit.sizing.model import cpu
 from loadkit.sizing.model.scaling import Law
 from loadkit.sizing.search import Fit
 from loadkit.sizing.shapes import TEXT, Candidate, Ceiling
@@ -83,7 +82,7 @@ def _inputs(setup: Setup) -> Iterator[tuple[str, str, tuple[str, str], tuple[Cha
     for resource, ceiling in setup.candidate.ceilings.items():
         if ceiling.value.high > ceiling.value.low:
             yield resource, f"ceiling: {TEXT[resource]}", _ends(ceiling.value), _ceilings(resource), True
-    each = setup.candidate.cost.by_work
+    each = setup.candidate.cost.each()
     if "cpu" in setup.candidate.ceilings and each.high > each.low:
         yield "cpu_cost", "CPU a byte", (f"{each.low * 1e6:.3g} cores a MB/s", f"{each.high * 1e6:.3g}"), _cpu(), True
     partition = setup.candidate.partition_in
@@ -140,9 +139,9 @@ def _ceilings(resource: str) -> tuple[Change, Change]:
 
 def _cpu() -> tuple[Change, Change]:
     def at(setup: Setup, low: bool) -> Setup:
-        each = setup.candidate.cost.by_work
-        found: cpu.Cost = replace(setup.candidate.cost, by_work=of(each.low if low else each.high))
-        return _with(setup, cost=found)
+        cost = setup.candidate.cost
+        ends = cost.each() / cost.each().mid
+        return _with(setup, cost=replace(cost, factor=ends.low if low else ends.high))
 
     return (lambda s: at(s, True)), (lambda s: at(s, False))
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +27,8 @@ _LINE = re.compile(
     r"(?P<p50>\d+) ms 50th, (?P<p95>\d+) ms 95th, (?P<p99>\d+) ms 99th"
 )
 _PATIENCE = 300.0
+_TRANSACTION = 3.0
+"""Seconds until a transaction is committed, as kafka-producer-perf-test has it by default."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +104,13 @@ def native(config: Mapping[str, str], bootstrap: str, topic: str, messages: int,
     """Return what librdkafka does with its settings, in the same way."""
     sent, took, errors = np.zeros(messages), np.zeros(messages), list[str]()
     producer = confluent_kafka.Producer({**config, "bootstrap.servers": bootstrap})
+    transactional = "transactional.id" in config
+    if transactional:
+        producer.init_transactions(_PATIENCE)
+        producer.begin_transaction()
     payload = np.random.default_rng(1).integers(65, 91, size, dtype=np.uint8).tobytes()
 
-    def heard(number: int) -> object:
+    def heard(number: int) -> Callable[[object, object], None]:
         def report(error: object, _: object) -> None:
             took[number] = time.perf_counter() - sent[number]
             if error is not None:
@@ -112,17 +118,17 @@ def native(config: Mapping[str, str], bootstrap: str, topic: str, messages: int,
 
         return report
 
-    begun = time.perf_counter()
+    begun = opened = time.perf_counter()
     for number in range(messages):
         sent[number] = time.perf_counter()
-        while True:
-            try:
-                producer.produce(topic, payload, on_delivery=heard(number))
-                break
-            except BufferError:
-                producer.poll(0.01)
-        producer.poll(0)
+        _send(producer, topic, payload, heard(number))
+        if transactional and sent[number] - opened > _TRANSACTION:
+            _commit(producer)
+            producer.begin_transaction()
+            opened = time.perf_counter()
     left = producer.flush(60)
+    if transactional:
+        _commit(producer)
     if left or errors:
         raise RunError(
             f"librdkafka did not deliver {left + len(errors)} of {messages} messages: {errors[:1] or 'time out'}"
@@ -130,3 +136,20 @@ def native(config: Mapping[str, str], bootstrap: str, topic: str, messages: int,
     seconds = time.perf_counter() - begun
     p50, p95, p99 = (float(one) for one in np.quantile(took, (0.5, 0.95, 0.99)))
     return Figures(f"librdkafka {confluent_kafka.libversion()[0]}", messages, messages / seconds, p50, p95, p99)
+
+
+def _send(
+    producer: confluent_kafka.Producer, topic: str, payload: bytes, heard: Callable[[object, object], None]
+) -> None:
+    while True:
+        try:
+            producer.produce(topic, payload, on_delivery=heard)
+            break
+        except BufferError:
+            producer.poll(0.01)
+    producer.poll(0)
+
+
+def _commit(producer: confluent_kafka.Producer) -> None:
+    producer.flush(_PATIENCE)  # a commit waits for what is in flight, but only a poll tells of it
+    producer.commit_transaction(_PATIENCE)

@@ -67,10 +67,17 @@ def _sum(samples: list[Sample], metric: str, labels: dict[str, str]) -> float | 
 
 
 _TOPICS = "kafka_server_brokertopicmetrics_"
+_REQUESTS = "kafka_network_requestmetrics_"
 _RATES: dict[str, tuple[str, dict[str, str]]] = {
     "bytes_in": (_TOPICS + "bytesin_total", {}),
     "bytes_out": (_TOPICS + "bytesout_total", {}),
     "messages_in": (_TOPICS + "messagesin_total", {}),
+    "replicated_in": (_TOPICS + "replicationbytesin_total", {}),
+    "replicated_out": (_TOPICS + "replicationbytesout_total", {}),
+    **{
+        f"requests_{word}": (_REQUESTS + "totaltimems_count_total", {"request": kind})
+        for word, kind in (("produce", "Produce"), ("fetch", "FetchConsumer"), ("replica", "FetchFollower"))
+    },
     "cpu": ("process_cpu_seconds_total", {}),
     # idle nanoseconds of the average handler thread: their growth a second is the share of time it was idle
     "request_idle": ("kafka_server_kafkarequesthandlerpool_requesthandleravgidle_total", {}),
@@ -78,7 +85,7 @@ _RATES: dict[str, tuple[str, dict[str, str]]] = {
 
 
 def _time(part: str, request: str) -> tuple[str, dict[str, str], float]:
-    return f"kafka_network_requestmetrics_{part}timems", {"request": request, "quantile": "0.99"}, 1e-3
+    return f"{_REQUESTS}{part}timems", {"request": request, "quantile": "0.99"}, 1e-3
 
 
 _GAUGES: dict[str, tuple[str, dict[str, str], float]] = {

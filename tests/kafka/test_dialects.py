@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import ast
-import os
-import subprocess
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +14,23 @@ import pytest
 from confluent_kafka import admin
 from facts_fixture import CUSTOMERS, LEDGER, ORDERS, facts
 from java_table import printed
+from java_tool import CONSUMER, WARNING, at_once, consume, made_topics, produce, tool
 from running import QUICK, create, fill
 
+from loadkit import drive_verify
+from loadkit.sizing import plan as planning
+from loadkit.sizing import requirements
 from loadkit.sizing.check.reading.properties import lines
+from loadkit.sizing.handover import facts_of
 from loadkit.sizing.recommend import write
 from loadkit.sizing.settings.tables import java
-from loadkit.targets import embedded, java_perf
+from loadkit.targets import embedded
 from loadkit.targets.embedded import EmbeddedCluster, EmbeddedSpec
 from loadkit.targets.embedded_spec import DEFAULT_VERSION
 
 pytestmark = pytest.mark.kafka
+
+ROOT = Path(__file__).parents[2]
 
 TOPICS = (
     replace(ORDERS, name="dialect-orders", partitions=3, groups=ORDERS.groups[:1]),
@@ -35,16 +40,6 @@ TOPICS = (
     replace(LEDGER, name="dialect-ledger", partitions=2),
     replace(ORDERS, name="dialect-old", partitions=4, keyed=False, existing_partitions=2, groups=()),
 )
-LOGGING = """\
-status=error
-rootLogger=INFO, err
-appender.err.type=Console
-appender.err.name=err
-appender.err.target=SYSTEM_ERR
-appender.err.layout.type=PatternLayout
-appender.err.layout.pattern=%p %m%n
-"""
-WARNING = "were supplied but are not used"
 
 
 @pytest.fixture(scope="module")
@@ -53,15 +48,6 @@ def configs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("plan") / "configs"
     write(facts(topics=TOPICS), folder)
     return folder
-
-
-def tool(folder: Path, main: str, *words: str) -> subprocess.CompletedProcess[str]:
-    """Return one of Kafka's own tools when it has ended, its warnings on stderr."""
-    file = folder / "logging.properties"
-    file.write_text(LOGGING)
-    java_, *classpath = embedded.java_command()
-    command = [java_, "-XX:TieredStopAtLevel=1", f"-Dlog4j2.configurationFile={file}", *classpath, main, *words]
-    return subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
 
 
 def conf(path: Path) -> dict[str, str]:
@@ -74,43 +60,13 @@ def test_java_clients_start_with_their_files(kafka1: EmbeddedCluster, configs: P
     create(kafka1, "dialect-java")
     fill(kafka1, "dialect-java", [b"x"])
     producers = [configs / "java" / "producer.properties", configs / "java" / "transactional" / "producer.properties"]
-    perf = [
-        "--topic",
-        "dialect-java",
-        "--num-records",
-        "50",
-        "--record-size",
-        "100",
-        "--throughput",
-        "-1",
-        "--bootstrap-server",
-        kafka1.bootstrap,
-    ]
-    read = [
-        "--topic",
-        "dialect-java",
-        "--bootstrap-server",
-        kafka1.bootstrap,
-        "--max-messages",
-        "1",
-        "--timeout-ms",
-        "60000",
-    ]
-    runs: list[tuple[str, list[str]]] = [
-        (java_perf._MAIN, [*perf, "--command-config", str(file)]) for file in producers
-    ]
-    consumer = configs / "java" / "billing" / "consumer.properties"
-    runs.append(("org.apache.kafka.tools.consumer.ConsoleConsumer", [*read, "--command-config", str(consumer)]))
-    for (main, words), done in zip(runs, _at_once(tmp_path, runs), strict=True):
+    runs = [produce(kafka1, "dialect-java", file) for file in producers]
+    runs.append(consume(kafka1, "dialect-java", configs / "java" / "billing" / "consumer.properties"))
+    for (main, words), done in zip(runs, at_once(tmp_path, runs), strict=True):
         assert done.returncode == 0, (words, done.stderr)
         assert WARNING not in done.stderr, done.stderr
         assert "ERROR" not in done.stderr, done.stderr
-        assert "50 records sent" in done.stdout or main.endswith("ConsoleConsumer")
-
-
-def _at_once(folder: Path, runs: list[tuple[str, list[str]]]) -> list[subprocess.CompletedProcess[str]]:
-    with ThreadPoolExecutor() as pool:
-        return list(pool.map(lambda run: tool(folder, run[0], *run[1]), runs))
+        assert "50 records sent" in done.stdout or main == CONSUMER
 
 
 def test_an_unknown_setting_would_be_noticed(kafka1: EmbeddedCluster, configs: Path, tmp_path: Path) -> None:
@@ -118,8 +74,8 @@ def test_an_unknown_setting_would_be_noticed(kafka1: EmbeddedCluster, configs: P
     create(kafka1, "dialect-unknown")
     wrong = tmp_path / "producer.properties"
     wrong.write_text((configs / "java" / "producer.properties").read_text() + "linger.millis=5\n")
-    done = tool(tmp_path, java_perf._MAIN, "--topic", "dialect-unknown", "--num-records", "5", "--record-size", "10", "--throughput", "-1",
-                "--bootstrap-server", kafka1.bootstrap, "--command-config", str(wrong))  # fmt: skip
+    (main, words) = produce(kafka1, "dialect-unknown", wrong, 5)
+    done = tool(tmp_path, main, *words)
     assert WARNING in done.stderr
     assert "linger.millis" in done.stderr
 
@@ -185,17 +141,7 @@ def test_the_commands_make_the_topics(kafka3: EmbeddedCluster, configs: Path, tm
     client = admin.AdminClient({"bootstrap.servers": kafka3.bootstrap})  # type: ignore[attr-defined]
     old = admin.NewTopic("dialect-old", 2, 3)  # type: ignore[attr-defined]
     client.create_topics([old])["dialect-old"].result(30)
-    java_, option, classpath = embedded.java_command()
-    mains = {"kafka-topics.sh": "org.apache.kafka.tools.TopicCommand", "kafka-configs.sh": "kafka.admin.ConfigCommand"}
-    for name, main in mains.items():
-        (tmp_path / name).write_text(
-            f'#!/bin/sh\nexec {java_} -XX:TieredStopAtLevel=1 {option} "$LOADKIT_CP" {main} "$@"\n'
-        )
-        (tmp_path / name).chmod(0o755)
-    env = {**os.environ, "BOOTSTRAP_SERVERS": kafka3.bootstrap, "KAFKA_BIN": str(tmp_path), "LOADKIT_CP": classpath}
-    script = configs / "topics" / "create-topics.sh"
-    done = subprocess.run([str(script)], env=env, capture_output=True, text=True, timeout=100, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
+    made_topics(configs / "topics" / "create-topics.sh", kafka3, tmp_path)
     for topic in TOPICS:
         described = client.list_topics(topic.name, timeout=30).topics[topic.name].partitions
         assert len(described) == topic.partitions
@@ -207,17 +153,20 @@ def test_the_commands_make_the_topics(kafka3: EmbeddedCluster, configs: Path, tm
         assert {name: config[name].value for name in wanted} == wanted
 
 
-def test_both_clients_are_verified_with_one_plans_settings(kafka1: EmbeddedCluster, configs: Path) -> None:
-    """Kafka's own test and librdkafka, each with its file: both figures, for as many messages."""
-    create(kafka1, "dialect-verify")
-    file, native = configs / "java" / "producer.properties", conf(configs / "librdkafka" / "producer.conf")
-    both = java_perf.verify(file, native, kafka1.bootstrap, "dialect-verify", 2_000, 200)
-    assert both.java.client == f"java {DEFAULT_VERSION}"
-    for one in (both.java, both.librdkafka):
+def test_both_clients_are_verified_with_one_plans_files(kafka1: EmbeddedCluster, tmp_path: Path) -> None:
+    """Kafka's own test and librdkafka, each with its file, transactional ones too: both figures, for as many messages."""
+    needs = requirements.read(ROOT / "scenarios" / "sizing" / "ledger.toml")
+    plan = planning.make(needs, None, date(2026, 1, 1))
+    assert plan.fit is not None
+    write(facts_of(plan), tmp_path)
+    found = list(drive_verify.each(tmp_path, plan.fit.splits, kafka1, print, most=2_000))
+    assert [one.file.parent.name for one in found] == ["transactional"]
+    for one in (found[0].both.java, found[0].both.librdkafka):
         assert one.messages == 2_000
         assert one.per_second > 0
         assert 0 <= one.p50_s <= one.p99_s
-    assert both.text().count("msg/s") == 2
+    assert found[0].both.java.client == f"java {DEFAULT_VERSION}"
+    assert found[0].text().count("msg/s") == 2
 
 
 def test_the_table_of_javas_settings_is_what_the_jars_print() -> None:

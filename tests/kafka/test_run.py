@@ -100,6 +100,16 @@ def test_the_result_says_what_was_tested_and_where(orders: Ended) -> None:
     assert "shows the method, not your cluster" in page
 
 
+def test_brokers_tell_what_they_did(orders: Ended) -> None:
+    """Bytes, messages, requests and busy cores, from the counters of each broker's metrics page."""
+    rows = [row for row in orders.rows if row["kind"] == "broker" and row["phase"] == "measure"]
+    assert rows
+    for name in ("bytes_in", "bytes_out", "messages_in", "requests_produce", "requests_fetch", "cpu"):
+        assert sum(row[name] for row in rows) > 0, name
+    assert all(row["requests_replica"] == row["replicated_in"] == 0 for row in rows)  # there is one node
+
+
+@pytest.mark.long
 def test_javas_reader_of_hdr_logs_sees_the_same_percentiles(orders: Ended, tmp_path: Path) -> None:
     """HistogramLogProcessor's counts and percentiles of each series are those we print, to a bucket's width."""
     jar = jars.artifact("org.hdrhistogram:HdrHistogram:2.2.2")

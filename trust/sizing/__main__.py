@@ -24,6 +24,7 @@ from loadkit.sizing.requirements import Requirements
 from loadkit.sizing.search import Fit
 from loadkit.sizing.shapes import candidates
 from loadkit.sizing.workload import flows
+from trust.about import about
 from trust.sizing import draw
 from trust.sizing.truth import Truth, placed
 
@@ -96,8 +97,8 @@ def main() -> int:
     asked.out.mkdir(parents=True, exist_ok=True)
     lines = "".join(json.dumps(row) + "\n" for row in rows)
     (asked.out / "plans.jsonl").write_text(lines, encoding="utf-8")
-    told = {"command": "python -m trust.sizing", "requirements": asked.requirements, "held": held(found)}
-    document = {**told, "figures": found}
+    document = {"requirements": asked.requirements, "held": held(found), "figures": found,
+                **about(["python", "-m", "trust.sizing"])}  # fmt: skip
     (asked.out / "plans.json").write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
     for row in found:
         print(

@@ -2,14 +2,34 @@
 
 from __future__ import annotations
 
+import math
+
 
 def batch(batch_size: float, rate: float, linger: float, partitions: float, record: float) -> float:
-    """Return the mean bytes of a producer's batch: min(batch.size, rate linger / partitions), at least one record.
+    """Return the mean bytes of a producer's batch: min(batch.size, record + rate linger / partitions), or one record.
 
-    `rate` is one producer's bytes/s over its active partitions (KIP-480's sticky partitioner fills better without
-    keys: this is the keyed case). ProducerConfig, batch.size and linger.ms.
+    The first record of a batch starts the linger, those that follow within it go along. `rate` is one producer's
+    bytes/s over its active partitions (KIP-480's sticky partitioner fills better without keys: this is the keyed
+    case). ProducerConfig, batch.size and linger.ms.
     """
-    return max(record, min(batch_size, rate * linger / max(partitions, 1.0)))
+    return max(record, min(batch_size, record + rate * linger / max(partitions, 1.0)))
+
+
+TURN = 0.66e-3
+"""Seconds from the answer to a fetch until the next one waits at the broker: a round trip and the reading of it.
+
+Median of trials on one machine (those that `trust.sizing.prediction` fits); a network's round trip comes on top.
+"""
+
+
+def fetches(appends: float, turn: float = TURN) -> float:
+    """Return fetch requests a second of one reader at one broker that keeps up with so many appends a second.
+
+    A fetch is answered by the next append (fetch.min.bytes=1), at once if one came within the turn since the last
+    answer. Appends that come by chance (Poisson) leave a turn empty with exp(-appends turn), so that an answer comes
+    every turn + exp(-appends turn) / appends.
+    """
+    return 1 / (turn + math.exp(-appends * turn) / appends) if appends > 0 else 0.0
 
 
 def a_second(write: float, batch_bytes: float, brokers: float, producers: float, linger: float) -> float:

@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterable
 from typing import Literal
 
-from loadkit.sizing.facts import Effect, Facts
+from loadkit.sizing.facts import Effect, Facts, TopicFacts
 from loadkit.sizing.settings.model import Setting
 
 Client = Literal["java", "librdkafka", ""]
@@ -72,6 +72,15 @@ def wrapped(lines: Iterable[str]) -> list[str]:
         for part in textwrap.wrap(line, _WIDTH, subsequent_indent="    ", break_long_words=False,
                                   break_on_hyphens=False, drop_whitespace=True) or [""]
     ]  # fmt: skip
+
+
+def alike(topic: TopicFacts) -> list[str]:
+    """Return the line that says how many topics one stands for; none where it stands for itself."""
+    if topic.count == 1:
+        return []
+    return wrapped(
+        [f"{topic.name} stands for {topic.count} topics alike: repeat what follows with each of their names"]
+    )
 
 
 def commented(lines: Iterable[str], indent: str = "", mark: str = "#") -> list[str]:

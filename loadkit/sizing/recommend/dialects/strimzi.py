@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from loadkit.sizing.recommend.words import about, commented, header, joined, omitted, slug, slugs
+from loadkit.sizing.recommend.words import about, alike, commented, header, joined, omitted, slug, slugs
 from loadkit.sizing.settings import platforms
 from loadkit.sizing.settings.model import Recommended, Topic
 from loadkit.sizing.settings.topic import partitions_to_write
@@ -18,7 +18,7 @@ def files(plan: Recommended) -> dict[str, str]:
     topics = commented(header(plan.facts, "Strimzi topics"))
     names = slugs(topic.facts.name for topic in plan.topics)
     for topic in plan.topics:
-        topics += ["---", *_topic(plan, topic, names[topic.facts.name])]
+        topics += ["---", *commented(alike(topic.facts)), *_topic(plan, topic, names[topic.facts.name])]
     return {"strimzi/kafka.yaml": _cluster(plan), "strimzi/topics.yaml": joined(topics)}
 
 

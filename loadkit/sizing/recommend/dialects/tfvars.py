@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 
-from loadkit.sizing.recommend.words import about, commented, header, joined, omitted
+from loadkit.sizing.recommend.words import about, alike, commented, header, joined, omitted
 from loadkit.sizing.settings import platforms
 from loadkit.sizing.settings.model import Recommended, Topic
 from loadkit.sizing.settings.topic import partitions_to_write
@@ -73,6 +73,7 @@ def _broker(plan: Recommended) -> list[str]:
 def _topic(plan: Recommended, topic: Topic) -> list[str]:
     number, said = partitions_to_write(topic.facts)
     lines = [
+        *commented(alike(topic.facts), "  "),
         f"  {_text(topic.facts.name)} = {{",
         *(commented([said], "    ") if said else []),
         f"    partitions = {number}",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from loadkit.sizing.facts import TopicFacts
-from loadkit.sizing.recommend.words import about, commented, header, joined, omitted, wrapped
+from loadkit.sizing.recommend.words import about, alike, commented, header, joined, omitted, wrapped
 from loadkit.sizing.settings import platforms
 from loadkit.sizing.settings.model import Recommended, Setting, Topic
 
@@ -37,7 +37,7 @@ def _topic(plan: Recommended, topic: Topic) -> list[str]:
         else:
             taken.append(setting)
             comments += about(setting, "")
-    lines = commented([*_partitions(topic.facts), *comments])
+    lines = commented([*alike(topic.facts), *_partitions(topic.facts), *comments])
     if topic.facts.existing_partitions is None:
         return lines + _created(topic, taken)
     return lines + _changed(topic.facts, taken)
