@@ -8,6 +8,7 @@ import textwrap
 from pathlib import Path
 
 import pytest
+from ahead import ahead
 from commands import ROOT, Done, run_all
 
 SCENARIO = """
@@ -37,10 +38,8 @@ def write(path: Path, text: str) -> str:
     return str(path)
 
 
-@pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with scenarios, right and wrong."""
-    folder = tmp_path_factory.mktemp("cli")
+def files(folder: Path) -> Path:
+    """Return a folder with scenarios and targets, right and wrong."""
     write(folder / "good.py", SCENARIO.format(rate="1k/s", more=""))
     write(folder / "unknown_field.py", SCENARIO.format(rate="1k/s", more="rat = 5"))
     write(folder / "wrong_unit.py", SCENARIO.format(rate="1 parsec", more=""))
@@ -93,10 +92,16 @@ WRONG = {
 }  # fmt: skip
 
 
+@ahead
+def refused(folder: Path) -> tuple[Path, dict[str, Done]]:
+    """Return a folder and what every wrong command did in it."""
+    return folder, run_all({name: case[0].split() for name, case in WRONG.items()}, files(folder), 300)
+
+
 @pytest.fixture(scope="module")
-def wrong(place: Path) -> dict[str, Done]:
-    """What every wrong command did."""
-    return run_all({name: case[0].split() for name, case in WRONG.items()}, place)
+def wrong(refused: tuple[Path, dict[str, Done]]) -> dict[str, Done]:
+    """Return what every wrong command did."""
+    return refused[1]
 
 
 @pytest.mark.parametrize("name", WRONG)
@@ -112,17 +117,17 @@ def test_a_wrong_command_names_the_place_and_the_way_out(wrong: dict[str, Done],
     assert "hunter2" not in wrong[name].err + wrong[name].out
 
 
-def test_a_wrong_command_leaves_no_result(wrong: dict[str, Done], place: Path) -> None:
+def test_a_wrong_command_leaves_no_result(refused: tuple[Path, dict[str, Done]]) -> None:
     """What is refused before the load begins writes nothing."""
-    assert wrong
-    assert not (place / "reports").exists()
+    assert refused[1]
+    assert not (refused[0] / "reports").exists()
 
 
-@pytest.fixture(scope="module")
-def right(place: Path) -> dict[str, Done]:
-    """What commands that work did."""
+@ahead
+def ran(folder: Path) -> tuple[Path, dict[str, Done]]:
+    """Return a folder and what commands that work did in it."""
     run = "run good.py --target simulated --duration 5s --json --out".split()
-    return run_all({
+    return folder, run_all({
         "plain": [*run, "plain"],
         "again": [*run, "again"],
         "same folder": [*run, "plain"],
@@ -140,7 +145,19 @@ def right(place: Path) -> dict[str, Done]:
         "errors": [*"run good.py --target simulated?errors=1% --duration 5s --json --out errors".split()],
         "report": ["report", "plain", "--json"],
         "table": ["report", "plain"],
-    }, place)  # fmt: skip
+    }, files(folder), 300)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def place(ran: tuple[Path, dict[str, Done]]) -> Path:
+    """Return the folder in which they ran."""
+    return ran[0]
+
+
+@pytest.fixture(scope="module")
+def right(ran: tuple[Path, dict[str, Done]]) -> dict[str, Done]:
+    """Return what they did."""
+    return ran[1]
 
 
 def document(done: Done) -> dict:

@@ -14,6 +14,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
+from ahead import ahead
 from commands import ROOT, Done, run_all
 
 from loadkit import gate_host
@@ -78,10 +79,8 @@ REFUSED = {
 }
 
 
-@pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def repository(folder: Path) -> Path:
     """Return a folder with a scenario, of a git repository with one commit."""
-    folder = tmp_path_factory.mktemp("gate")
     (folder / "orders.py").write_text(SCENARIO)
     git(folder, "init", "--quiet")
     git(folder, "add", "orders.py")
@@ -94,18 +93,39 @@ def git(folder: Path, *words: str) -> None:
     subprocess.run(["git", "-C", str(folder), *words], check=True, capture_output=True)
 
 
-@pytest.fixture(scope="module")
-def done(place: Path) -> dict[str, Done]:
-    """What every command did."""
-    summary = place / "step.md"
-    return run_all(COMMANDS, place, 170, LOADKIT_STATE=str(place / "state"), GITHUB_STEP_SUMMARY=str(summary),
-                   GITHUB_ACTIONS="true")  # fmt: skip
+@ahead
+def gates(folder: Path) -> tuple[Path, dict[str, Done]]:
+    """Return the folder of a repository, and what every command did in it."""
+    env = {
+        "LOADKIT_STATE": str(folder / "state"),
+        "GITHUB_STEP_SUMMARY": str(folder / "step.md"),
+        "GITHUB_ACTIONS": "true",
+    }
+    return folder, run_all(COMMANDS, repository(folder), 500, **env)
 
 
 @pytest.fixture(scope="module")
-def refused(place: Path) -> dict[str, Done]:
-    """What every command did that cannot work."""
-    return run_all(REFUSED, place, 170, LOADKIT_STATE=str(place / "state-refused"))
+def place(gates: tuple[Path, dict[str, Done]]) -> Path:
+    """Return the folder of the repository."""
+    return gates[0]
+
+
+@pytest.fixture(scope="module")
+def done(gates: tuple[Path, dict[str, Done]]) -> dict[str, Done]:
+    """Return what every command did."""
+    return gates[1]
+
+
+@ahead
+def refusals(folder: Path) -> tuple[Path, dict[str, Done]]:
+    """Return the folder of another repository, and what every command did in it that cannot work."""
+    return folder, run_all(REFUSED, repository(folder), 500, LOADKIT_STATE=str(folder / "state"))
+
+
+@pytest.fixture(scope="module")
+def refused(refusals: tuple[Path, dict[str, Done]]) -> dict[str, Done]:
+    """Return what every command did that cannot work."""
+    return refusals[1]
 
 
 def document(done: dict[str, Done], name: str) -> dict[str, Any]:
@@ -182,9 +202,9 @@ def test_what_it_can_tell_is_said_before_and_after(done: dict[str, Done]) -> Non
 
 
 def test_a_ci_server_is_told_by_junit_markdown_and_annotations(
-    done: dict[str, Done], refused: dict[str, Done], place: Path
+    done: dict[str, Done], refusals: tuple[Path, dict[str, Done]], place: Path
 ) -> None:
-    assert refused["no messages"].code == 3
+    assert refusals[1]["no messages"].code == 3
     suite = ElementTree.parse(place / "slower" / "junit.xml").getroot()[0]
     assert (suite.get("tests"), suite.get("failures"), suite.get("errors")) == ("2", "1", "0")
     failure = suite.find("testcase/failure")
@@ -196,7 +216,7 @@ def test_a_ci_server_is_told_by_junit_markdown_and_annotations(
     assert "| `latency.p50 > +10%` |" in summary
     assert "●" in summary
     assert "::error title=loadkit gate%3A latency.p50 > +10%25::" in done["slower"].err + done["slower"].out
-    broken = ElementTree.parse(place / "no messages" / "junit.xml").getroot()[0].find("testcase/error")
+    broken = ElementTree.parse(refusals[0] / "no messages" / "junit.xml").getroot()[0].find("testcase/error")
     assert broken is not None
 
 

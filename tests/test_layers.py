@@ -60,6 +60,7 @@ HOMES = {
     "typer": {"cli", "cli_cluster"},
     "rich": {
         "finish",
+        "finish_sweep",
         "progress",
         "report.gate.text",
         "report.sweep.maximum.text",

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ahead import ahead
 from commands import ROOT, Done, run_all
 
 SCENARIO = """
@@ -57,18 +58,11 @@ WRONG = {
 }  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with two scenarios."""
-    folder = tmp_path_factory.mktemp("max")
+@ahead
+def ran(folder: Path) -> tuple[Path, dict[str, Done]]:
+    """Return a folder with two scenarios, and what every command did in it."""
     (folder / "good.py").write_text(SCENARIO)
     (folder / "reading.py").write_text(READING)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def done(place: Path) -> dict[str, Done]:
-    """What every command did."""
     objective = ["--slo", "latency.p99 < 50ms", "--duration", "5s", "--hold", "8s", "--json"]
     commands = {
         "found": [*FIND, "--json", "--out", "found"],
@@ -86,7 +80,19 @@ def done(place: Path) -> dict[str, Done]:
         "run": "run good.py --target simulated --duration 2s --out run --json".split(),
         **{name: case[0].split() for name, case in WRONG.items()},
     }  # fmt: skip
-    return run_all(commands, place)
+    return folder, run_all(commands, folder, 300)
+
+
+@pytest.fixture(scope="module")
+def place(ran: tuple[Path, dict[str, Done]]) -> Path:
+    """Return the folder in which they ran."""
+    return ran[0]
+
+
+@pytest.fixture(scope="module")
+def done(ran: tuple[Path, dict[str, Done]]) -> dict[str, Done]:
+    """Return what they did."""
+    return ran[1]
 
 
 def document(done: Done) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ahead import ahead
 from commands import Done, run_all
 from running import Command, Ended, refused
 
@@ -105,17 +106,10 @@ def _words(arguments: str) -> list[str]:
     return ["sweep", *([] if words and words[0].endswith(".toml") else ["good.py"]), *words]
 
 
-@pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with scenarios, sweeps and targets, right and wrong."""
-    folder = tmp_path_factory.mktemp("sweep")
+@ahead
+def ran(folder: Path) -> tuple[Path, dict[str, Done]]:
+    """Return a folder with scenarios, sweeps and targets, and what every command did in it that is not killed."""
     _files(folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def done(place: Path) -> dict[str, Done]:
-    """Every command of this module that is not killed, in one process."""
     grid = f"{VARY} --repeats 2 --duration 2s --target simulated --out grid --json"
     commands = {
         "grid": _words(grid), "again": _words(grid),
@@ -126,7 +120,19 @@ def done(place: Path) -> dict[str, Done]:
         "init": ["init", "sweep", "mine.toml"],
         **{name: _words(words) for name, (words, _) in WRONG.items()},
     }  # fmt: skip
-    return run_all(commands, place, LOADKIT_STATE=str(place / "state"))
+    return folder, run_all(commands, folder, 300, LOADKIT_STATE=str(folder / "state"))
+
+
+@pytest.fixture(scope="module")
+def place(ran: tuple[Path, dict[str, Done]]) -> Path:
+    """Return the folder in which they ran."""
+    return ran[0]
+
+
+@pytest.fixture(scope="module")
+def done(ran: tuple[Path, dict[str, Done]]) -> dict[str, Done]:
+    """Return what they did."""
+    return ran[1]
 
 
 def test_every_point_is_tried_in_every_repeat(done: dict[str, Done], place: Path) -> None:

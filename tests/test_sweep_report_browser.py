@@ -30,7 +30,7 @@ DRAWN = """
     id: box.id, wanted: (box.data || []).length,
     drawn: box.querySelectorAll(".scatterlayer .trace, .barlayer .trace, .heatmaplayer .hm").length,
     x: box.querySelector(".xtitle")?.textContent, y: box.querySelector(".ytitle")?.textContent,
-    named: box._fullLayout.yaxis.type === "category"}))
+    named: box._fullLayout.yaxis.type === "category" || Boolean(box._fullLayout.yaxis.ticktext)}))
 """
 
 
