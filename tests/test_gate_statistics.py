@@ -140,7 +140,7 @@ def test_the_smallest_effect_is_told_with_its_power() -> None:
     """The promise, against the noncentral t distribution of scipy.stats."""
     nc = beyond(0.02, 20, 0.003) / 0.02 * math.sqrt(16)  # of 20 pairs 16 are left in the mean
     assert stats.nct.sf(stats.t.isf(0.003, 15), 15, nc) == pytest.approx(statistics.POWER, abs=1e-6)
-    assert highest_sd(0.02, 20) == pytest.approx(0.02 * math.sqrt(15 / stats.chi2.ppf(0.1, 15)))
+    assert highest_sd(0.02, 20) == pytest.approx(0.02 * math.sqrt(15 / stats.chi2.ppf(statistics.UNSURE, 15)))
 
 
 def test_a_clear_regression_stops_at_the_first_look() -> None:

@@ -31,7 +31,7 @@ TRIM = 0.1
 """Share of the pairs left out of the mean at either end."""
 NOTHING = 1e-12
 """What rounding leaves where there is nothing."""
-UNSURE = 0.10
+UNSURE = 0.01
 """The noise is taken as high as its estimate leaves possible with this probability, where power is promised."""
 
 
