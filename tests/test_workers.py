@@ -6,11 +6,10 @@ import json
 import os
 import signal
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import psutil
-from ahead import ahead
+import pytest
 from running import Command
 
 SCENARIO = """
@@ -44,9 +43,10 @@ class Swept:
     document: dict[str, Any]
 
 
-@ahead
-def swept(folder: Path) -> Swept:
+@pytest.fixture(scope="module")
+def swept(tmp_path_factory: pytest.TempPathFactory) -> Swept:
     """Sweep two rates: a load process is killed in the first trial, the command interrupted after the second."""
+    folder = tmp_path_factory.mktemp("workers")
     scenario = folder / "trials.py"
     scenario.write_text(SCENARIO)
     rates = ",".join(f"{rate}/s" for rate in RATES)

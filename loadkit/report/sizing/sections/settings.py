@@ -44,7 +44,7 @@ def _curve(one: Choice) -> Chart:
         low, high = max(1 + level.low, 1e-3), 1 + level.high
         dots.append(Dot(f"{one.effect.setting} = {level.value}", 1 + level.mid, low, high, TOLD, ""))
     caption = f"What {one.effect.setting} does to {one.metric}, all else averaged"
-    figure = rows.dots(dots, f"{one.metric}, change", "", ratio=True)
+    figure = rows.dots(dots, f"{one.metric}, change", one.effect.setting, ratio=True)
     return Chart(f"setting-{one.effect.setting.replace('.', '-')}", caption, figure, half=True)
 
 
