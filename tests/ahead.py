@@ -34,6 +34,20 @@ def ahead(make: Callable[..., Any]) -> Any:
     return pytest.fixture(scope="module", name=make.__name__)(value)
 
 
+def parts(of: str, *names: str) -> tuple[Any, ...]:
+    """Return a fixture for each part of the tuple that the module's fixture `of` is, in their order."""
+
+    def one(at: int, name: str) -> Any:
+        def value(**made: Any) -> Any:
+            return made[of][at]
+
+        asks = Signature([Parameter(of, Parameter.KEYWORD_ONLY)])
+        value.__signature__ = asks  # type: ignore[attr-defined]  # so that pytest knows what is asked for
+        return pytest.fixture(scope="module", name=name)(value)
+
+    return tuple(one(at, name) for at, name in enumerate(names))
+
+
 def _fixtures(make: Callable[..., Any]) -> list[str]:
     return [name for name in signature(make).parameters if name != "folder"]
 

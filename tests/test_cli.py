@@ -8,7 +8,7 @@ import textwrap
 from pathlib import Path
 
 import pytest
-from ahead import ahead
+from ahead import ahead, parts
 from commands import ROOT, Done, run_all
 
 SCENARIO = """
@@ -148,16 +148,7 @@ def ran(folder: Path) -> tuple[Path, dict[str, Done]]:
     }, files(folder), 300)  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def place(ran: tuple[Path, dict[str, Done]]) -> Path:
-    """Return the folder in which they ran."""
-    return ran[0]
-
-
-@pytest.fixture(scope="module")
-def right(ran: tuple[Path, dict[str, Done]]) -> dict[str, Done]:
-    """Return what they did."""
-    return ran[1]
+place, right = parts("ran", "place", "right")
 
 
 def document(done: Done) -> dict:

@@ -14,7 +14,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
-from ahead import ahead
+from ahead import ahead, parts
 from commands import ROOT, Done, run_all
 
 from loadkit import gate_host
@@ -104,16 +104,7 @@ def gates(folder: Path) -> tuple[Path, dict[str, Done]]:
     return folder, run_all(COMMANDS, repository(folder), 500, **env)
 
 
-@pytest.fixture(scope="module")
-def place(gates: tuple[Path, dict[str, Done]]) -> Path:
-    """Return the folder of the repository."""
-    return gates[0]
-
-
-@pytest.fixture(scope="module")
-def done(gates: tuple[Path, dict[str, Done]]) -> dict[str, Done]:
-    """Return what every command did."""
-    return gates[1]
+place, done = parts("gates", "place", "done")
 
 
 @ahead

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ahead import ahead
+from ahead import ahead, parts
 from commands import ROOT, Done, run_all
 
 SCENARIO = """
@@ -83,16 +83,7 @@ def ran(folder: Path) -> tuple[Path, dict[str, Done]]:
     return folder, run_all(commands, folder, 300)
 
 
-@pytest.fixture(scope="module")
-def place(ran: tuple[Path, dict[str, Done]]) -> Path:
-    """Return the folder in which they ran."""
-    return ran[0]
-
-
-@pytest.fixture(scope="module")
-def done(ran: tuple[Path, dict[str, Done]]) -> dict[str, Done]:
-    """Return what they did."""
-    return ran[1]
+place, done = parts("ran", "place", "done")
 
 
 def document(done: Done) -> dict[str, Any]:

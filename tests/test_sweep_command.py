@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ahead import ahead
+from ahead import ahead, parts
 from commands import Done, run_all
 from running import Command, Ended, refused
 
@@ -123,16 +123,7 @@ def ran(folder: Path) -> tuple[Path, dict[str, Done]]:
     return folder, run_all(commands, folder, 300, LOADKIT_STATE=str(folder / "state"))
 
 
-@pytest.fixture(scope="module")
-def place(ran: tuple[Path, dict[str, Done]]) -> Path:
-    """Return the folder in which they ran."""
-    return ran[0]
-
-
-@pytest.fixture(scope="module")
-def done(ran: tuple[Path, dict[str, Done]]) -> dict[str, Done]:
-    """Return what they did."""
-    return ran[1]
+place, done = parts("ran", "place", "done")
 
 
 def test_every_point_is_tried_in_every_repeat(done: dict[str, Done], place: Path) -> None:

@@ -101,7 +101,7 @@ def test_every_chart_is_drawn_with_the_titles_of_its_axes(kind: str, least: int,
         assert chart["wanted"] >= 1, chart
         assert chart["drawn"] == chart["wanted"], chart
         assert chart["x"], chart
-        assert chart["y"] or chart["named"], chart  # categories say themselves what they are
+        assert chart["y"] or (kind == "plan" and chart["named"]), chart  # its categories say what they are
     assert loaded(page) == []
 
 
