@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from loadkit.secrets import MASK
 from loadkit.target import Target, load_target
 from loadkit.targets import admin, probe
 from loadkit.targets.properties import Role, cautions, servers
-from loadkit.telemetry.broker import Brokers
+from loadkit.telemetry.broker import TIMEOUT, Brokers
 from loadkit.units import format_duration
 
 __all__ = ["Finding", "as_row", "as_text", "examine", "examine_named"]
@@ -271,13 +272,13 @@ def _metrics(target: Target) -> Iterator[Finding]:
 
 
 def _endpoint(url: str) -> Finding:
-    check, brokers = f"metrics {MASK.text(url)}", Brokers([url])
-    rows: list[Mapping[str, Any]] = [row for now in (0.0, 1.0) for row in brokers.sample(now)]
+    check, brokers, clock = f"metrics {MASK.text(url)}", Brokers([url]), count()
+    rows: list[Mapping[str, Any]] = [*brokers.sample(lambda: next(clock)), *brokers.sample(lambda: next(clock))]
     if not rows:
         return Finding(
             check,
             "fail",
-            "no Prometheus page within 2 s",
+            f"no Prometheus page within {TIMEOUT:.0f} s",
             "check address and firewall, and that the JMX exporter runs there",
         )
     missing = sorted(_WANTED - rows[-1].keys())

@@ -275,10 +275,11 @@ class KafkaSite:
 
     def sample(self, second: int, phase: str) -> list[dict[str, Any]]:
         """Return rows of lag and broker metrics; RunError when an external cluster stays under-replicated for 30 s."""
-        rows = self._brokers.sample(monotonic())
+        rows: list[dict[str, Any]] = []
         with suppress(TargetError):  # a broker that is down answers neither this nor the next question
             rows += self._lag_rows() if self._scenario.consumers else []
         self._guard(monotonic())
+        rows += self._brokers.sample()
         return [{"t": second, "phase": phase, **row} for row in rows]
 
     def _lag_rows(self) -> list[dict[str, Any]]:

@@ -137,9 +137,7 @@ class LocalTrials:
 
     def trial(self, scenario: Scenario, options: Options) -> None:
         """Run one trial and leave its result in `options.out`; raises what ended it early."""
-        gevent.sleep(0)  # a signal that came between two trials is heard first
-        if self._interrupted:
-            raise self._interrupted
+        self._hear()
         if not self._open.runs():
             self._say("the embedded cluster has ended by itself: starting another")
             self._runtime.call(self._open.close)
@@ -153,6 +151,13 @@ class LocalTrials:
         gc.collect()  # a trial is full of cycles: not while the next one measures
         if settings.failed:
             raise settings.failed[0]
+        self._hear()
+
+    def _hear(self) -> None:
+        """Raise the interruption that has come, also one that no trial has heard."""
+        gevent.sleep(0)
+        if self._interrupted:
+            raise self._interrupted
 
     def _run(self, settings: Settings) -> None:
         with own_listeners():
@@ -160,6 +165,7 @@ class LocalTrials:
             runner = environment.create_local_runner()
             self._master = Swarm(environment, settings, self._open, self._runtime).master
             try:
+                self._hear()
                 users = users_needed(self._classes)
                 runner.start(users, min(users, 100))
                 runner.greenlet.join()

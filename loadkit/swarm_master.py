@@ -82,11 +82,12 @@ class Master:
     def renew(self, scenario: Scenario, settings: Any, opened: OpenTarget) -> None:
         """Let the next run be of another scenario and other settings, on a target that is open."""
         self.scenario, self.settings, self._open = scenario, settings, opened
+        self.trial, self._given_up = None, None
 
     # a run
 
     def _on_test_start(self, **_: Any) -> None:
-        self.begun, self.trial, self._given_up = True, None, None
+        self.begun, self.trial = True, None
         self._runs += 1
         self._spawned = self._closing = self._hurried = False
         self._closed.clear()
@@ -111,7 +112,7 @@ class Master:
         opened = self._open
         assert opened
         site = self.runtime.call(lambda: opened.begin(self.scenario, self.settings.keep_topics))
-        return Trial(self.scenario, site, self, options, gevent.sleep, self.runtime.call, progress)
+        return Trial(self.scenario, site, self, options, gevent.sleep, self.runtime.call, gevent.spawn, progress)
 
     def _direct(self, trial: Trial) -> None:
         try:

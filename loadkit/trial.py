@@ -17,10 +17,11 @@ from loadkit.boundaries import SHORTEST_WARMUP, Crew, Options, Progress, Site
 from loadkit.budget import first_rate, total_bytes
 from loadkit.collector import Collector
 from loadkit.delta import Delta
-from loadkit.errors import Interrupted, LoadkitError, RunError, TargetError
+from loadkit.errors import Interrupted, LoadkitError, RunError
 from loadkit.limit import Warn
 from loadkit.pacer import NEVER, Pacer, pacer, quotas, time_of
 from loadkit.result import Writer
+from loadkit.sampler import Sampler
 from loadkit.scenario import Scenario
 from loadkit.targets.properties import cautions
 from loadkit.units import format_count, format_duration, format_rate
@@ -38,11 +39,13 @@ class Trial:
 
     def __init__(
         self, scenario: Scenario, site: Site, crew: Crew, options: Options,
-        sleep: Callable[[float], None], call: Callable[[Callable[[], Any]], Any], progress: Progress,
+        sleep: Callable[[float], None], call: Callable[[Callable[[], Any]], Any], spawn: Callable[..., Any],
+        progress: Progress,
     ) -> None:  # fmt: skip
         self.scenario, self._site, self._crew, self.options = scenario, site, crew, options
         self._sleep, self._call, self._progress = sleep, call, progress
         self.collector = Collector(scenario)
+        self._sampler = Sampler(site, spawn, call, self.collector.add_rows, self.fail)
         self.users: dict[int, tuple[str, str]] = {}
         """Connected users: number to (class, worker)."""
         self.notes: list[dict[str, str]] = []
@@ -280,8 +283,7 @@ class Trial:
             return
         self._next_tick = max(self._next_tick + 1.0, now)
         second = max(0, (monotonic_ns() - self._zero_ns) // SECOND_NS)
-        with suppress(OSError, TargetError):  # a sample that fails is missing; a RunError ends the run
-            self.collector.add_rows(self._call(lambda: self._site.sample(second, phase)))
+        self._sampler.begin(second, phase)
         self.collector.flush(self.writer)
         self._progress(phase, self._news(), max(0.0, (monotonic_ns() - start) / 1e9), total)
         error = self.collector.error()
@@ -308,6 +310,7 @@ class Trial:
         try:
             self._progress("verify", "", 0.0, None)
             self._crew.close()
+            self._sampler.end()
             self.collector.flush(self.writer, everything=True)
             if (said := self.collector.error()) and not self._failed:
                 self._failed = RunError(said)

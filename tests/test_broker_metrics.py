@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from functools import partial
 from http.client import IncompleteRead
 from typing import Any
 
@@ -58,13 +59,13 @@ def test_gauges_are_there_at_once_and_rates_from_the_second_scrape_on(served: di
     """Counters become rates between two scrapes; a topic's own series is not the broker's; names are read in any case."""
     brokers = Brokers(["a"])
     served["a"] = page()
-    (first,) = brokers.sample(100.0)
+    (first,) = brokers.sample(lambda: 100.0)
     assert first == {
         "kind": "broker", "name": "broker 1", "network_idle": 0.87, "under_replicated": 3.0, "heap": 4e8,
         "produce_p99": 0.0125, "produce_queue_p99": 0.0015, "fetch_p99": 0.505,
     }  # fmt: skip
     served["a"] = page(cpu=11, bytes_in=3e6, messages=1500, idle=5.5e9)
-    (second,) = brokers.sample(102.0)
+    (second,) = brokers.sample(lambda: 102.0)
     rates = {name: second[name] for name in ("cpu", "bytes_in", "messages_in", "request_idle")}
     assert rates == pytest.approx({"cpu": 0.5, "bytes_in": 1e6, "messages_in": 250, "request_idle": 0.25})
 
@@ -74,7 +75,7 @@ def test_an_idle_ratio_is_never_above_one_and_a_restarted_broker_has_no_negative
     brokers = Brokers(["a"])
     for now, idle, bytes_in in ((0.0, 0, 500), (1.0, 1.01e9, 0)):
         served["a"] = page(idle=idle, bytes_in=bytes_in)
-        (row,) = brokers.sample(now)
+        (row,) = brokers.sample(partial(float, now))
     assert (row["request_idle"], row["bytes_in"]) == (1.0, 0.0)
 
 
@@ -82,14 +83,14 @@ def test_an_idle_ratio_is_never_above_one_and_a_restarted_broker_has_no_negative
 def test_a_broker_that_does_not_answer_leaves_the_others_their_names(served: dict[str, Any], error: Exception) -> None:
     """Whatever goes wrong with one page ends neither the run nor the numbering."""
     served |= {"a": error, "b": page()}
-    assert [row["name"] for row in Brokers(["a", "b"]).sample(1.0)] == ["broker 2"]
+    assert [row["name"] for row in Brokers(["a", "b"]).sample(lambda: 1.0)] == ["broker 2"]
 
 
 @pytest.mark.parametrize("text", ["<html>404</html>", "a{b=", "a 1 2 3 4", 'a{b="c"} x', "\ufffd"])
 def test_a_page_that_is_no_metrics_page_is_passed_over(served: dict[str, Any], text: str) -> None:
     """An address that serves something else gives no row, or none of our numbers, and no error."""
     served["a"] = text
-    rows = Brokers(["a"]).sample(1.0)
+    rows = Brokers(["a"]).sample(lambda: 1.0)
     assert all(set(row) == {"kind", "name"} for row in rows)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import psutil
 import pytest
-from running import Command
+from running import Command, Ended
 
 SCENARIO = """
 from loadkit import ConsumerUser, ProducerUser, Topic, payloads
@@ -25,6 +25,20 @@ class Billing(ConsumerUser):
     topic = orders
 """
 RATES = (200, 600)
+BETWEEN = """
+import os, signal
+from loadkit import cli, swarm_workers
+gather = swarm_workers.WorkerTrials._gather
+def gathered(trials, before=[]):
+    gather(trials)
+    before.append(0)
+    if len(before) == 3:
+        print("load processes:", *(process.pid for process in trials._processes))
+        os.kill(os.getpid(), signal.SIGINT)
+swarm_workers.WorkerTrials._gather = gathered
+cli.main()
+"""
+"""A command that hears Ctrl-C after two trials, at an instant at which none is under way."""
 
 
 def _workers(command: Command) -> list[psutil.Process]:
@@ -36,10 +50,10 @@ class Swept:
     """What three trials left, in their order, and how the commands that ran them ended."""
 
     trials: list[dict[str, Any]]
-    code: int
-    """Of the command that was interrupted after two trials."""
-    before: list[psutil.Process]
-    """Its load processes then."""
+    interrupted: Ended
+    """The command that was interrupted after two trials."""
+    before: list[int]
+    """Its load processes then, by pid."""
     document: dict[str, Any]
 
 
@@ -53,17 +67,16 @@ def swept(tmp_path_factory: pytest.TempPathFactory) -> Swept:
     words = ["sweep", str(scenario), "--target", "simulated", "--workers", "2", "--vary", f"Checkout.rate={rates}",
              "--repeats", "1", "--duration", "3s", "--warmup", "0s", "--out", str(folder / "out"), "--json"]  # fmt: skip
     trials = folder / "out" / "trials"
-    with Command(folder / "one", *words) as command:
+    with Command(folder / "one", *words, code=BETWEEN) as command:
         command.until(lambda: any('"measure"' in one.read_text() for one in trials.glob("*/series.jsonl")), "measuring")
         os.kill(_workers(command)[0].pid, signal.SIGKILL)
-        command.until(lambda: "\n2/3 " in command.said, "the second trial's end")
-        before = _workers(command)
-        command.signal(signal.SIGINT)
-        code = command.ended().code
+        interrupted = command.ended()
+    (line,) = [line for line in interrupted.stdout.splitlines() if line.startswith("load processes:")]
+    before = [int(pid) for pid in line.split()[2:]]
     with Command(folder / "two", *words) as command:
         document = command.ended().ok().document
     found = [json.loads(path.read_text()) for path in trials.glob("*/result.json")]
-    return Swept(sorted(found, key=lambda one: one["sweep"]["index"]), code, before, document)
+    return Swept(sorted(found, key=lambda one: one["sweep"]["index"]), interrupted, before, document)
 
 
 def test_each_trial_has_its_own_settings_in_every_process(swept: Swept) -> None:
@@ -85,8 +98,12 @@ def test_a_process_that_dies_is_named_and_replaced(swept: Swept) -> None:
     assert not [note for trial in others for note in trial["notes"]]
 
 
-def test_an_interrupt_ends_the_processes_too(swept: Swept) -> None:
-    """Ctrl-C is heard by the command alone here: its load processes go home, and the sweep can go on."""
-    assert swept.code == 130
+def test_an_interrupt_between_two_trials_ends_the_processes_too(swept: Swept) -> None:
+    """Ctrl-C is heard by the command alone here: no trial begins, its load processes go home, the sweep can go on."""
+    assert swept.interrupted.code == 130
+    assert "\n2/3 " in swept.interrupted.stderr
+    assert not [
+        line for line in swept.interrupted.stderr.splitlines() if line.startswith("3/3 ") and "nothing" not in line
+    ]
     assert len(swept.before) == 2
-    assert not [one for one in swept.before if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]
+    assert not [pid for pid in swept.before if psutil.pid_exists(pid)]

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from http.client import HTTPException
+from time import monotonic
 from typing import Any
 from urllib.request import urlopen
 
 from prometheus_client.parser import text_string_to_metric_families
 
 Sample = tuple[str, dict[str, str], float]
-TIMEOUT = 2.0
+TIMEOUT = 10.0
+"""Seconds: exporters of brokers with thousands of partitions take several, and so does a JVM's first answer."""
 
 
 class Brokers:
@@ -20,8 +22,8 @@ class Brokers:
         self._urls = tuple(urls)
         self._before: dict[str, tuple[float, dict[str, float]]] = {}
 
-    def sample(self, now: float) -> list[dict[str, Any]]:
-        """Return a row for each broker that answered; `now` is in seconds on any steady clock."""
+    def sample(self, clock: Callable[[], float] = monotonic) -> list[dict[str, Any]]:
+        """Return a row for each broker that answered, with rates since its last answer; `clock` gives seconds."""
         rows = []
         for number, url in enumerate(self._urls, 1):
             try:
@@ -29,7 +31,7 @@ class Brokers:
                     samples = list(parse(answer.read().decode()))
             except (OSError, ValueError, HTTPException):
                 continue
-            rows.append(self._row(f"broker {number}", samples, now))
+            rows.append(self._row(f"broker {number}", samples, clock()))
         return rows
 
     def _row(self, name: str, samples: list[Sample], now: float) -> dict[str, Any]:

@@ -105,8 +105,8 @@ def test_brokers_tell_what_they_did(orders: Ended) -> None:
     rows = [row for row in orders.rows if row["kind"] == "broker" and row["phase"] == "measure"]
     assert rows
     for name in ("bytes_in", "bytes_out", "messages_in", "requests_produce", "requests_fetch", "cpu"):
-        assert sum(row[name] for row in rows) > 0, name
-    assert all(row["requests_replica"] == row["replicated_in"] == 0 for row in rows)  # there is one node
+        assert sum(row.get(name, 0) for row in rows) > 0, name  # the first answer has no rates yet
+    assert all(row.get("requests_replica", 0) == row.get("replicated_in", 0) == 0 for row in rows)  # there is one node
 
 
 @pytest.mark.long
