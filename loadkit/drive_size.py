@@ -110,9 +110,7 @@ def _write(out: Path, plan: Plan, made: dict[str, Any], changed: tuple[str, ...]
         view = View(plan, made, changed, files)
         texts = {JSON: json.dumps(made, indent=1) + "\n", MARKDOWN: markdown.text(view), PAGE: page.page(view)}
         for name, text in texts.items():
-            part = out / f"{name}.part"
-            part.write_text(text, encoding="utf-8", newline="\n")
-            part.replace(out / name)
+            kept.replace(out / name, text)
     except PlanError as error:
         raise PlanError(f"the plan was not written, because its config files would not be safe: {error}") from None
     except OSError as error:

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from loadkit import ledger
+from loadkit import kept, ledger
 from loadkit.errors import UsageError
 from loadkit.gate_sides import Length, Side
 from loadkit.result import Result
@@ -114,6 +114,5 @@ def store_noise(machine: Mapping[str, Any], side: Side, length: Length, found: M
     """Store the noise of an A/A run and return where."""
     path = noise_file(machine, side, length)
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part")
-    part.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-    return part.replace(path)
+    kept.write(path, found)
+    return path

@@ -1,4 +1,4 @@
-"""A JSON document in a folder: replaced by rename, so that it is always whole, and read with its schema checked."""
+"""Files of a folder: replaced by rename, so that they are always whole; JSON is read with its schema checked."""
 
 from __future__ import annotations
 
@@ -11,15 +11,23 @@ from typing import Any
 from loadkit.errors import UsageError
 
 
+def replace(path: Path, text: str) -> None:
+    """Replace a file at once, so that a reader never sees half of it; OSError where the disk takes no more."""
+    part = path.with_name(path.name + ".part")
+    try:
+        with part.open("w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except OSError:
+        part.unlink(missing_ok=True)
+        raise
+
+
 def write(path: Path, document: Mapping[str, Any]) -> None:
     """Replace a document at once; OSError where the disk takes no more."""
-    part = path.with_name(path.name + ".part")
-    with part.open("w", encoding="utf-8") as file:
-        json.dump(document, file, indent=1, default=str)
-        file.write("\n")
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
+    replace(path, json.dumps(document, indent=1, default=str) + "\n")
 
 
 def read(path: Path, schema: int, what: str, written_by: str) -> dict[str, Any]:

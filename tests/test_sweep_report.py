@@ -214,7 +214,14 @@ def test_effects_are_told_in_words_with_their_size() -> None:
         r"linger\.ms matters most: with 20 in place of 5, p99 latency is 1\d\d % higher \(95 % interval", said[0]
     )
     assert re.search(r"from 1\d\.\d ms to 2\d\.\d ms as a mean over the other knobs", said[0])
-    assert any("batch.size" in one and "cannot be told from noise" in one for one in said)
+    assert any("batch.size" in one and "cannot be told from noise: the intervals reach to" in one for one in said)
+
+
+def test_an_interval_that_reaches_to_a_hundred_times_is_said_to_bound_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One trial a point leaves an effect open: a figure of millions would say less."""
+    monkeypatch.setattr(words, "_BOUND", 0.01)
+    said = words.effect_sentences("latency.p99", view().effects("latency.p99"))  # type: ignore[arg-type]
+    assert any("batch.size" in one and "so few trials do not bound it" in one for one in said)
 
 
 def test_safe_and_unsafe_have_their_own_shape_and_colour_in_every_picture() -> None:

@@ -21,7 +21,7 @@ from typing import Any, Protocol, cast
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from loadkit import __version__, result
+from loadkit import __version__, kept, result
 from loadkit.report import answer, charts
 from loadkit.report import sections as own_sections
 from loadkit.report.block import Block, Chart, Note
@@ -57,9 +57,7 @@ def write(out: Path) -> Path:
 def write_loaded(loaded: result.Result, summary: Summary) -> Path:
     """Write the page of a result that is read and summarised already, and return its path."""
     view = view_of(loaded, summary)
-    path = loaded.out / result.PAGE
-    path.write_text(trial_page(view), encoding="utf-8", newline="\n")
-    return path
+    return replace(loaded.out, trial_page(view))
 
 
 def trial_page(view: View) -> str:
@@ -117,10 +115,9 @@ def render(title: str, made: Sequence[Block], subtitle: str = "", description: s
 
 
 def replace(out: Path, page: str) -> Path:
-    """Put a page in its place in a folder at once, so that a reader never sees half of it; return its path."""
-    part = out / (result.PAGE + ".part")
-    part.write_text(page, encoding="utf-8", newline="\n")
-    return part.replace(out / result.PAGE)
+    """Put a page in its place in a folder, and return its path."""
+    kept.replace(out / result.PAGE, page)
+    return out / result.PAGE
 
 
 @cache

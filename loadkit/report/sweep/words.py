@@ -24,6 +24,8 @@ _PLAIN = {
 _PLACES = (" matters most:", " comes next:")
 _TIMES = 3.0
 """Ratio from which a change is told as "4 times" and no longer in percent."""
+_BOUND = float(np.log(100))
+"""An interval of an effect that reaches further, as a log-ratio, bounds nothing."""
 
 
 def metric(name: str) -> str:
@@ -120,10 +122,15 @@ def _main(name: str, effect: Effect, place: str) -> str:
 
 def _untold(name: str, rest: Sequence[Effect]) -> str:
     ends = [end for e in rest for c in e.changes for end in (c.contrast.low, c.contrast.high)]
-    most = percent(float(np.expm1(max(abs(end) for end in ends))))
+    most = max(abs(end) for end in ends)
+    bound = (
+        f"the intervals reach to {percent(float(np.expm1(most)))} at most"
+        if most < _BOUND
+        else "so few trials do not bound it; give more --repeats"
+    )
     paths = listed([effect.paths[0] for effect in rest])
     verb = "does" if len(rest) == 1 else "do"
-    return f"What {paths} {verb} to {metric(name)} cannot be told from noise: the intervals reach to {most} at most."
+    return f"What {paths} {verb} to {metric(name)} cannot be told from noise: {bound}."
 
 
 def _pair(name: str, effect: Effect) -> str:
