@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from loadkit.drivers import mean_size
 from loadkit.pacer import pacer
 from loadkit.scenario import ProducerWorkload, Scenario
 
@@ -14,7 +13,7 @@ def first_rate(workload: ProducerWorkload) -> float:
 
 def peak_bytes(scenario: Scenario) -> float:
     """Return the offered bytes a second at the peak of every shape."""
-    return sum(max(rate for _, rate in w.shape.knots(w.rate)) * mean_size(w) for w in scenario.producers)
+    return sum(max(rate for _, rate in w.shape.knots(w.rate)) * w.mean_size for w in scenario.producers)
 
 
 def partitions_made(scenario: Scenario) -> int:
@@ -32,5 +31,5 @@ def total_bytes(scenario: Scenario, warmup: float, duration: float | None, messa
         elif duration is not None:
             whole = pacer(workload.rate, workload.shape, "even", 0, 1, scenario.seed)
             count += whole.due(round(duration * 1e9))
-        found += count * mean_size(workload)
+        found += count * workload.mean_size
     return found

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
 from loadkit import lanes, secrets, stamp
-from loadkit.drivers import mean_size
 from loadkit.errors import ScenarioError
 from loadkit.scenario import ConsumerWorkload, ProducerWorkload, Scenario
 from loadkit.target import Target
@@ -100,7 +99,7 @@ def stickiness(workload: ProducerWorkload, config: Mapping[str, str]) -> dict[st
     """
     if workload.key.kind != "none":
         return {}
-    rate = workload.rate / workload.fixed_count * mean_size(workload)
+    rate = workload.rate / workload.fixed_count * workload.mean_size
     full = math.ceil(1000 * int(config.get("batch.size", _BATCH)) / rate)
     return {STICKY: str(full)} if full < STICKIEST else {}
 

@@ -159,10 +159,11 @@ class ProducerDriver:
         self.aborted = 0
         self.places: deque[tuple[NDArray[np.int32], Ints]] = deque()
         self._ahead: _Ahead | None = None
-        self._lookahead = int(np.clip(AHEAD_BYTES // max(1, mean_size(workload)), 1, CHUNK))
+        self._lookahead = int(np.clip(AHEAD_BYTES // max(1, workload.mean_size), 1, CHUNK))
         self._open: _Open | None = None
         self._open_places: list[tuple[NDArray[np.int32], Ints]] = []
         self._transactions = 0
+        self._collecting = False
         self._chunks: list[tuple[int, int, int, int, int]] = []
         self._chunks_due: list[Ints] = []
         self._gathered_ns = 0
@@ -259,9 +260,8 @@ class ProducerDriver:
         numbers = leg.number + leg.stride * np.arange(leg.sent, leg.sent + n)
         intended = leg.pacer.intended(leg.sent, n) + leg.origin_ns
         stamps = stamp.stamps(self.run, self.number, self.seq, intended)
-        nulls = None
-        if self.workload.tombstones:
-            nulls = hashing.uniform(self.number, numbers, 7) < self.workload.tombstones
+        share = self.workload.tombstones
+        nulls = hashing.uniform(self.number, numbers, 7) < share if share else None
         values = self._payload.values(numbers, None if self._header else stamps)
         batch = Batch(values, self._keys.blobs(numbers), stamps, nulls)
         return _Ahead(leg, leg.sent, intended, values.offsets, self.lane.prepare(batch))
@@ -276,11 +276,13 @@ class ProducerDriver:
         if self._chunks:
             self.sent.append(Sent.of(self._chunks, self._chunks_due))
             self._chunks, self._chunks_due = [], []
+        self._collecting = True  # in which what `take_acks` gives is nobody's for a moment
         acks = self.lane.take_acks()
         if acks is not None:
             self.acks.append(acks)
             (self._open_places if self._open else self.places).append((acks.partition, acks.offset))
         self.failures.extend(self.lane.take_failures())
+        self._collecting = False
 
     def _end_when_full(self, now_ns: int) -> None:
         rule, now = self.workload.transactions, self._open
@@ -334,10 +336,9 @@ class ProducerDriver:
         """Return how many confirmations are awaited, that of an open transaction included."""
         return self.lane.in_flight() + bool(self._open)
 
-
-def mean_size(workload: ProducerWorkload) -> int:
-    """Return the expected bytes of a value; 1 KiB where only the payload's file could tell."""
-    return int(workload.payload.mean_size() or 1024)
+    def untold(self) -> int:
+        """Return `outstanding`, and how many are confirmed or failed and stand in no array yet."""
+        return self.outstanding() + self.lane.pending() + self._collecting
 
 
 class ConsumerDriver:

@@ -100,6 +100,11 @@ class ProducerWorkload(_Workload):
     tombstones: float = Field(0.0, ge=0, le=1)
     """The share of messages with a key and no value; they are stamped in a header."""
 
+    @property
+    def mean_size(self) -> int:
+        """The expected bytes of a value; 1 KiB where only the payload's file could tell."""
+        return int(self.payload.mean_size() or 1024)
+
 
 class ConsumerWorkload(_Workload):
     """What one consuming class does; its users form the group `group_id`."""

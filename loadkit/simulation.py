@@ -220,7 +220,7 @@ class _Run:
         recorder.values(
             name, "send_delay", acks.intended_ns[mine], acks.sent_ns[mine], (acks.sent_ns - acks.intended_ns)[mine]
         )
-        size = int(workload.payload.mean_size() or 1024)  # type: ignore[attr-defined]
+        size = workload.mean_size  # type: ignore[attr-defined]
         recorder.counted("producer", name, intended, acked, "acked", 1)
         recorder.counted("producer", name, intended, acked, "acked_bytes", size)
         recorder.counted("producer", name, acks.intended_ns[mine], acks.sent_ns[mine], "sent", 1)

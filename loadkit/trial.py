@@ -133,7 +133,7 @@ class Trial:
         """Note settings that are unsafe or do not do what they seem to."""
         for workload in self.scenario.producers:
             config = self._site.config(workload)
-            size = int(workload.payload.mean_size() or 1024)
+            size = workload.mean_size
             for text in cautions(config, size) if config.get("acks") else []:
                 warn = Warn.UNSAFE if text.startswith("acks=") else Warn.SETTING
                 self.notes.append(warn.say(f"{workload.name}: {text}"))

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from loadkit.clusters import forms, layer_of, role_of
-from loadkit.drivers import mean_size
 from loadkit.errors import ScenarioError, UsageError
 from loadkit.scenario import ProducerWorkload, Scenario, Topic
 from loadkit.target import Target
@@ -47,7 +46,7 @@ def fault(scenario: Scenario, target: Target, varied: Collection[str]) -> str | 
 def _of_producer(
     workload: ProducerWorkload, config: Mapping[str, str], target: Target, varied: Collection[str]
 ) -> str | None:
-    message = mean_size(workload)
+    message = workload.mean_size
     caps = capped(config, message) if any(path.endswith((*CAPS, ".payload", ".size")) for path in varied) else []
     topic = workload.topic
     return next(filter(None, [

@@ -223,6 +223,7 @@ class Worker:
             delta.outstanding = 1
             delta.error = self._error()
             return delta
+        delta.outstanding = self.outstanding()  # first: what it leaves out is folded below
         for held in list(self._producers.values()):
             self._fold_producer(recorder, held, now)
         for workload in self._scenario.consumers:
@@ -233,7 +234,6 @@ class Worker:
         delta.confirmed = {topic: held.cut() for topic, held in self._confirmed.items()}
         delta.consumed = {name: held.cut() for name, held in self._consumed.items()}
         delta.totals = self._totals(now)
-        delta.outstanding = self.outstanding()
         delta.error = self._error()
         return delta
 
@@ -336,9 +336,9 @@ class Worker:
         return totals
 
     def outstanding(self) -> int:
-        """Return how many messages are due, in flight or in an open transaction."""
+        """Return how many messages are due, in flight, in an open transaction or told of but not looked at."""
         drivers = [held.driver for held in self._producers.values()]
-        return sum(len(driver.legs) + driver.outstanding() for driver in drivers)
+        return sum(len(driver.legs) + driver.untold() for driver in drivers)
 
     def _error(self) -> str | None:
         return str(self.loop.error) or type(self.loop.error).__name__ if self.loop.error else None

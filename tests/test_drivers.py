@@ -298,6 +298,21 @@ def test_transactions_end_at_their_number_or_their_time(messages: int, interval:
     assert made.aborted == 0
 
 
+def test_what_is_confirmed_and_in_no_array_yet_is_untold() -> None:
+    """A trial that stopped waiting when nothing is in flight would end before it knows what it waits for."""
+    work = workload(rate=1000)
+    made = driver(ProducerLane(CLOCK, delay=10**6), work)
+    made.add(leg(work, CLOCK.now, until=SECOND))
+    CLOCK.now += 50 * 10**6
+    made.step(CLOCK.now)
+    CLOCK.now += 10**6
+    made.lane.poll()
+    assert made.outstanding() == 0
+    assert made.untold() > 0
+    made.collect()
+    assert made.untold() == 0
+
+
 def test_messages_of_aborted_transactions_have_no_place() -> None:
     """The seeded share of transactions is aborted; only committed messages are to be found by consumers."""
     made, lane, work = transactional(messages=20, interval=10.0, abort=0.3)

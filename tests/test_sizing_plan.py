@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import tempfile
 from dataclasses import replace
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,8 +15,10 @@ from sizing_fixture import BASE, data, measured, needs
 
 from loadkit.errors import UsageError
 from loadkit.sizing import plan as planning
+from loadkit.sizing import recommend
 from loadkit.sizing.ceilings import Measured
 from loadkit.sizing.facts import PLATFORMS
+from loadkit.sizing.handover import facts_of
 from loadkit.sizing.interval import around
 from loadkit.sizing.plan import Plan
 from loadkit.sizing.requirements import OWN_SHAPES, Requirements, parse
@@ -241,6 +245,9 @@ def test_any_requirements_have_an_answer(document: dict[str, Any], seen: bool) -
         assert not made.fit.problems
     else:
         assert all(problem.path and problem.text for problem in made.problems)
+    if made.feasible:
+        with tempfile.TemporaryDirectory() as folder:
+            recommend.write(facts_of(made), Path(folder) / "configs")  # raises where the checker refuses a file
     assert len(made.alternatives) >= 3
 
 
@@ -253,6 +260,17 @@ def test_tombstones_that_the_platform_removes_too_soon_make_a_plan_impossible() 
     assert [problem.path for problem in made.problems] == ["topics[0].cleanup"]
     assert "delete.retention.ms is not among" in made.problems[0].text
     assert plan(parse({**away, "survive": {"outage": 3600.0}})).feasible
+
+
+def test_offsets_that_the_platform_forgets_too_soon_make_a_plan_impossible() -> None:
+    """MSK's Express brokers keep a group's offsets seven days whatever anybody says."""
+    topic = {**BASE["topics"][0], "retention": 30 * 86_400.0}
+    express = {"kind": "msk-express", "zones": 3}
+    away = {**BASE, "platform": express, "topics": [topic], "survive": {"outage": 6 * 86_400.0, "catch_up": 86_401.0}}
+    made = plan(parse(away))
+    assert [problem.path for problem in made.problems] == ["survive.outage"]
+    assert "offsets.retention.minutes is read-only" in made.problems[0].text
+    assert plan(parse({**away, "survive": {"outage": 6 * 86_400.0, "catch_up": 86_400.0}})).feasible
 
 
 def test_a_shape_that_was_not_stated_is_refused_before_anything_is_planned() -> None:

@@ -54,6 +54,11 @@ class Ceiling:
     """False: assumed, by the source."""
     source: str
 
+    @property
+    def kib_per_s(self) -> str:
+        """The low end in KiB/s as a plain number, exact to a byte where it is small."""
+        return str(int(self.low // 1024)) if self.low >= 2**20 else f"{self.low / 1024:.3f}".rstrip("0").rstrip(".")
+
 
 @dataclass(frozen=True, slots=True)
 class Ceilings:

@@ -175,6 +175,8 @@ def impossible(setup: Setup) -> list[tuple[str, str]]:
             said.append((f"topics[{flow.at}].retention", why))
         if "compact" in flow.topic.cleanup and (why := tombstones_gone(flow.topic.name, setup)):
             said.append((f"topics[{flow.at}].cleanup", why))
+    if why := offsets_gone(setup):
+        said.append(("survive.outage", why))
     return said
 
 
@@ -186,16 +188,36 @@ TOMBSTONES = 86_400.0
 """Seconds that a tombstone is kept at least where nobody says otherwise: delete.retention.ms of Kafka."""
 
 
+OFFSETS = 604_800.0
+"""Seconds that a group's offsets are kept where nobody says otherwise: offsets.retention.minutes of Kafka."""
+
+
+def away(setup: Setup) -> float:
+    """Return the longest time (s) that a message may wait to be read: consumers away, then catching up."""
+    return max(flow.outage for flow in setup.flows) + max(flow.catch_up for flow in setup.flows)
+
+
+def offsets_gone(setup: Setup) -> str:
+    """Return why groups may come back to no offsets; an empty string where they do not."""
+    kind, longest = setup.needs.platform.kind, away(setup)
+    why = platforms.omitted(kind, "broker", "offsets.retention.minutes")
+    if not why or longest <= OFFSETS:
+        return ""
+    return (
+        f"a group's offsets are kept 7 days on {kind} (offsets.retention.minutes is {why}), but consumers may be away "
+        f"and catching up for {longest / 3600:.4g} h: they would start where auto.offset.reset says"
+    )
+
+
 def tombstones_gone(name: str, setup: Setup) -> str:
     """Return why deletions in a compacted topic may go unread; an empty string where they do not."""
-    away = sum(max(getattr(flow, which) for flow in setup.flows) for which in ("outage", "catch_up"))
-    kind = setup.needs.platform.kind
+    kind, longest = setup.needs.platform.kind, away(setup)
     why = platforms.omitted(kind, "topic", "delete.retention.ms")
-    if not why or away <= TOMBSTONES:
+    if not why or longest <= TOMBSTONES:
         return ""
     return (
         f"{name} is compacted, and its tombstones are kept 24 h on {kind} (delete.retention.ms is {why}), but "
-        f"consumers may be away and catching up for {away / 3600:.3g} h: they would keep what was deleted"
+        f"consumers may be away and catching up for {longest / 3600:.3g} h: they would keep what was deleted"
     )
 
 
@@ -204,12 +226,12 @@ def too_short(name: str, kept: float, setup: Setup) -> str:
 
     The longest outage and catching up of all topics count: whoever reads one topic may read another.
     """
-    away, back = (max(getattr(flow, which) for flow in setup.flows) for which in ("outage", "catch_up"))
-    needed = RETAINED * (away + back)
+    gone, back = (max(getattr(flow, which) for flow in setup.flows) for which in ("outage", "catch_up"))
+    needed = RETAINED * (gone + back)
     if kept >= needed:
         return ""
     return (
-        f"{name} keeps {kept / 3600:.3g} h, and consumers may be away {away / 3600:.3g} h and take {back / 3600:.3g} h "
+        f"{name} keeps {kept / 3600:.3g} h, and consumers may be away {gone / 3600:.3g} h and take {back / 3600:.3g} h "
         f"to catch up: it takes {needed / 3600:.3g} h, or data is deleted unread"
     )
 

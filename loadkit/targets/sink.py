@@ -99,8 +99,8 @@ class SinkProducer:
             self._confirm(Acks(stamps[:n], np.full(n, now), partition[:n], offset[:n], size[:n]))
 
     def _confirm(self, acks: Acks) -> None:
-        self._waiting -= len(acks.offset)
         self._acks.append(acks)
+        self._waiting -= len(acks.offset)
         for queue in self.topic.groups.values():
             queue.append((acks.stamps, acks.partition, acks.offset, acks.size))
 

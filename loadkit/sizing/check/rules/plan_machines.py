@@ -115,8 +115,8 @@ def _capacity(facts: Facts, pieces: Sequence[Piece]) -> Iterator[Finding]:
     wanted = {
         f"{at}brokerId": "-1", f"{at}capacity.DISK": str(facts.broker.disk_bytes // 2**20),
         f"{at}capacity.CPU.num.cores": str(max(1, int(facts.broker.cpu_cores))),
-        f"{at}capacity.NW_IN": str(int(made.network_in.low / 1024)),
-        f"{at}capacity.NW_OUT": str(int(made.network_out.low / 1024)),
+        f"{at}capacity.NW_IN": made.network_in.kib_per_s,
+        f"{at}capacity.NW_OUT": made.network_out.kib_per_s,
     }  # fmt: skip
     for said in _one(pieces, "capacity", tuple(wanted)):
         if isinstance(said, Finding):

@@ -17,8 +17,8 @@ def files(plan: Recommended) -> dict[str, str]:
     capacity = {
         "DISK": str(facts.broker.disk_bytes // 2**20),
         "CPU": {"num.cores": str(max(1, int(facts.broker.cpu_cores)))},
-        "NW_IN": str(int(ceilings.network_in.low) // 1024),
-        "NW_OUT": str(int(ceilings.network_out.low) // 1024),
+        "NW_IN": ceilings.network_in.kib_per_s,
+        "NW_OUT": ceilings.network_out.kib_per_s,
     }
     said = [*header(facts, "Capacity of one broker"), f"NW_IN {_said(ceilings.network_in)}.",
             f"NW_OUT {_said(ceilings.network_out)}.", "DISK is the whole volume in MiB, NW_* in KiB/s."]  # fmt: skip
