@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import result_fixture as made
 
 pytest.importorskip("playwright", reason="playwright is not installed")
 import screenshot
-from playwright.sync_api import Browser, Page
+from browsing import Pages, loaded
+from playwright.sync_api import Browser
 
 from loadkit.report import page as report
 
@@ -75,29 +75,10 @@ def paths(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     return of
 
 
-@pytest.fixture
-def opened(chrome: Browser, paths: Callable[[str], Path]) -> Iterator[Callable[..., Page]]:
-    """Opens a page in a context of its own, keeping what it logs, throws and requests."""
-    contexts = []
-
-    def open_(kind: str = "healthy", width: int = 1280, scheme: str = "light", **more: Any) -> Page:
-        context = chrome.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme, **more)  # type: ignore[arg-type]
-        contexts.append(context)
-        page = context.new_page()
-        page.said = []  # type: ignore[attr-defined]
-        page.on("console", lambda message: page.said.append(message.text))  # type: ignore[attr-defined]
-        page.on("pageerror", lambda error: page.said.append(str(error)))  # type: ignore[attr-defined]
-        page.on("request", lambda request: page.said.append(request.url) if request.url != page.url else None)  # type: ignore[attr-defined]
-        return screenshot.drawn(page, paths(kind))
-
-    yield open_
-    for context in contexts:
-        context.close()
-
-
-def loaded(page: Page) -> list[str]:
-    """Return what the page said or asked for, but for itself and pictures it made in memory."""
-    return [said for said in page.said if not said.startswith(("file:", "data:", "blob:"))]  # type: ignore[attr-defined]
+@pytest.fixture(scope="module")
+def opened(chrome: Browser, paths: Callable[[str], Path]) -> Pages:
+    """Opens a page by the kind of its folder."""
+    return Pages(chrome, paths)
 
 
 @pytest.mark.parametrize(
@@ -109,7 +90,7 @@ def loaded(page: Page) -> list[str]:
         *(pytest.param(kind, marks=pytest.mark.long) for kind in ("partial", "consumers_only")),
     ],
 )
-def test_the_page_draws_every_chart_without_a_word_or_a_request(kind: str, opened: Callable[..., Page]) -> None:
+def test_the_page_draws_every_chart_without_a_word_or_a_request(kind: str, opened: Pages) -> None:
     """Each chart has its lines and the titles of its axes; the console stays empty and nothing is fetched."""
     page = opened(kind)
     charts = page.evaluate(
@@ -128,9 +109,9 @@ def test_the_page_draws_every_chart_without_a_word_or_a_request(kind: str, opene
     assert all(said.endswith("report.html") for said in requests)
 
 
-def test_the_policy_stops_a_script_that_is_not_the_page_s_own(opened: Callable[..., Page]) -> None:
+def test_the_policy_stops_a_script_that_is_not_the_page_s_own(opened: Pages) -> None:
     """Markup that slipped in would not run: the policy names the hashes of the two scripts there are."""
-    page = opened("tiny")
+    page = opened("tiny", fresh=True)
     ran = page.evaluate(
         """() => { const s = document.createElement("script"); s.textContent = "window.ran = true";
                    document.body.append(s); return Boolean(window.ran); }"""
@@ -143,7 +124,7 @@ def test_the_policy_stops_a_script_that_is_not_the_page_s_own(opened: Callable[.
 
 @pytest.mark.parametrize("width", [320, pytest.param(380, marks=pytest.mark.long)])
 @pytest.mark.parametrize("kind", ["several", "lossy"])
-def test_a_phone_shows_it_without_scrolling_sideways(kind: str, width: int, opened: Callable[..., Page]) -> None:
+def test_a_phone_shows_it_without_scrolling_sideways(kind: str, width: int, opened: Pages) -> None:
     """Nothing is wider than the page, tables opened or not; what is wide scrolls inside its own box."""
     page = opened(kind, width, is_mobile=True, has_touch=True)
     page.evaluate("() => document.querySelectorAll('details').forEach((d) => { d.open = true; })")
@@ -165,7 +146,7 @@ def test_a_phone_shows_it_without_scrolling_sideways(kind: str, width: int, open
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("kind", ["several", pytest.param("tiny", marks=pytest.mark.long)])
-def test_text_stands_out_from_its_ground(kind: str, scheme: str, opened: Callable[..., Page]) -> None:
+def test_text_stands_out_from_its_ground(kind: str, scheme: str, opened: Pages) -> None:
     """Every text has a contrast of 4.5 to 1 or more (WCAG AA), in charts 3 to 1, light and dark."""
     page = opened(kind, scheme=scheme)
     page.evaluate("() => document.querySelectorAll('details').forEach((d) => { d.open = true; })")
@@ -177,9 +158,9 @@ def test_text_stands_out_from_its_ground(kind: str, scheme: str, opened: Callabl
     assert weak == []
 
 
-def test_charts_follow_the_scheme_when_it_changes(opened: Callable[..., Page]) -> None:
+def test_charts_follow_the_scheme_when_it_changes(opened: Pages) -> None:
     """Lines are redrawn in the other palette; printing takes the light one, as wide as a sheet."""
-    page = opened("tiny")
+    page = opened("tiny", fresh=True)
     before = page.evaluate(STROKES)
     page.emulate_media(color_scheme="dark")
     screenshot.until(page, "document.documentElement.dataset.drawn === 'dark'")
@@ -195,7 +176,7 @@ def test_charts_follow_the_scheme_when_it_changes(opened: Callable[..., Page]) -
     assert page.evaluate(STROKES) == after
 
 
-def test_dragging_zooms_and_a_double_click_comes_back(opened: Callable[..., Page]) -> None:
+def test_dragging_zooms_and_a_double_click_comes_back(opened: Pages) -> None:
     """A chart can be looked at closely."""
     page = opened()
     chart = page.locator("#chart-throughput")
@@ -214,7 +195,7 @@ def test_dragging_zooms_and_a_double_click_comes_back(opened: Callable[..., Page
     screenshot.until(page, f"({span})() > {whole * 0.95}")
 
 
-def test_the_command_line_is_there_to_copy(opened: Callable[..., Page]) -> None:
+def test_the_command_line_is_there_to_copy(opened: Pages) -> None:
     """The button copies, or where the browser forbids it selects, the whole command."""
     page = opened()
     page.locator("button.copy").click()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import max_fixture
 import pytest
@@ -12,8 +11,9 @@ import sweep_fixture
 
 pytest.importorskip("playwright", reason="playwright is not installed")
 import screenshot
-from playwright.sync_api import Browser, Page
-from test_report_browser import CONTRAST, loaded
+from browsing import Pages, loaded
+from playwright.sync_api import Browser
+from test_report_browser import CONTRAST
 
 from loadkit import drive_size
 from loadkit.report.sweep import page as report
@@ -71,28 +71,14 @@ def paths(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     return of
 
 
-@pytest.fixture
-def opened(chrome: Browser, paths: Callable[[str], Path]) -> Iterator[Callable[..., Page]]:
-    """Opens a page in a context of its own, keeping what it logs, throws and requests."""
-    contexts = []
-
-    def open_(kind: str, width: int = 1280, scheme: str = "light", **more: Any) -> Page:
-        context = chrome.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme, **more)  # type: ignore[arg-type]
-        contexts.append(context)
-        page = context.new_page()
-        page.said = []  # type: ignore[attr-defined]
-        page.on("console", lambda message: page.said.append(message.text))  # type: ignore[attr-defined]
-        page.on("pageerror", lambda error: page.said.append(str(error)))  # type: ignore[attr-defined]
-        page.on("request", lambda request: page.said.append(request.url) if request.url != page.url else None)  # type: ignore[attr-defined]
-        return screenshot.drawn(page, paths(kind))
-
-    yield open_
-    for context in contexts:
-        context.close()
+@pytest.fixture(scope="module")
+def opened(chrome: Browser, paths: Callable[[str], Path]) -> Pages:
+    """Opens a page by the kind of its folder."""
+    return Pages(chrome, paths)
 
 
 @pytest.mark.parametrize(("kind", "least"), [("sweep", 7), ("rates", 6), ("max", 6), ("plan", 3)])
-def test_every_chart_is_drawn_with_the_titles_of_its_axes(kind: str, least: int, opened: Callable[..., Page]) -> None:
+def test_every_chart_is_drawn_with_the_titles_of_its_axes(kind: str, least: int, opened: Pages) -> None:
     """Each chart has all its traces and both titles; the console stays empty and nothing is fetched."""
     page = opened(kind)
     charts = page.evaluate(DRAWN)
@@ -107,7 +93,7 @@ def test_every_chart_is_drawn_with_the_titles_of_its_axes(kind: str, least: int,
 
 @pytest.mark.parametrize("kind", ["sweep", "max", "plan"])
 @pytest.mark.parametrize("width", [320, pytest.param(380, marks=pytest.mark.long)])
-def test_a_phone_shows_it_without_scrolling_sideways(kind: str, width: int, opened: Callable[..., Page]) -> None:
+def test_a_phone_shows_it_without_scrolling_sideways(kind: str, width: int, opened: Pages) -> None:
     """Nothing is wider than the page, tables opened or not; what is wide scrolls inside its own box."""
     page = opened(kind, width, is_mobile=True, has_touch=True)
     page.evaluate("() => document.querySelectorAll('details').forEach((d) => { d.open = true; })")
@@ -127,7 +113,7 @@ def test_a_phone_shows_it_without_scrolling_sideways(kind: str, width: int, open
 
 @pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.long)])
 @pytest.mark.parametrize("kind", ["sweep", "max", "plan"])
-def test_text_stands_out_from_its_ground(kind: str, scheme: str, opened: Callable[..., Page]) -> None:
+def test_text_stands_out_from_its_ground(kind: str, scheme: str, opened: Pages) -> None:
     """Every text has a contrast of 4.5 to 1 or more (WCAG AA), in charts 3 to 1, light and dark."""
     page = opened(kind, scheme=scheme)
     page.evaluate("() => document.querySelectorAll('details').forEach((d) => { d.open = true; })")
@@ -142,7 +128,7 @@ def test_text_stands_out_from_its_ground(kind: str, scheme: str, opened: Callabl
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_cell_s_number_stands_out_from_its_colour(scheme: str, opened: Callable[..., Page]) -> None:
+def test_a_cell_s_number_stands_out_from_its_colour(scheme: str, opened: Pages) -> None:
     """The heat map's numbers are drawn light on dark cells and dark on light ones."""
     page = opened("sweep", scheme=scheme)
     fills = page.evaluate(
@@ -152,7 +138,7 @@ def test_a_cell_s_number_stands_out_from_its_colour(scheme: str, opened: Callabl
     assert len(set(fills)) == 2
 
 
-def test_a_click_on_a_head_sorts_by_numbers_and_a_second_one_turns_it_around(opened: Callable[..., Page]) -> None:
+def test_a_click_on_a_head_sorts_by_numbers_and_a_second_one_turns_it_around(opened: Pages) -> None:
     """p99 latency from the lowest, then from the highest; the column says which way it is sorted."""
     page = opened("sweep")
     head = page.locator("table.sortable th", has_text="p99 latency").first
@@ -169,7 +155,7 @@ def test_a_click_on_a_head_sorts_by_numbers_and_a_second_one_turns_it_around(ope
     assert head.get_attribute("aria-sort") == "descending"
 
 
-def test_hovering_over_a_point_tells_all_its_facts(opened: Callable[..., Page]) -> None:
+def test_hovering_over_a_point_tells_all_its_facts(opened: Pages) -> None:
     """The settings, the figures, the limit: all that the table has of it."""
     page = opened("sweep")
     page.evaluate("document.getElementById('chart-ranks').scrollIntoView()")
@@ -179,9 +165,9 @@ def test_hovering_over_a_point_tells_all_its_facts(opened: Callable[..., Page]) 
         assert part in said
 
 
-def test_the_trials_can_be_taken_away_as_csv(opened: Callable[..., Page]) -> None:
+def test_the_trials_can_be_taken_away_as_csv(opened: Pages) -> None:
     """A click saves the file that the page itself holds."""
-    page = opened("sweep", accept_downloads=True)
+    page = opened("sweep")
     with page.expect_download() as taken:
         page.get_by_text("All trials as CSV").click()
     path = taken.value.path()
@@ -189,9 +175,9 @@ def test_the_trials_can_be_taken_away_as_csv(opened: Callable[..., Page]) -> Non
     assert taken.value.suggested_filename == "sweep.csv"
 
 
-def test_config_files_of_a_plan_can_be_copied_and_taken_away(opened: Callable[..., Page]) -> None:
+def test_config_files_of_a_plan_can_be_copied_and_taken_away(opened: Pages) -> None:
     """The copy button takes the text of the producer file; its link saves the same text under the file's name."""
-    page = opened("plan", accept_downloads=True, permissions=["clipboard-read", "clipboard-write"])
+    page = opened("plan")
     page.evaluate("() => document.querySelectorAll('details').forEach((d) => { d.open = true; })")
     page.locator("button.copy").first.click()
     copied = page.evaluate("navigator.clipboard.readText()")
@@ -203,7 +189,7 @@ def test_config_files_of_a_plan_can_be_copied_and_taken_away(opened: Callable[..
     assert copied.strip() in page.content().replace("&quot;", '"').replace("&amp;", "&").replace("&#39;", "'")
 
 
-def test_a_plan_opens_with_its_recommendation(opened: Callable[..., Page]) -> None:
+def test_a_plan_opens_with_its_recommendation(opened: Pages) -> None:
     """What a director reads first stands in the first screen: the banner and how many brokers of which shape."""
     page = opened("plan")
     shown = page.evaluate(

@@ -6,10 +6,11 @@ import json
 import os
 import signal
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import psutil
-import pytest
+from ahead import ahead
 from running import Command, Ended
 
 SCENARIO = """
@@ -57,10 +58,9 @@ class Swept:
     document: dict[str, Any]
 
 
-@pytest.fixture(scope="module")
-def swept(tmp_path_factory: pytest.TempPathFactory) -> Swept:
+@ahead
+def swept(folder: Path) -> Swept:
     """Sweep two rates: a load process is killed in the first trial, the command interrupted after the second."""
-    folder = tmp_path_factory.mktemp("workers")
     scenario = folder / "trials.py"
     scenario.write_text(SCENARIO)
     rates = ",".join(f"{rate}/s" for rate in RATES)

@@ -26,18 +26,24 @@ SHIPPED: dict[str, list[str]] = {
     "spike": sets("Web.rate=200/s", "Web.shape.at=1s", "Web.shape.duration=1s"),
 }
 """Settings that make each shipped scenario small."""
+LONG = ("backlog", "fan_out", "spike")
+"""Scenarios whose own tests are long; they run on `simulated` in every test run."""
 OURS = ("contents", "protocols", "transactions")
 
 
 @pytest.fixture(scope="module")
-def runs(kafka1: EmbeddedCluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Future[Ended]]]:
-    """Return every run by name, two at a time, beside what is under way ahead."""
+def runs(
+    request: pytest.FixtureRequest, kafka1: EmbeddedCluster, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, Future[Ended]]]:
+    """Return the runs that the chosen tests name, two at a time, beside what is under way ahead."""
+    chosen = " ".join(item.name for item in request.session.items if item.path == request.path)
+    shipped = {name: small for name, small in SHIPPED.items() if name in chosen}
     folder = tmp_path_factory.mktemp("scenarios")
     target = target_file(folder, kafka1)
     with ThreadPoolExecutor(AT_ONCE - 1) as pool:
         yield {
             **{name: pool.submit(run, SCENARIOS / f"{name}.py", target, folder / name, *SHORT, "--keep-topics") for name in OURS},
-            **{name: pool.submit(run, f"scenarios/{name}.py", target, folder / name, *SHORT, *small) for name, small in SHIPPED.items()},
+            **{name: pool.submit(run, f"scenarios/{name}.py", target, folder / name, *SHORT, *small) for name, small in shipped.items()},
         }  # fmt: skip
 
 
@@ -62,7 +68,9 @@ def test_no_shipped_scenario_is_left_out() -> None:
     assert {path.stem for path in (ROOT / "scenarios").glob("*.py")} == set(SHIPPED)
 
 
-@pytest.mark.parametrize("name", sorted(SHIPPED))
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.long) if name in LONG else name for name in sorted(SHIPPED)]
+)
 def test_a_shipped_scenario_runs_and_its_accounts_are_exact(runs: dict[str, Future[Ended]], name: str) -> None:
     """It ends with 0; all that was due was sent, confirmed, and received once by each group, in order."""
     ended = runs[name].result().ok()
@@ -75,6 +83,7 @@ def test_a_shipped_scenario_runs_and_its_accounts_are_exact(runs: dict[str, Futu
         untouched(ended)
 
 
+@pytest.mark.long
 def test_a_backlog_waits_and_drains(runs: dict[str, Future[Ended]]) -> None:
     """Consumers joined 2 s late: the first messages waited that long end to end, and none was left unread."""
     ended = runs["backlog"].result().ok()
@@ -87,6 +96,7 @@ def test_a_backlog_waits_and_drains(runs: dict[str, Future[Ended]]) -> None:
     assert sum(row["received"] for row in late) == 1600
 
 
+@pytest.mark.long
 def test_each_group_of_a_fan_out_gets_everything(runs: dict[str, Future[Ended]]) -> None:
     """Three groups, each with as many messages as were confirmed."""
     ended = runs["fan_out"].result().ok()
@@ -103,6 +113,7 @@ def test_a_hot_key_goes_to_one_partition(runs: dict[str, Future[Ended]]) -> None
     assert share == pytest.approx(0.33 + 0.67 / 6, abs=0.06)
 
 
+@pytest.mark.long
 def test_a_spike_is_due_as_declared(runs: dict[str, Future[Ended]]) -> None:
     """200/s for 4 s and five times that for one of them: 1,600 messages, of Poisson's spread."""
     due = sums(runs["spike"].result().ok(), "Web")["due"]
