@@ -55,11 +55,11 @@ def curves(qs: Floats, sides: Sequence[tuple[str, Floats, Floats, Floats]], titl
     return charts.spec(figure)
 
 
-def shift(qs: Floats, middle: Floats, low: Floats, high: Floats) -> Figure:
-    """Return the change (percent) of each percentile with its interval."""
+def shift(qs: Floats, middle: Floats, low: Floats, high: Floats, against: str) -> Figure:
+    """Return the change (percent) of each percentile against a side, with its interval."""
     known = np.isfinite(middle)
     x = 1 / (1 - qs)
-    figure = go.Figure(layout=charts.layout("percentile", "change against the baseline (%)"))
+    figure = go.Figure(layout=charts.layout("percentile", f"change against {html.escape(against)} (%)"))
     bars = {"type": "data", "array": (high - middle)[known], "arrayminus": (middle - low)[known], "symmetric": False,
             "color": charts.FAINT}  # fmt: skip
     figure.add_trace(go.Scatter(
