@@ -17,7 +17,7 @@ from typing import Annotated
 import typer
 
 from loadkit import cli_cluster, cli_results
-from loadkit.cli_options import Json, Target, Workers, default_out, show
+from loadkit.cli_options import AnyHost, HistoryDir, Json, Target, Workers, default_out, show
 from loadkit.errors import Interrupted, LoadkitError, UsageError
 from loadkit.secrets import MASK, say
 
@@ -244,13 +244,15 @@ def gate(
     calibrate: Annotated[
         bool, typer.Option("--calibrate", help="The baseline against itself: store what this machine can resolve.")
     ] = False,
+    history: HistoryDir = None,
+    any_host: AnyHost = False,
     out: Annotated[Path | None, typer.Option(help="Folder of the gate; one that was begun goes on.")] = None,
     as_json: Json = False,
 ) -> None:
     """Compare a candidate with a baseline in interleaved pairs: exit 0 pass, 1 fail, 4 inconclusive."""
     if not (baseline_scenario or candidate_scenario or baseline_env or candidate_env or baseline_rev or candidate_rev):
         import_module("loadkit.session")  # brings Locust, which patches sockets, before anything else opens one
-    from loadkit import drive_gate
+    from loadkit import drive_gate, drive_history
     from loadkit.gate_sides import Side
 
     sides = (
@@ -261,6 +263,7 @@ def gate(
     request = drive_gate.Request(
         sides=sides, fail_if=tuple(fail_if or ()), out=out or default_out(scenario), max_pairs=max_pairs,
         duration=duration, warmup=warmup, budget=budget, seed=seed,
+        history=drive_history.History(history, any_host) if history else None,
     )  # fmt: skip
     if calibrate:
         from loadkit import drive_calibrate

@@ -19,6 +19,13 @@ Json = Annotated[
 Workers = Annotated[
     int, typer.Option(min=0, metavar="N", help="Make the load in N processes of their own; default: in this one.")
 ]
+HistoryDir = Annotated[
+    Path | None,
+    typer.Option("--history", metavar="DIR", help="Gates or results of earlier runs: say where their level changed."),
+]
+AnyHost = Annotated[
+    bool, typer.Option("--history-any-host", help="Take in earlier results of other classes of machines.")
+]
 
 
 def default_out(scenario: Path) -> Path:

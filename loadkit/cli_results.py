@@ -8,17 +8,21 @@ from typing import Annotated
 
 import typer
 
-from loadkit.cli_options import Json, default_out, show
+from loadkit.cli_options import AnyHost, HistoryDir, Json, default_out, show
 
 
 def report(
     result: Annotated[Path, typer.Argument(help="The folder of a run or a sweep, also of one that died.")],
+    history: HistoryDir = None,
+    any_host: AnyHost = False,
     as_json: Json = False,
 ) -> None:
     """Make a result's page anew and print its table."""
     from loadkit import finish_again
+    from loadkit.drive_history import History
 
-    show(finish_again.again(result, sys.stderr if as_json else sys.stdout), as_json)
+    asked = History(history, any_host) if history else None
+    show(finish_again.again(result, sys.stderr if as_json else sys.stdout, asked), as_json)
 
 
 def compare(

@@ -42,7 +42,7 @@ def document_of(out: Path) -> dict[str, Any]:
         "improved": any(one.improved for one in compared), "pairs": len(found["trials"]) // 2,
         "max_pairs": found["max_pairs"], "looks": found["looks"], "forecast": found["forecast"],
         "comparisons": [asdict(one) for one in compared], "differences": found["differences"],
-        "error": found.get("error"),
+        "error": found.get("error"), "trend": found.get("trend"),
     }  # fmt: skip
 
 
