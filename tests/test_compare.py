@@ -34,6 +34,7 @@ COMPARED = {
     "pairs": ["compare", "gate/trials/*-baseline", "gate/trials/*-candidate", "--json", "--out", "pairs"],
     "samples": ["compare", "before", "gate/trials/*-candidate", "--json", "--out", "samples"],
     "few": ["compare", "old", "gate/trials/*-candidate", "--json", "--out", "few"],
+    "classes": ["compare", "both", "consumers", "--out", "classes"],
     "doubtful": ["compare", "elsewhere", "limited", "--json", "--out", "doubtful"],
 }
 WRONG = {
@@ -81,6 +82,7 @@ def comparisons(folder: Path) -> tuple[Path, dict[str, Done]]:
     changed(folder, "none", lambda facts: facts.update(status="failed"))  # before its first message
     for file in ("histograms.hlog", "series.jsonl"):
         (folder / "none" / file).write_text("")
+    result_fixture.write(folder / "both", result_fixture.Shape(seconds=12, warmup=0, rate=1000))
     result_fixture.write(folder / "consumers", result_fixture.Shape(seconds=12, warmup=0, producers=()))
     wrong = {name: ["compare", *words, *([] if "--out" in words else ["--out", f"no {name}"])]
              for name, (words, _) in WRONG.items()}  # fmt: skip
@@ -191,6 +193,13 @@ def test_the_page_has_what_changed_the_percentiles_the_seconds_and_the_differenc
                  "Where they differ", "Checkout.config.linger.ms"):  # fmt: skip
         assert part in page
     assert "This section could not be made" not in page
+
+
+def test_a_class_of_one_side_alone_is_said_to_be_there(done: dict[str, Done]) -> None:
+    said = " ".join(done["classes"].out.split())
+    assert "Checkout there –" in said
+    assert "end_to_end.p50" in said
+    assert "B: no class of the scenario produces" in said
 
 
 def test_two_samples_are_yuens_and_under_ten_welchs() -> None:

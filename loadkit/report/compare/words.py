@@ -7,6 +7,7 @@ from typing import Any
 
 from loadkit import vocabulary
 from loadkit.compare.changes import LEVEL, Change, Compared
+from loadkit.report.flat import text
 from loadkit.report.gate import words
 
 _LEVEL = f"{100 * LEVEL:g} %"
@@ -83,6 +84,6 @@ def reasons(changes: list[Change]) -> dict[str, list[str]]:
 
 
 def difference(one: Mapping[str, Any]) -> tuple[str, str, str]:
-    """Return a difference of the document as cells."""
-    a, b = ("–" if one[side] is None else str(one[side]) for side in ("a", "b"))
+    """Return a difference of the document as cells; a class or topic of one side alone is only said to be there."""
+    a, b = ("there" if isinstance(one[side], Mapping) else text(one[side]) for side in ("a", "b"))
     return str(one["path"]), a, b

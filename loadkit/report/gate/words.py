@@ -25,7 +25,7 @@ def share(value: float | None) -> str:
     percent = 100 * value
     size = abs(percent)
     digits = 0 if size >= 100 else 1 if size >= 10 else 2
-    return f"{percent:+,.{digits}f} %"
+    return f"{round(percent, digits) + 0.0:+,.{digits}f} %"  # never -0.00 %
 
 
 def shown(metric: str, value: float | None) -> str:
