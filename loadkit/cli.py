@@ -6,19 +6,18 @@ imports what it needs when it runs.
 
 from __future__ import annotations
 
-import json
 import sys
 import tempfile
-import time
 import traceback
 from dataclasses import asdict
 from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from loadkit import cli_cluster
+from loadkit import cli_cluster, cli_results
+from loadkit.cli_options import AnyHost, HistoryDir, Json, Target, Workers, default_out, show
 from loadkit.errors import Interrupted, LoadkitError, UsageError
 from loadkit.secrets import MASK, say
 
@@ -27,17 +26,6 @@ app = typer.Typer(
     help="Open-loop load testing and capacity planning for clusters that speak the Kafka protocol.",
 )  # fmt: skip
 app.add_typer(cli_cluster.app, name="cluster")
-
-Target = Annotated[
-    str,
-    typer.Option(envvar="LOADKIT_TARGET", help="embedded, embedded:3, embedded@3.6.2, simulated, or a target file."),
-]
-Json = Annotated[
-    bool, typer.Option("--json", help="Print one JSON document on stdout; everything else goes to stderr.")
-]
-Workers = Annotated[
-    int, typer.Option(min=0, metavar="N", help="Make the load in N processes of their own; default: in this one.")
-]
 
 
 @app.command()
@@ -59,7 +47,7 @@ def quickstart(
     needs = folder / "requirements.toml"
     say(f"\nand what a sizing report looks like, of {needs} and this sweep:")
     planned = drive_size.size(drive_size.Request(needs, (folder / "sweep",), folder / "plan", demo=True), quiet=as_json)
-    _print({**document, "plan": planned["plan"]}, as_json)
+    show({**document, "plan": planned["plan"]}, as_json)
     say(f"change {file}, scenario.py or {needs.name} as you like, and try it: loadkit sweep {file}")
 
 
@@ -92,7 +80,7 @@ def run(
         workers=workers,
     )  # fmt: skip
     document = drive.run(request, quiet=as_json)
-    _print(document, as_json)
+    show(document, as_json)
     raise typer.Exit(1 if document["verdict"] == "fail" else 0)
 
 
@@ -128,7 +116,7 @@ def max_(
         duration=duration, hold=hold, warmup=warmup, out=out or default_out(scenario), workers=workers,
     )  # fmt: skip
     document, code = drive_max.find(request, quiet=as_json)
-    _print(document, as_json)
+    show(document, as_json)
     raise typer.Exit(code)
 
 
@@ -173,12 +161,12 @@ def sweep(
         duration=duration, warmup=warmup, slo=tuple(slo or ()), objective=objective, budget=budget,
     )  # fmt: skip
     if dry_run:
-        _print(drive_sweep.dry_run(request, quiet=as_json), as_json)
+        show(drive_sweep.dry_run(request, quiet=as_json), as_json)
         return
     document = drive_sweep.sweep(
         request, drive_sweep.Run(out or default_out(scenario), drain_timeout, as_json, workers)
     )
-    _print(document, as_json)
+    show(document, as_json)
     raise typer.Exit(1 if document["verdict"] == "fail" else 0)
 
 
@@ -213,14 +201,14 @@ def size(
     if from_cluster:
         if requirements or results:
             raise UsageError("--from-cluster proposes requirements: leave out the file and --from, and plan afterwards")
-        _print(drive_size.propose(from_cluster, out or default_out(Path("requirements")), say), as_json)
+        show(drive_size.propose(from_cluster, out or default_out(Path("requirements")), say), as_json)
         return
     if requirements is None:
         raise UsageError("name a requirements file: `loadkit init requirements` or --from-cluster writes one")
     request = drive_size.Request(
         requirements, tuple(results or ()), out or default_out(requirements), demo, against, verify_java=verify_java
     )
-    _print(drive_size.size(request, quiet=as_json), as_json)
+    show(drive_size.size(request, quiet=as_json), as_json)
 
 
 @app.command()
@@ -256,13 +244,15 @@ def gate(
     calibrate: Annotated[
         bool, typer.Option("--calibrate", help="The baseline against itself: store what this machine can resolve.")
     ] = False,
+    history: HistoryDir = None,
+    any_host: AnyHost = False,
     out: Annotated[Path | None, typer.Option(help="Folder of the gate; one that was begun goes on.")] = None,
     as_json: Json = False,
 ) -> None:
     """Compare a candidate with a baseline in interleaved pairs: exit 0 pass, 1 fail, 4 inconclusive."""
     if not (baseline_scenario or candidate_scenario or baseline_env or candidate_env or baseline_rev or candidate_rev):
         import_module("loadkit.session")  # brings Locust, which patches sockets, before anything else opens one
-    from loadkit import drive_gate
+    from loadkit import drive_gate, drive_history
     from loadkit.gate_sides import Side
 
     sides = (
@@ -273,6 +263,7 @@ def gate(
     request = drive_gate.Request(
         sides=sides, fail_if=tuple(fail_if or ()), out=out or default_out(scenario), max_pairs=max_pairs,
         duration=duration, warmup=warmup, budget=budget, seed=seed,
+        history=drive_history.History(history, any_host) if history else None,
     )  # fmt: skip
     if calibrate:
         from loadkit import drive_calibrate
@@ -280,19 +271,12 @@ def gate(
         document, code = drive_calibrate.calibrate(request, quiet=as_json)
     else:
         document, code = drive_gate.gate(request, quiet=as_json)
-    _print(document, as_json)
+    show(document, as_json)
     raise typer.Exit(code)
 
 
-@app.command()
-def report(
-    result: Annotated[Path, typer.Argument(help="The folder of a run or a sweep, also of one that died.")],
-    as_json: Json = False,
-) -> None:
-    """Make a result's page anew and print its table."""
-    from loadkit import finish_again
-
-    _print(finish_again.again(result, sys.stderr if as_json else sys.stdout), as_json)
+app.command()(cli_results.report)
+app.command()(cli_results.compare)
 
 
 @app.command()
@@ -311,7 +295,7 @@ def check(
 
     judged = drive_check.judge(files, outage, platform)
     if as_json:
-        _print(drive_check.document(judged), as_json)
+        show(drive_check.document(judged), as_json)
     else:
         print(MASK.text(drive_check.text(judged)))
     raise typer.Exit(judged.exit_code)
@@ -328,7 +312,7 @@ def doctor(
 
     findings = commands.doctor(target, offline, say)
     if as_json:
-        _print({"schema": 1, "command": "doctor", "findings": [asdict(finding) for finding in findings]}, as_json)
+        show({"schema": 1, "command": "doctor", "findings": [asdict(finding) for finding in findings]}, as_json)
     else:
         print(commands.findings_text(findings))
     raise typer.Exit(3 if any(finding.status == "fail" for finding in findings) else 0)
@@ -355,16 +339,6 @@ def clean(
     from loadkit import commands
 
     print(commands.clean(target, run_id))
-
-
-def default_out(scenario: Path) -> Path:
-    """Return a folder that no other run has."""
-    return Path("reports") / f"{scenario.stem}-{time.strftime('%Y%m%d-%H%M%S')}"
-
-
-def _print(document: dict[str, Any], as_json: bool) -> None:
-    if as_json:
-        print(json.dumps(document, indent=1))
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from loadkit import gate_host
 from loadkit.drive_gate import Loop, Request, begun, read
-from loadkit.errors import RunError
+from loadkit.errors import RunError, UsageError
 from loadkit.gate import store
 from loadkit.gate.noise import noise
 from loadkit.gate.record import pairs
@@ -23,6 +23,8 @@ DEFAULT = ("latency.p99 > +10%",)
 
 def calibrate(request: Request, quiet: bool) -> tuple[dict[str, Any], int]:
     """Return the document of an A/A run, whose noise is stored for later gates on machines of this class."""
+    if request.history:
+        raise UsageError("--history looks at what was measured before; a calibration has no part in it: leave it out")
     one = request.sides[0]
     asked = read(replace(
         request, sides=(one, replace(one, name="candidate")), fail_if=request.fail_if or DEFAULT,

@@ -16,9 +16,10 @@ from pathlib import Path
 from time import monotonic
 from typing import Any, TextIO
 
-from loadkit import gate_host
+from loadkit import drive_history, gate_host
+from loadkit.drive_history import History
 from loadkit.errors import Interrupted, LoadkitError, UsageError
-from loadkit.gate import store
+from loadkit.gate import history, store
 from loadkit.gate.differences import differences, unasked
 from loadkit.gate.order import SIDES, order, trial_seed
 from loadkit.gate.record import Trial, pairs
@@ -55,6 +56,7 @@ class Request:
     warmup: str | None = None
     budget: str | None = None
     seed: int = 1
+    history: History | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,8 @@ class Asked:
 def gate(request: Request, quiet: bool) -> tuple[dict[str, Any], int]:
     """Return the document of a gate and its exit code; one that is finished already is only shown."""
     asked = read(request)
+    if request.history:
+        history.check(request.history.folder)
     head = begun(asked, request.out)
     if head["status"] != "complete":
         with gate_host.alone(f"gate of {asked.sides[0].scenario.name}, --out {request.out}"):
@@ -83,6 +87,8 @@ def gate(request: Request, quiet: bool) -> tuple[dict[str, Any], int]:
                     text.leave(request.out)
                     _tell_github(request.out, sys.stderr)
                 raise
+    if request.history:
+        drive_history.put(request.out, request.history)
     stream = sys.stderr if quiet else sys.stdout
     text.finish(request.out, stream)
     _tell_github(request.out, stream)

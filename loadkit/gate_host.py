@@ -15,6 +15,7 @@ from typing import Any
 from loadkit import kept, ledger
 from loadkit.errors import UsageError
 from loadkit.gate_sides import Length, Side
+from loadkit.host_class import host_class
 from loadkit.result import Result
 from loadkit.secrets import MASK
 from loadkit.summary import summarise
@@ -30,11 +31,9 @@ LOCK = "gate.lock"
 
 
 def host() -> dict[str, Any]:
-    """Return the class of this machine: runners of one class are alike, whatever they are called."""
-    found = environment()
-    memory = round(found["memory"] / 2**30)
-    name = f"{found['cpu']}, {found['cores']} cores, {memory} GiB"
-    return {"name": name, "id": hashlib.sha256(name.encode()).hexdigest()[:12]}
+    """Return the class of this machine."""
+    found = host_class(environment())
+    return dict(found) if found else {"name": "a machine that does not say what it is", "id": "unknown"}
 
 
 def software() -> dict[str, Any]:

@@ -38,13 +38,22 @@ def quantile_intervals(track: Track, qs: Sequence[float]) -> list[tuple[float, f
     """Return the 95 % interval (seconds) of each quantile; None for all with fewer than ten seconds of data."""
     if len(track.seconds) < FEWEST:
         return [None] * len(qs)
+    ends = np.quantile(quantile_draws(track, qs, DRAWS), [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
+    return [(float(low), float(high)) for low, high in ends.T]
+
+
+def quantile_draws(track: Track, qs: Sequence[float], draws: int, stream: int = 0) -> NDArray[np.float64]:
+    """Return draws x qs: each quantile (seconds) in each resample of the track's seconds.
+
+    Tracks of one length are resampled alike unless their `stream` differs: two that are compared need one each.
+    """
     summed = _coarse(track.counts)
     used = np.flatnonzero(np.bincount(summed.indices, summed.data))
     rows = np.asarray(summed[:, used].toarray(), float)
-    weights = block_weights(len(rows), DRAWS, np.random.default_rng(len(rows)))
-    cumulative = np.cumsum(weights.astype(float) @ rows, axis=1)
+    rng = np.random.default_rng([len(rows), stream] if stream else len(rows))
+    cumulative = np.cumsum(block_weights(len(rows), draws, rng).astype(float) @ rows, axis=1)
     values = np.minimum(bounds()[1][used], track.maxima.max()) / 1e6
-    return [_ends(cumulative, values, q) for q in qs]
+    return np.stack([_drawn(cumulative, values, q) for q in qs], axis=1)
 
 
 def _coarse(counts: sparse.csr_array) -> sparse.csr_array:
@@ -55,8 +64,8 @@ def _coarse(counts: sparse.csr_array) -> sparse.csr_array:
     return sparse.csr_array(summing @ counts)
 
 
-def _ends(cumulative: NDArray[np.float64], values: NDArray[np.float64], q: float) -> tuple[float, float]:
+def _drawn(cumulative: NDArray[np.float64], values: NDArray[np.float64], q: float) -> NDArray[np.float64]:
+    """Return one quantile in each resample, by the rank that HdrHistogram takes."""
     rank = np.ceil(q * cumulative[:, -1:] - 1e-6)
-    at = np.minimum((cumulative < rank).sum(axis=1), len(values) - 1)
-    low, high = np.quantile(values[at], [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return float(low), float(high)
+    found: NDArray[np.float64] = values[np.minimum((cumulative < rank).sum(axis=1), len(values) - 1)]
+    return found

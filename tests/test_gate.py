@@ -15,21 +15,11 @@ from xml.etree import ElementTree
 
 import pytest
 from ahead import ahead, parts
+from checkout import SCENARIO, TARGET
 from commands import ROOT, Done, run_all
 
 from loadkit import gate_host
 
-SCENARIO = """
-from loadkit import ProducerUser, Topic, payloads
-orders = Topic("orders", partitions=4)
-class Checkout(ProducerUser):
-    topic = orders
-    rate = "1k/s"
-    arrivals = "poisson"
-    payload = payloads.constant(size="100B")
-    config = {"linger.ms": 0}
-"""
-TARGET = "simulated?service_rate=5k/s&noise=0.2"
 SLOWER = "simulated?service_rate=1k/s&noise=0.2"
 LIMITED = "simulated?generator_rate=500"
 BOTH = ["--baseline", TARGET, "--candidate", TARGET, "--duration", "2s", "--json"]

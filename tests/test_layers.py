@@ -13,7 +13,7 @@ ROOT = Path(__file__).parent.parent / "loadkit"
 
 LAYERS = {
     "base": """
-        arrays blobs document errors hashing histogram init integrity intervals kept keys lag limit pacer payloads plugins
+        arrays blobs document errors hashing histogram host_class init integrity intervals kept keys lag limit pacer payloads plugins
         result scenario secrets shapes slo stamp summary sweep units vocabulary
     """,
     "online": """
@@ -21,8 +21,8 @@ LAYERS = {
         recorder sampler scenario_file session simulation site survey_cluster swarm swarm_master swarm_runtime swarm_users swarm_worker swarm_workers sweep_plan target target_sections
         targets telemetry trial users validity worker
     """,
-    "offline": "analysis gate report sizing",
-    "top": "cli cli_cluster drive drive_calibrate drive_check drive_gate drive_max drive_point drive_size drive_sweep drive_verify finish finish_again finish_sweep plain_errors plain_locust progress pytest_plugin __main__ watch",
+    "offline": "analysis compare gate report sizing",
+    "top": "cli cli_cluster cli_options cli_results drive drive_calibrate drive_check drive_compare drive_gate drive_history drive_max drive_point drive_size drive_sweep drive_verify finish finish_again finish_sweep plain_errors plain_locust progress pytest_plugin __main__ watch",
 }
 """Each module, or package with all that is in it, and its layer."""
 MAY_SEE = {
@@ -57,11 +57,13 @@ HOMES = {
     "jinja2": {"report.page"},
     "psutil": {"telemetry.host"},
     "prometheus_client": {"telemetry.broker"},
-    "typer": {"cli", "cli_cluster"},
+    "typer": {"cli", "cli_cluster", "cli_options", "cli_results"},
     "rich": {
+        "drive_compare",
         "finish",
         "finish_sweep",
         "progress",
+        "report.compare.text",
         "report.gate.text",
         "report.sweep.maximum.text",
         "report.sweep.text",
@@ -72,6 +74,7 @@ HOMES = {
     "pyarrow": {"result"},
     "yaml": {"sizing.check.reading.structured"},
     "optuna": {"sweep.suggest"},
+    "ruptures": {"gate.trend"},
 }
 """Each third-party library that has one home: the modules or packages that may import it."""
 LAYER = {name: layer for layer, names in LAYERS.items() for name in names.split()}

@@ -106,6 +106,25 @@ def estimate(values: Sequence[float], tail: float) -> Estimate:
     return Estimate(mean, mean - half, mean + half, sd, n)
 
 
+def two_samples(one: Sequence[float], other: Sequence[float], tail: float) -> tuple[float, float, float]:
+    """Return by how much the trimmed mean of `other` lies above that of `one`, and the interval of that difference.
+
+    Each end leaves out `tail`. Yuen's two-sample interval (Biometrika 61(1), 1974): under ten values a side nothing is
+    trimmed and it is Welch's (Biometrika 34, 1947), whose sides need be neither equally many nor equally noisy.
+    """
+    a, b = estimate(one, 0.5), estimate(other, 0.5)
+    middle = b.mean - a.mean
+    if min(a.n, b.n) < 2:
+        return middle, -math.inf, math.inf
+    parts = [(side.sd**2 / kept(side.n), kept(side.n) - 1) for side in (a, b)]
+    whole = sum(part for part, _ in parts)
+    if whole == 0.0:
+        return middle, middle, middle
+    free = whole**2 / sum(part**2 / left for part, left in parts)
+    half = -float(special.stdtrit(free, tail)) * math.sqrt(whole)
+    return middle, middle - half, middle + half
+
+
 def highest_sd(sd: float, n: int) -> float:
     """Return the noise that an estimate from n values leaves possible (chi-square, one-sided, `UNSURE`)."""
     free = kept(n) - 1

@@ -191,7 +191,7 @@ def _comparison(
     return Comparison(
         metric=one.metric, threshold=one.text, relative=one.relative, upward=one.upward,
         primary=one is design.thresholds[0], verdict=verdict, why=why,
-        baseline=_mean([a for a, _ in known]), candidate=_mean([b for _, b in known]),
+        baseline=mean([a for a, _ in known]), candidate=mean([b for _, b in known]),
         effect=None if shown is None else _finite(back(shown.mean)), interval=ends,
         margin=float(back(bound)), asked=one.bound, detectable=smallest,
         improved=one.relative and found is not None and (found.high < 0 if one.upward else found.low > 0),
@@ -232,7 +232,8 @@ def _smallest(one: Threshold, bound: float, sd: float, pairs: int, tail: float, 
     return _finite(float(np.expm1(at) if one.relative else np.exp(at) if logs else at))
 
 
-def _mean(values: Sequence[float]) -> float | None:
+def mean(values: Sequence[float]) -> float | None:
+    """Return the mean over trials, the geometric one where all are above zero; None of none."""
     if not values:
         return None
     if min(values) > 0:

@@ -61,11 +61,11 @@ def _parts(view: View, wide: bool) -> Iterator[RenderableType]:
             yield Text()
             yield _grid(title, head, rows, notes)
     for number, why in enumerate(notes, 1):
-        yield _hanging(f"{number}", why, "dim")
+        yield hanging(f"{number}", why, "dim")
     if view.summary.warnings:
         yield Text()
     for warning in view.summary.warnings:
-        yield _hanging("!", f"{clean(warning['text'])}\n→ {clean(warning.get('next', ''))}", "yellow")
+        yield hanging("!", f"{clean(warning['text'])}\n→ {clean(warning.get('next', ''))}", "yellow")
 
 
 def _answer(view: View) -> Iterator[RenderableType]:
@@ -108,7 +108,7 @@ def _raised(number: int) -> str:
     return str(number).translate(str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹"))
 
 
-def _hanging(mark: str, said: str, style: str) -> RenderableType:
+def hanging(mark: str, said: str, style: str) -> RenderableType:
     """Return a text whose later lines stand under its first word."""
     grid = Table.grid(padding=(0, 1))
     grid.add_column(no_wrap=True)

@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, Protocol
 
 from loadkit import vocabulary
 from loadkit.gate import store
-from loadkit.gate.record import Trial
+
+
+class Told(Protocol):
+    """What a trial or a result says in numbers."""
+
+    @property
+    def metrics(self) -> Mapping[str, float | None]:
+        """Each metric's value; null where it is withheld."""
+
+    @property
+    def withheld(self) -> Mapping[str, str]:
+        """Why a metric is null."""
+
+    @property
+    def limit(self) -> str:
+        """What limited it."""
 
 
 def document_of(out: Path) -> dict[str, Any]:
@@ -18,20 +33,21 @@ def document_of(out: Path) -> dict[str, Any]:
     found = store.read(out)
     answer = found.get("answer") or {}
     trials = [trial for trial in store.trials_of(found) if trial.side == "candidate"]
-    metrics, withheld = _metrics(trials)
+    metrics, withheld = medians(trials)
     compared = store.comparisons_of(found)
     return {
         "schema": 1, "command": "gate", "status": "interrupted" if found["status"] == "running" else found["status"],
-        "limit": _limit(trials), "verdict": answer.get("verdict"), "metrics": metrics, "withheld": withheld,
+        "limit": worst_limit(trials), "verdict": answer.get("verdict"), "metrics": metrics, "withheld": withheld,
         "warnings": warnings(found), "out": str(out), "why": answer.get("why"),
         "improved": any(one.improved for one in compared), "pairs": len(found["trials"]) // 2,
         "max_pairs": found["max_pairs"], "looks": found["looks"], "forecast": found["forecast"],
         "comparisons": [asdict(one) for one in compared], "differences": found["differences"],
-        "error": found.get("error"),
+        "error": found.get("error"), "trend": found.get("trend"),
     }  # fmt: skip
 
 
-def _metrics(trials: Sequence[Trial]) -> tuple[dict[str, float | None], dict[str, str]]:
+def medians(trials: Sequence[Told]) -> tuple[dict[str, float | None], dict[str, str]]:
+    """Return the median of each metric over trials, and why one is null."""
     names = dict.fromkeys([*vocabulary.names(), *(name for trial in trials for name in trial.metrics)])
     metrics: dict[str, float | None] = {}
     withheld = {}
@@ -44,8 +60,8 @@ def _metrics(trials: Sequence[Trial]) -> tuple[dict[str, float | None], dict[str
     return metrics, withheld
 
 
-def _limit(trials: Sequence[Trial]) -> str:
-    """Return what limited the candidate's trials: the worst that was found of any."""
+def worst_limit(trials: Sequence[Told]) -> str:
+    """Return what limited trials: the worst that was found of any."""
     found = {trial.limit for trial in trials}
     return next((limit for limit in ("generator", "cluster", "unknown", "none") if limit in found), "unknown")
 

@@ -32,6 +32,8 @@ def markdown(document: Mapping[str, Any]) -> str:
         lines += ["", "```text", *_picture(relative), "```"]
     pairs = f"{answer['pairs']} of at most {document['max_pairs']} interleaved pairs"
     lines += ["", f"{pairs} of {document['duration']:g} s trials on {document['host']['name']}."]
+    if document.get("trend"):
+        lines += ["", f"{words.TREND}:", *(f"- {line}" for line in words.trends(document))]
     return "\n".join(lines) + "\n"
 
 

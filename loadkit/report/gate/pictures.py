@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 import plotly.graph_objects as go
@@ -55,11 +56,11 @@ def curves(qs: Floats, sides: Sequence[tuple[str, Floats, Floats, Floats]], titl
     return charts.spec(figure)
 
 
-def shift(qs: Floats, middle: Floats, low: Floats, high: Floats) -> Figure:
-    """Return the change (percent) of each percentile with its interval."""
+def shift(qs: Floats, middle: Floats, low: Floats, high: Floats, against: str) -> Figure:
+    """Return the change (percent) of each percentile against a side, with its interval."""
     known = np.isfinite(middle)
     x = 1 / (1 - qs)
-    figure = go.Figure(layout=charts.layout("percentile", "change against the baseline (%)"))
+    figure = go.Figure(layout=charts.layout("percentile", f"change against {html.escape(against)} (%)"))
     bars = {"type": "data", "array": (high - middle)[known], "arrayminus": (middle - low)[known], "symmetric": False,
             "color": charts.FAINT}  # fmt: skip
     figure.add_trace(go.Scatter(
@@ -68,6 +69,23 @@ def shift(qs: Floats, middle: Floats, low: Floats, high: Floats) -> Figure:
     ))  # fmt: skip
     figure.add_hline(y=0, line={"color": charts.FAINT, "width": 1})
     _nines(figure, x[known])
+    return charts.spec(figure)
+
+
+def steps(values: Sequence[float], at: Sequence[int], title: str) -> Figure:
+    """Return values in their order, with the level (geometric mean, where all are above zero) between the steps."""
+    figure = go.Figure(layout=charts.layout("stored result", html.escape(title)))
+    y = np.asarray(values, float)
+    x = np.arange(1, len(y) + 1)
+    figure.add_trace(go.Scatter(x=x, y=y, mode="markers", marker={"color": charts.color_of(0), "size": 8},
+                                name="result", hovertemplate="%{y:,.4~g}"))  # fmt: skip
+    edges = [0, *at, len(y)]
+    for start, end in pairwise(edges):
+        part = y[start:end]
+        level = float(np.exp(np.log(part).mean())) if (part > 0).all() else float(part.mean())
+        line = {"color": charts.color_of(charts.RED), "width": 1.8}
+        figure.add_trace(go.Scatter(x=[start + 0.5, end + 0.5], y=[level, level], mode="lines", line=line,
+                                    name="level", showlegend=not start, hoverinfo="skip"))  # fmt: skip
     return charts.spec(figure)
 
 

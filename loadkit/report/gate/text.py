@@ -112,3 +112,6 @@ def _parts(document: Mapping[str, Any]) -> Iterator[RenderableType]:
         made.add_row(*map(clean, cells), style=_STYLES[one.verdict])
     yield made
     yield Text(f"{found['pairs']} pairs of at most {document['max_pairs']}", style="dim")
+    if document.get("trend"):
+        yield Text(f"{words.TREND}:")
+        yield from (Text(clean(f"  {line}")) for line in words.trends(document))

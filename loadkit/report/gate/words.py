@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from loadkit import vocabulary
@@ -13,6 +14,7 @@ HEADLINES = {
     "fail": "Failed: a regression beyond the margin",
     "inconclusive": "Inconclusive: it cannot be told",
 }
+TREND = "Trend of stored results (no part of the verdict)"
 TONES = {"pass": "good", "fail": "bad", "inconclusive": "warn"}
 
 
@@ -23,7 +25,7 @@ def share(value: float | None) -> str:
     percent = 100 * value
     size = abs(percent)
     digits = 0 if size >= 100 else 1 if size >= 10 else 2
-    return f"{percent:+,.{digits}f} %"
+    return f"{round(percent, digits) + 0.0:+,.{digits}f} %"  # never -0.00 %
 
 
 def shown(metric: str, value: float | None) -> str:
@@ -54,6 +56,29 @@ def headline(answer: Mapping[str, Any], compared: list[Comparison]) -> str:
     if verdict == "fail" and deciding:
         return f"{HEADLINES['fail']}: {deciding.metric} {of(deciding, deciding.effect)} ({deciding.threshold})"
     return f"{HEADLINES[verdict]}: {answer['why']}"
+
+
+def trends(document: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what stored results say, a sentence a metric, then which were left out and why; nothing where none did."""
+    told = document.get("trend")
+    if not told:
+        return
+    for one in told["series"]:
+        yield trend(one)
+    left = Counter(one["why"] for one in told["left_out"])
+    for why, count in left.most_common():
+        yield f"left out {count}: {why}"
+
+
+def trend(one: Mapping[str, Any]) -> str:
+    """Return where one metric's level changed, in a sentence."""
+    over = f"over {len(one['values'])} results"
+    if one["why"]:
+        return f"{one['metric']}: {one['why']}"
+    if not one["changes"]:
+        return f"{one['metric']}: no change of level {over}"
+    changes = [f"{share(each['change'])} from {each['when'][:10]} on ({each['folder']})" for each in one["changes"]]
+    return f"{one['metric']}: {over}, {'; '.join(changes)}"
 
 
 def sentence(one: Comparison) -> str:

@@ -15,6 +15,7 @@ _FILES = (
     (FILE, "verdict, comparisons, and every trial with its metrics"),
     ("junit.xml", "the same verdict for a CI server"),
     ("summary.md", "the same for a pull request"),
+    ("history.csv", "the stored results of the trend, as Apache Otava reads them"),
     (TRIALS, "each trial's own files: facts, histograms, series; `loadkit report` makes a page of any"),
 )
 

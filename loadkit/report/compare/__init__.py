@@ -1,0 +1,1 @@
+"""Two results compared, as page, text and JSON."""
