@@ -49,7 +49,7 @@ trust-sizing: $(DEV_STAMP) ## 1,000 plans against true ceilings; broker CPU pred
 	$(BIN)/python -m trust.sizing
 	$(BIN)/python -m trust.sizing.prediction
 
-trust-gate: $(DEV_STAMP) ## false alarms and power of gates, on made-up pairs whose truth is known
+trust-gate: $(DEV_STAMP) ## false alarms and power of gates against known truth, beside common ways to compare; resumable
 	$(BIN)/python -m trust.gate
 
 gate: $(DEV_STAMP) ## this checkout against REV (default: the last tag, or main) on a real Kafka; takes about ten minutes

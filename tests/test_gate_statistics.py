@@ -11,6 +11,7 @@ from scipy import stats
 from loadkit.errors import UsageError
 from loadkit.gate import statistics
 from loadkit.gate.differences import differences, unasked
+from loadkit.gate.noise import noise
 from loadkit.gate.order import SIDES, order, trial_seed
 from loadkit.gate.record import Noise, Pair, Trial
 from loadkit.gate.statistics import ALPHA, FEWEST, beyond, estimate, highest_sd, last_look, looks
@@ -141,6 +142,21 @@ def test_the_smallest_effect_is_told_with_its_power() -> None:
     nc = beyond(0.02, 20, 0.003) / 0.02 * math.sqrt(16)  # of 20 pairs 16 are left in the mean
     assert stats.nct.sf(stats.t.isf(0.003, 15), 15, nc) == pytest.approx(statistics.POWER, abs=1e-6)
     assert highest_sd(0.02, 20) == pytest.approx(0.02 * math.sqrt(15 / stats.chi2.ppf(statistics.UNSURE, 15)))
+
+
+def test_a_far_pair_moves_no_verdict_but_makes_the_promise_larger() -> None:
+    """What is left out of the mean still says that the machine is disturbed, and how badly."""
+    values = np.random.default_rng(6).normal(0, 0.03, 20)
+    far = values.copy()
+    far[int(np.argmax(values))] = 1.0
+    calm, disturbed = (noise(of_ratios(np.exp(one)))["latency.p99"] for one in (values, far))
+    assert (disturbed.sd, disturbed.far) == (pytest.approx(calm.sd), pytest.approx(calm.far))
+    threshold = parse_all(["latency.p99 > +10%"])
+    told = [Design(threshold, 20, {"latency.p99": one}).forecast(threshold[0]) for one in (calm, disturbed)]
+    assert None not in told
+    assert float(told[1] or 0) > 2 * float(told[0] or 0)
+    whole = 1.0 * math.sqrt(19 / stats.chi2.ppf(statistics.UNSURE, 19))
+    assert highest_sd(0.02, 20, 1.0) == pytest.approx(whole)
 
 
 def test_a_clear_regression_stops_at_the_first_look() -> None:

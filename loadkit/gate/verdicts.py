@@ -60,7 +60,7 @@ class Design:
         known = self.noise.get(threshold.metric)
         if not threshold.relative or known is None or not self.looks:
             return None
-        sd = highest_sd(known.sd, known.pairs)
+        sd = highest_sd(known.sd, known.pairs, known.whole)
         return _smallest(threshold, self.margin(threshold), sd, self.max_pairs, self.tail(threshold))
 
     def tail(self, threshold: Threshold) -> float:
@@ -185,7 +185,8 @@ def _comparison(
     shown = estimate(values, 0.5) if values and not one.faults else found
     smallest = None
     if found is not None and not one.faults and found.n > 2 and design.looks:
-        smallest = _smallest(one, bound, highest_sd(found.sd, found.n), design.max_pairs, design.tail(one), logs)
+        sd = highest_sd(found.sd, found.n, found.whole)
+        smallest = _smallest(one, bound, sd, design.max_pairs, design.tail(one), logs)
     why = _why(one, verdict, len(values), tail)
     ends = (None, None) if found is None else (_finite(back(found.low)), _finite(back(found.high)))
     return Comparison(

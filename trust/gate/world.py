@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 
 from loadkit.gate.order import order
 from loadkit.gate.record import Pair, Trial
-
-METRIC = "latency.p99"
+from trust.gate.rates import METRIC
 
 
 @dataclass(frozen=True)

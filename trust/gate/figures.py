@@ -1,0 +1,58 @@
+"""Figures of gates: how they are printed, kept and shown as a section of the page."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from loadkit.report.block import Block, Prose, block, table
+from trust.about import about
+from trust.gate.rates import PEERS
+
+OUT = Path("reports/trust/gate")
+WORK = Path("reports/trust-gate-work")
+"""Where trials and gates are kept while they are made; what is there already is not made again."""
+
+
+def said(row: dict[str, Any]) -> dict[str, Any]:
+    """Print a row and return it."""
+    print(", ".join(f"{name} {_plain(value)}" for name, value in row.items()), flush=True)
+    return row
+
+
+def _plain(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def write(path: Path, found: Mapping[str, Any], module: str, *words: object) -> int:
+    """Write figures with when, where and how they were made; 1 where one of their rows says that it was not kept."""
+    rows = [row for value in found.values() if isinstance(value, list) for row in value if isinstance(row, dict)]
+    kept = all(row.get("kept", True) for row in rows)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    document = {**found, "kept": kept, **about(["python", "-m", module, *map(str, words)])}
+    path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    print(f"{path}: " + ("every promise was kept" if kept else "a promise was NOT kept"), flush=True)
+    return int(not kept)
+
+
+def rates_block(title: str, lead: str, found: Mapping[str, Any]) -> Block | None:
+    """Return false alarms and power, each beside the common ways to compare."""
+    names = list(PEERS)
+    false = [
+        [row["source"], f"{row['gates']:,}", str(row["fail"]), f"{row['inconclusive'] / row['gates']:.1%}",
+         f"{row['mean_pairs']:g}", *(f"{row[name] / row['gates']:.1%}" for name in names)]
+        for row in found["alarms"]
+    ]  # fmt: skip
+    seen = [
+        [row["source"], f"{row['times']:g} x", f"{row['promised']:+.1%}", f"{row['found'] / row['gates']:.1%}",
+         " to ".join(f"{end:.1%}" for end in row["interval"]), *(f"{row[name] / row['gates']:.1%}" for name in names)]
+        for row in found["power"]
+    ]  # fmt: skip
+    heads = [f"alarms of: {name}" for name in names], [f"found by: {name}" for name in names]
+    return block(title, [
+        Prose(lead),
+        table("A/A gates", ("pairs of", "gates", "false alarms", "inconclusive", "pairs taken", *heads[0]), false),
+        table("Power", ("pairs of", "effect", "promised (mean)", "found", "interval", *heads[1]), seen),
+    ])  # fmt: skip
