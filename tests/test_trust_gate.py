@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from loadkit.gate.statistics import POWER
-from trust.gate import made_up, page
+from trust.gate import made_up, page, planted
 from trust.gate.rates import ALARMS, PEERS, TIMES, alarms, power, told
 from trust.gate.world import MACHINES
 
@@ -33,7 +33,7 @@ def test_a_promise_is_kept_by_the_interval_at_its_effect_and_by_the_share_beyond
     assert told(475, 500, 1.25)
 
 
-@pytest.mark.parametrize("name", [made_up.FIGURES])
+@pytest.mark.parametrize("name", [made_up.FIGURES, planted.FIGURES])
 def test_the_published_rates_keep_what_is_promised(name: str) -> None:
     """As counted: 1,000 A/A gates a source, 500 at each effect."""
     found = json.loads((PUBLISHED / name).read_text("utf-8"))

@@ -11,7 +11,7 @@
 | `service`          | deterministic | or `exponential`: the service time times an exponential variable of mean 1 |
 | `noise`            | 0             | sigma of a lognormal factor (mean 1) on every service time |
 | `replication`      | 1ms           | from stored to the ack of acks=all and to being visible to consumers |
-| `slow`             |               | `PARTITION:TIME,...`, e.g. `0:5ms`: so much more replication in that partition of every topic |
+| `slow`             |               | `PARTITION:TIME,...`, e.g. `0:5ms`: so much more replication of that partition |
 | `network`          | 0.2ms         | one way, for each of: request, ack, delivery |
 | `pause`            |               | `AT:LENGTH,...`, e.g. `10s:2s`: no server works; 0 is the schedule's start |
 | `errors`           | 0             | share of messages acked with error 19 (not enough replicas), not stored |
@@ -143,7 +143,8 @@ def _pauses(text: str) -> tuple[tuple[float, float], ...]:
 
 
 def _slow(text: str) -> tuple[tuple[int, float], ...]:
-    return tuple((int(partition), parse_duration(more)) for partition, more in _pairs(text, "partitions", "0:5ms,3:1ms"))
+    pairs = _pairs(text, "partitions", "0:5ms,3:1ms")
+    return tuple((int(partition), parse_duration(more)) for partition, more in pairs)
 
 
 def _pairs(text: str, what: str, example: str) -> list[tuple[str, str]]:

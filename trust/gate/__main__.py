@@ -10,9 +10,9 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from trust.gate import figures, made_up, page
+from trust.gate import figures, made_up, page, planted
 
-PARTS: dict[str, Callable[[Sequence[str]], int]] = {"made_up": made_up.main}
+PARTS: dict[str, Callable[[Sequence[str]], int]] = {"made_up": made_up.main, "planted": planted.main}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

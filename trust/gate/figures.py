@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from loadkit.report.block import Block, Prose, block, table
+from loadkit.report.block import Block, Part, Prose, block, table
 from trust.about import about
 from trust.gate.rates import PEERS
 
@@ -37,7 +37,7 @@ def write(path: Path, found: Mapping[str, Any], module: str, *words: object) -> 
     return int(not kept)
 
 
-def rates_block(title: str, lead: str, found: Mapping[str, Any]) -> Block | None:
+def rates_block(title: str, lead: str, found: Mapping[str, Any], more: Sequence[Part] = ()) -> Block | None:
     """Return false alarms and power, each beside the common ways to compare."""
     names = list(PEERS)
     false = [
@@ -55,4 +55,5 @@ def rates_block(title: str, lead: str, found: Mapping[str, Any]) -> Block | None
         Prose(lead),
         table("A/A gates", ("pairs of", "gates", "false alarms", "inconclusive", "pairs taken", *heads[0]), false),
         table("Power", ("pairs of", "effect", "promised (mean)", "found", "interval", *heads[1]), seen),
+        *more,
     ])  # fmt: skip
