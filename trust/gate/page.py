@@ -10,12 +10,13 @@ from typing import Any
 
 from loadkit.report import page
 from loadkit.report.block import Block, Prose
-from trust.gate import made_up, planted
+from trust.gate import live, made_up, planted, recorded
 from trust.search.page import measured
 
 PAGE = "report.html"
 PARTS: tuple[tuple[str, Callable[[Mapping[str, Any]], Block | None]], ...] = (
     (made_up.FIGURES, made_up.section), (planted.FIGURES, planted.section),
+    (recorded.FIGURES, recorded.section), (live.FIGURES, live.section),
 )  # fmt: skip
 """Files of figures and what makes a section of each; one that is not there is left out."""
 

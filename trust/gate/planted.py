@@ -100,6 +100,8 @@ SHOWN = ("service time +5%", "service time +10%", "service time +20%", "linger +
 class Planted:
     """A kind of slowdown as a source of pairs."""
 
+    metric = METRIC
+
     def __init__(self, name: str, baseline: Logs, sizes: Sequence[Logs]) -> None:
         """Take the logs of the trials of the baseline and of each size; trials of a size share their seeds."""
         self.name = name
