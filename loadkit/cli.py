@@ -230,7 +230,10 @@ def gate(
     candidate: Annotated[str, typer.Option(help="Target of the candidate.")] = "embedded",
     fail_if: Annotated[
         list[str] | None,
-        typer.Option(help="'latency.p99 > +10%' of the baseline, or 'latency.p99 > 50ms'; the first is the primary."),
+        typer.Option(
+            help="'latency.p99 > +10%' of the baseline, or 'latency.p99 > 50ms'; the first is the primary. "
+            "Counts are told with fewest pairs: 'requests.per_mb > +5%', 'client.cpu_per_mb > +5%'."
+        ),
     ] = None,
     baseline_set: Annotated[
         list[str] | None, typer.Option(metavar="PATH=VALUE", help="Change one setting of the baseline.")

@@ -181,6 +181,7 @@ def test_what_lies_about_the_margin_takes_all_pairs_and_is_inconclusive() -> Non
     judged = run(Design(parse_all(["latency.p99 > +10%"]), 20), ratios)
     assert (judged.verdict, judged.pairs) == ("inconclusive", 20)
     assert "--max-pairs" in judged.why
+    assert "requests.per_mb or client.cpu_per_mb" in judged.why
 
 
 def test_a_pass_may_say_improved() -> None:
@@ -233,6 +234,10 @@ def test_a_generator_that_gives_out_is_never_a_pass() -> None:
     assert "generator" in judged.why
     assert judge(design, [limited[0], *pairs[1:7]]).verdict == "inconclusive"  # six sound ones are too few
     assert judge(design, [limited[0], *pairs[1:10]]).verdict == "pass"
+    swapped = Pair(Trial(1, "baseline", 0, "", pairs[1].baseline.metrics, limit="generator"), pairs[1].candidate)
+    judged = judge(design, [limited[0], swapped, *pairs[2:10]])  # one of each side is not two of a side
+    assert (judged.verdict, judged.limited) == ("pass", {"baseline": 1, "candidate": 1})
+    assert judged.comparisons[0].pairs == 8
 
 
 def test_many_thresholds_share_one_error_rate_by_holm() -> None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from loadkit import vocabulary
 from loadkit.gate.record import Comparison, Noise, Pair
 from loadkit.gate.statistics import (
     ALPHA,
@@ -224,7 +225,9 @@ def _why(one: Threshold, verdict: str, pairs: int, tail: float | None) -> str:
     if tail is None or pairs < FEWEST:
         return f"{one.metric}: no verdict under {FEWEST} pairs; there were {pairs}"
     more = "more pairs or longer trials (--max-pairs, --duration) would tell"
-    return f"{one.metric}: the interval reaches over the margin; {more}"
+    counted = vocabulary.split(one.metric)[1] in vocabulary.COUNTS
+    other = "" if counted else f"; what is counted is told with fewer: {' or '.join(vocabulary.COUNTS[:2])}"
+    return f"{one.metric}: the interval reaches over the margin; {more}{other}"
 
 
 def _smallest(one: Threshold, bound: float, sd: float, pairs: int, tail: float, logs: bool = True) -> float | None:

@@ -36,10 +36,11 @@ BLOCK = 4
 """Pairs that stay together: eight trials."""
 KEPT = (
     "latency.p50", "latency.p90", "latency.p99", "latency.mean", "service_time.p50", "service_time.p99",
-    "end_to_end.p50", "end_to_end.p99", "throughput", "client.cpu_per_message", "batch.size", "requests",
+    "end_to_end.p50", "end_to_end.p99", "throughput", "client.cpu_per_message", "client.cpu_per_mb", "batch.size",
+    "requests.per_mb", "wire.bytes",
 )  # fmt: skip
 """Metrics that are kept of every trial."""
-JUDGED = (METRIC, "latency.p50", "end_to_end.p50", "client.cpu_per_message")
+JUDGED = (METRIC, "latency.p50", "end_to_end.p50", "client.cpu_per_mb", "requests.per_mb")
 """Metrics whose gates are counted; the first is the default one."""
 
 
