@@ -256,6 +256,9 @@ def gate(
     warmup: Annotated[str | None, typer.Option(help="Warm-up of each trial; default: until flat, 5 to 30 s.")] = None,
     budget: Annotated[str | None, typer.Option(help="Time to spend, like 5m: as many pairs as fit.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the order of sides and of every trial.")] = 1,
+    slo: Annotated[list[str] | None, typer.Option(help="What max_rate is within: 'latency.p99 < 20ms'.")] = None,
+    full: Annotated[bool, typer.Option("--full", help="max_rate by a search a side, not at three rates.")] = False,
+    max_from: Annotated[Path | None, typer.Option(help="A finished `loadkit max` of the baseline.")] = None,
     calibrate: Annotated[
         bool, typer.Option("--calibrate", help="The baseline against itself: store what this machine can resolve.")
     ] = False,
@@ -275,7 +278,7 @@ def gate(
     )  # fmt: skip
     request = drive_gate.Request(
         sides=sides, fail_if=tuple(fail_if or ()), out=out or default_out(scenario), max_pairs=max_pairs,
-        duration=duration, warmup=warmup, budget=budget, seed=seed,
+        duration=duration, warmup=warmup, budget=budget, seed=seed, slo=tuple(slo or ()), full=full, max_from=max_from,
     )  # fmt: skip
     if calibrate:
         from loadkit import drive_calibrate

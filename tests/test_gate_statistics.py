@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from loadkit import slo
 from loadkit.errors import UsageError
-from loadkit.gate import statistics
+from loadkit.gate import ladder, statistics
 from loadkit.gate.differences import differences, unasked
 from loadkit.gate.noise import noise
 from loadkit.gate.order import SIDES, order, trial_seed
@@ -276,6 +277,23 @@ def test_the_effect_it_promises_to_see_is_seen() -> None:
         assert smallest is not None
         seen += run(design, (1 + smallest) * np.exp(rng.normal(0, 0.05, 20))).verdict == "fail"
     assert stats.binomtest(seen, 300).proportion_ci(0.95).high >= statistics.POWER
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ((0.01, 0.02, 0.04), 1000.0),  # the bound itself
+        ((0.005, 0.01, 0.04), 1000 * 1.15**0.5),  # halfway between two, both on the logarithm
+        ((0.04, 0.08, 0.16), 850 * 0.85),  # below all: along the nearest line
+        ((0.001, 0.001, 0.001), 1150 * 1.5),  # nowhere near: as far as it goes
+        ((0.01, 0.009, 0.04), 1000 * 1.15**0.5),  # quicker at a higher rate is noise
+    ],
+)
+def test_a_highest_rate_lies_where_a_time_reaches_its_bound(values: tuple[float, ...], expected: float) -> None:
+    objectives = slo.parse_all(["latency.p99 < 20ms"])
+    found = [{"latency.p99": value} for value in values]
+    assert ladder.highest(ladder.rates(1000), objectives, found) == pytest.approx(expected)
+    assert ladder.highest(ladder.rates(1000), objectives, [*found[:2], {"latency.p99": None}]) is None
 
 
 def test_differences_are_those_no_flag_asked_for() -> None:

@@ -42,7 +42,7 @@ class Design:
     noise: Mapping[str, Noise] = field(default_factory=dict)
     """By metric, where an A/A run on such a machine was stored."""
     to_the_end: bool = False
-    """Whether it takes all pairs, however clear: a calibration counts them."""
+    """Whether it takes all pairs, however clear: a calibration counts them, and sets more than one aside."""
 
     @property
     def looks(self) -> tuple[Look, ...]:
@@ -92,7 +92,8 @@ def judge(design: Design, pairs: Sequence[Pair], last: bool = False) -> Judged:
     compared = _compared(design, sound, look)
     found = {one.verdict for one in compared}
     verdict = "fail" if "fail" in found else "pass" if found == {"pass"} else "inconclusive"
-    gave_out = [side for side, count in limited.items() if count >= LIMITED]
+    many = max(LIMITED, len(pairs) / 2) if design.to_the_end else LIMITED
+    gave_out = [side for side, count in limited.items() if count >= many]
     if gave_out:
         return Judged("inconclusive", compared, len(pairs), limited, True,
                       f"the load generator was the limit of the {' and the '.join(gave_out)}: lower the rate or give "
