@@ -63,6 +63,15 @@ def test_gates_drawn_from_recorded_pairs_keep_their_blocks_and_exchange_sides_by
     assert 90 < exchanged < 160
 
 
+def test_recorded_pairs_that_the_generator_limited_are_left_out_by_twos() -> None:
+    """Of six pairs the fourth; its neighbour goes with it, so that ABBA stays ABBA."""
+    made = [
+        Pair(*(Trial(at, side, 0, "", {}, limit="generator" if at == 3 else "none") for side in SIDES))
+        for at in range(6)
+    ]
+    assert [pair.baseline.pair for pair in recorded.usable(made)] == [0, 1, 4, 5]
+
+
 def test_a_planted_effect_is_as_large_as_it_is_said_to_be() -> None:
     """Between two sizes, by the mean log ratio of all trials; beyond the largest there is none."""
     rng = np.random.default_rng(9)

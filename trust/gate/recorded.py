@@ -7,7 +7,8 @@ asked for, they are judged and not recorded anew (`--anew` does).
 Gates are resampled from the recorded pairs in blocks of `BLOCK` that follow one another, from a random one on and
 around the end, so that memory, drift and bursts within a block are those of the machine. By a coin the sides of every
 two pairs (ABBA) are exchanged, as the order of a gate is thrown: both sides were the same. Effects are planted by
-scaling the candidate's metric.
+scaling the candidate's metric. Two pairs of which the load generator limited a trial are left out: a gate sets such
+a pair aside, and drawn twice it would be of a machine that a gate refuses to judge.
 """
 
 from __future__ import annotations
@@ -114,12 +115,19 @@ def read(out: Path) -> list[Pair]:
     return paired([Trial(folder="", **row) for row in rows])
 
 
+def usable(found: Sequence[Pair]) -> list[Pair]:
+    """Return the pairs by twos (ABBA), without those of which the load generator limited a trial."""
+    twos = [found[at : at + 2] for at in range(0, len(found) - 1, 2)]
+    return [pair for two in twos if not any(pair.limited for pair in two) for pair in two]
+
+
 def section(found: Mapping[str, Any]) -> Block | None:
     """Return the rates on recorded pairs as a section of the page."""
     lead = (
         f"{found['pairs']} pairs of trials of {command.SCENARIO} at {command.RATE} against itself on the embedded "
         f"cluster, brokers and generator on one machine; gates are resampled from them in blocks of {BLOCK} pairs, "
-        "and effects planted by scaling. Each gate is calibrated by 20 pairs of its own."
+        f"and effects planted by scaling. Each gate is calibrated by 20 pairs of its own. {found['left_out']} pairs "
+        "were left out because the load generator limited a trial of theirs or their neighbours'."
     )
     return figures.rates_block("Pairs recorded on a real Kafka", lead, found)
 
@@ -136,14 +144,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     asked = parser.parse_args(arguments)
     if asked.anew or len(read(asked.out)) < asked.pairs:
         record(asked.pairs, asked.out, asked.work)
-    recorded = read(asked.out)
+    everything = read(asked.out)
+    recorded = usable(everything)
     if len(recorded) < BLOCK:
-        print(f"{len(recorded)} pairs are too few to draw blocks of {BLOCK} from", file=sys.stderr)
+        print(f"{len(recorded)} usable pairs are too few to draw blocks of {BLOCK} from", file=sys.stderr)
         return 1
     rng = np.random.default_rng(22)
     sources = [Recorded(metric, recorded) for metric in JUDGED if all(_known(pair, metric) for pair in recorded)]
-    found = {
+    found: dict[str, Any] = {
         "pairs": len(recorded),
+        "left_out": len(everything) - len(recorded),
         "alarms": [figures.said(alarms(one, asked.gates, rng)) for one in sources],
         "power": [figures.said(power(one, times, asked.gates // 2, rng)) for one in sources for times in TIMES],
     }
