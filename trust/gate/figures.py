@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import loadkit
 from loadkit.report.block import Block, Part, Prose, block, table
 from trust.about import about
 from trust.gate.rates import PEERS
@@ -14,6 +17,29 @@ from trust.gate.rates import PEERS
 OUT = Path("reports/trust/gate")
 WORK = Path("reports/trust-gate-work")
 """Where trials and gates are kept while they are made; what is there already is not made again."""
+
+
+_SOURCES = ("gate/*.py", "targets/simulated.py", "targets/simspec.py", "targets/queueing.py", "targets/stages.py",
+            "simulation.py", "pacer.py")  # fmt: skip
+_OWN = ("rates.py", "world.py", "made_up.py", "planted.py")
+
+
+def code() -> str:
+    """Return a mark of all that figures of made-up and modelled trials depend on."""
+    folders = [(Path(loadkit.__path__[0]), _SOURCES), (Path(__file__).parent, _OWN)]
+    files = [file for folder, patterns in folders for pattern in patterns for file in sorted(folder.glob(pattern))]
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]
+
+
+def there(path: Path, module: str, *words: object) -> int | None:
+    """Return what `write` returned where the same code and command have written these figures already; else None."""
+    if not path.exists():
+        return None
+    found = json.loads(path.read_text("utf-8"))
+    if (found.get("code"), found["command"]) != (code(), shlex.join(["python", "-m", module, *map(str, words)])):
+        return None
+    print(f"{path}: there already, by the same code", flush=True)
+    return int(not found["kept"])
 
 
 def said(row: dict[str, Any]) -> dict[str, Any]:
@@ -31,7 +57,7 @@ def write(path: Path, found: Mapping[str, Any], module: str, *words: object) -> 
     rows = [row for value in found.values() if isinstance(value, list) for row in value if isinstance(row, dict)]
     kept = all(row.get("kept", True) for row in rows)
     path.parent.mkdir(parents=True, exist_ok=True)
-    document = {**found, "kept": kept, **about(["python", "-m", module, *map(str, words)])}
+    document = {**found, "kept": kept, "code": code(), **about(["python", "-m", module, *map(str, words)])}
     path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
     print(f"{path}: " + ("every promise was kept" if kept else "a promise was NOT kept"), flush=True)
     return int(not kept)

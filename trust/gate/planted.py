@@ -199,6 +199,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--gates", type=int, default=1000, help="A/A gates; half as many for power")
     parser.add_argument("--out", type=Path, default=figures.OUT)
     asked = parser.parse_args(arguments)
+    command = "trust.gate.planted", "--gates", asked.gates
+    if (done := figures.there(asked.out / FIGURES, *command)) is not None:
+        return done
     rng, gates = np.random.default_rng(21), asked.gates // 2
     baseline = Plant("baseline").logs(1, BASELINES)
     sizes = {
@@ -220,7 +223,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             for budget in BUDGETS for effect in EFFECTS
         ],
     }  # fmt: skip
-    return figures.write(asked.out / FIGURES, found, "trust.gate.planted", "--gates", asked.gates)
+    return figures.write(asked.out / FIGURES, found, *command)
 
 
 if __name__ == "__main__":
