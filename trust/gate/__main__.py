@@ -1,6 +1,7 @@
 """All that is known of gates, and the page of it: `python -m trust.gate`, or `make trust-gate`.
 
-Trials and figures that are there already, made by the same code, are not made again. Exit code 1 if a promise was not kept.
+Trials and figures that are there already, made by the same code, are not made again. Exit code 1 if a promise was not
+kept.
 """
 
 from __future__ import annotations
