@@ -228,8 +228,8 @@ class Loop:
             shown.say(f"going on: {len(self._trials) // 2} pairs are there")
         try:
             self._write("running")
-            self._find_rates(shown)
             with closing(shown), ExitStack() as stack:
+                self._find_rates(shown)
                 trials: Trials | None = None
                 while not (judged := self._judged()).over:
                     trials = trials or stack.enter_context(ready(self._asked, shown))

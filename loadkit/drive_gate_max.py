@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,7 +77,8 @@ def rungs(asked: Wanted, sides: tuple[Side, Side], length: Length, out: Path,
     Raises UsageError where it found no highest rate.
     """
     place = asked.stored or out / SEARCH
-    if not asked.stored:
+    if not asked.stored and not _complete(place):
+        shutil.rmtree(place, ignore_errors=True)  # one that broke off was of a cluster that is gone
         say(f"max_rate: searching the highest rate of the baseline within {' and '.join(asked.slo)}")
         with commands(sides, length, say) as trials:
             trials.search("baseline", asked.slo, None, place)
@@ -91,6 +93,10 @@ def rungs(asked: Wanted, sides: tuple[Side, Side], length: Length, out: Path,
     tried = ladder.rates(answer["max_rate"])
     say(f"max_rate: {answer['text']}; both sides are tried at {', '.join(map(format_rate, tried))}")
     return [{"rate": rate, "sets": _sets(declared, rate / first["rate"])} for rate in tried]
+
+
+def _complete(place: Path) -> bool:
+    return (place / max_file.FILE).exists() and max_file.read(place)["status"] == "complete"
 
 
 def _bounds(objectives: Iterable[Objective]) -> set[tuple[str, str, float]]:
