@@ -28,5 +28,4 @@ def power(lines: Mapping[int, Sequence[tuple[float, float]]], promised: Mapping[
             hovertemplate="promised: %{x:.1f} %",
         ))  # fmt: skip
     figure.add_hline(y=100 * POWER, line={"color": charts.FAINT, "width": 1, "dash": "dot"})
-    figure.update_xaxes(type="log")
     return charts.spec(figure)
