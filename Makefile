@@ -49,12 +49,12 @@ trust-sizing: $(DEV_STAMP) ## 1,000 plans against true ceilings; broker CPU pred
 	$(BIN)/python -m trust.sizing
 	$(BIN)/python -m trust.sizing.prediction
 
-trust-gate: $(DEV_STAMP) ## false alarms and power of gates, on made-up pairs whose truth is known
+trust-gate: $(DEV_STAMP) ## false alarms and power of gates against known truth, beside common ways to compare; resumable
 	$(BIN)/python -m trust.gate
 
 gate: $(DEV_STAMP) ## this checkout against REV (default: the last tag, or main) on a real Kafka; takes about ten minutes
-	$(BIN)/loadkit gate scenarios/orders.py --baseline-rev $(REV) --baseline-set Checkout.rate=5k/s --candidate-set Checkout.rate=5k/s --fail-if 'latency.p50 > +10%' \
-	  --fail-if 'client.cpu_per_message > +10%' --fail-if 'lost > 0' --budget 10m
+	$(BIN)/loadkit gate scenarios/orders.py --baseline-rev $(REV) --baseline-set Checkout.rate=5k/s --candidate-set Checkout.rate=5k/s --fail-if 'client.cpu_per_message > +10%' \
+	  --fail-if 'latency.p50 > +10%' --fail-if 'lost > 0' --duration 10s --warmup 5s --budget 10m
 
 build: $(DEV_STAMP) ## build sdist and wheel into dist/
 	$(BIN)/python -m build

@@ -218,7 +218,10 @@ def gate(
     candidate: Annotated[str, typer.Option(help="Target of the candidate.")] = "embedded",
     fail_if: Annotated[
         list[str] | None,
-        typer.Option(help="'latency.p99 > +10%' of the baseline, or 'latency.p99 > 50ms'; the first is the primary."),
+        typer.Option(
+            help="'latency.p99 > +10%' of the baseline, or 'latency.p99 > 50ms'; the first is the primary. "
+            "Counts are told with fewest pairs: 'requests.per_mb > +5%', 'client.cpu_per_mb > +5%'."
+        ),
     ] = None,
     baseline_set: Annotated[
         list[str] | None, typer.Option(metavar="PATH=VALUE", help="Change one setting of the baseline.")
@@ -241,6 +244,9 @@ def gate(
     warmup: Annotated[str | None, typer.Option(help="Warm-up of each trial; default: until flat, 5 to 30 s.")] = None,
     budget: Annotated[str | None, typer.Option(help="Time to spend, like 5m: as many pairs as fit.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the order of sides and of every trial.")] = 1,
+    slo: Annotated[list[str] | None, typer.Option(help="What max_rate is within: 'latency.p99 < 20ms'.")] = None,
+    full: Annotated[bool, typer.Option("--full", help="max_rate by a search a side, not at three rates.")] = False,
+    max_from: Annotated[Path | None, typer.Option(help="A finished `loadkit max` of the baseline.")] = None,
     calibrate: Annotated[
         bool, typer.Option("--calibrate", help="The baseline against itself: store what this machine can resolve.")
     ] = False,
@@ -262,7 +268,7 @@ def gate(
     )  # fmt: skip
     request = drive_gate.Request(
         sides=sides, fail_if=tuple(fail_if or ()), out=out or default_out(scenario), max_pairs=max_pairs,
-        duration=duration, warmup=warmup, budget=budget, seed=seed,
+        duration=duration, warmup=warmup, budget=budget, seed=seed, slo=tuple(slo or ()), full=full, max_from=max_from,
         history=drive_history.History(history, any_host) if history else None,
     )  # fmt: skip
     if calibrate:

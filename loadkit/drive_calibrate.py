@@ -17,7 +17,8 @@ from loadkit.gate.record import pairs
 from loadkit.gate.statistics import FEWEST
 from loadkit.report.gate import document, text
 
-SHOWN = ("latency.p50", "latency.p99", "end_to_end.p99", "throughput", "client.cpu_per_message", "batch.size")
+SHOWN = ("max_rate", "latency.p50", "latency.p99", "end_to_end.p99", "throughput", "client.cpu_per_message",
+         "requests.per_mb", "batch.size")  # fmt: skip
 DEFAULT = ("latency.p99 > +10%",)
 
 
@@ -44,7 +45,7 @@ def calibrate(request: Request, quiet: bool) -> tuple[dict[str, Any], int]:
         "target": one.target, "duration": asked.length.duration, "warmup": asked.length.warmup,
         "metrics": {name: asdict(each) for name, each in found.items()},
     }  # fmt: skip
-    place = gate_host.store_noise(head["host"], one, asked.length, stored)
+    place = gate_host.store_noise(head["host"], one, asked.length, stored, asked.within)
     stream = sys.stderr if quiet else sys.stdout
     text.finish(request.out, stream)
     for name in SHOWN:

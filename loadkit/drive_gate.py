@@ -16,7 +16,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any, TextIO
 
-from loadkit import drive_history, gate_host
+from loadkit import drive_gate_max, drive_history, gate_host
 from loadkit.drive_history import History
 from loadkit.errors import Interrupted, LoadkitError, UsageError
 from loadkit.gate import history, store
@@ -57,6 +57,12 @@ class Request:
     budget: str | None = None
     seed: int = 1
     history: History | None = None
+    slo: tuple[str, ...] = ()
+    """What a highest rate is told by, where a threshold is about `max_rate`."""
+    full: bool = False
+    """Whether each side is searched for it in each pair."""
+    max_from: Path | None = None
+    """A search of the baseline that is there already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +76,12 @@ class Asked:
     budget: float | None
     seed: int
     virtual: bool
+    max_rate: drive_gate_max.Wanted | None = None
+
+    @property
+    def within(self) -> tuple[str, ...]:
+        """The objectives of a highest rate; none where it is not compared."""
+        return self.max_rate.texts if self.max_rate else ()
 
 
 def gate(request: Request, quiet: bool) -> tuple[dict[str, Any], int]:
@@ -119,7 +131,8 @@ def _tell_github(out: Path, stream: TextIO) -> None:
 
 def read(request: Request) -> Asked:
     """Return what is to be compared; UsageError before any load."""
-    thresholds = parse_all(request.fail_if)
+    thresholds = parse_all(request.fail_if, bool(request.slo))
+    max_rate = drive_gate_max.wanted(thresholds, request.slo, request.full, request.max_from, request.budget)
     for side in request.sides:
         if not side.rev and not side.scenario.is_file():
             raise UsageError(f"{side.scenario}: no such file; `loadkit init scenario` writes one to start from")
@@ -133,8 +146,8 @@ def read(request: Request) -> Asked:
         budget = None if request.budget is None else parse_duration(request.budget)
     except ValueError as error:
         raise UsageError(str(error)) from None
-    most, length = _sized(request.max_pairs, duration, warmup, budget, everywhere)
-    return Asked(request.sides, thresholds, most, length, budget, request.seed, everywhere)
+    most, length = _sized(request.max_pairs, duration, warmup, budget, everywhere, max_rate.trials if max_rate else 1)
+    return Asked(request.sides, thresholds, most, length, budget, request.seed, everywhere, max_rate)
 
 
 def _virtual(target: str) -> bool:
@@ -143,9 +156,12 @@ def _virtual(target: str) -> bool:
 
 
 def _sized(
-    most: int | None, duration: float | None, warmup: float | None, budget: float | None, virtual: bool
+    most: int | None, duration: float | None, warmup: float | None, budget: float | None, virtual: bool, runs: int
 ) -> tuple[int, Length]:
-    """Return the pairs and the length of a trial: where a budget is tight, shorter trials before fewer pairs."""
+    """Return the pairs and the length of a run: where a budget is tight, shorter ones before fewer pairs.
+
+    A trial of a side is made of so many `runs`.
+    """
     if duration is not None and duration <= 0:
         raise UsageError("--duration must be above 0, like 10s")
     most = most or MAX_PAIRS
@@ -153,10 +169,10 @@ def _sized(
         return most, Length(duration or (10.0 if virtual else 30.0), None if virtual else warmup)
     around = AROUND if warmup is None else warmup + 2.0
     if duration is None:
-        duration = min(30.0, max(SHORTEST, budget / (2 * min(most, 10)) - around))
-    fit = int(budget / (2 * (duration + around)))
+        duration = min(30.0, max(SHORTEST, budget / (2 * runs * min(most, 10)) - around))
+    fit = int(budget / (2 * runs * (duration + around)))
     if fit < FEWEST:
-        needed = format_duration(2 * FEWEST * (SHORTEST + around))
+        needed = format_duration(2 * runs * FEWEST * (SHORTEST + around))
         raise UsageError(
             f"--budget {format_duration(budget)} holds {fit} pairs of trials, and no verdict is told under {FEWEST}: "
             f"give at least {needed}, or a shorter --duration or --warmup"
@@ -167,13 +183,15 @@ def _sized(
 def head_of(asked: Asked, calibrate: bool = False) -> dict[str, Any]:
     """Return what `gate.json` holds before the first pair."""
     host = gate_host.host()
-    noise = {} if calibrate else gate_host.noise(host, asked.sides[0], asked.length) or {}
+    noise = {} if calibrate else gate_host.noise(host, asked.sides[0], asked.length, asked.within) or {}
     design = Design(asked.thresholds, asked.max_pairs, store.noise_of({"noise": noise}))
     return {
         "schema": store.SCHEMA, "command": "gate", "status": "running",
         "scenario": gate_host.scenario_facts(asked.sides), "sides": [side.facts() for side in asked.sides],
         "fail_if": [one.text for one in asked.thresholds], "max_pairs": asked.max_pairs,
         "seed": asked.seed, "calibrate": calibrate,
+        "slo": list(asked.max_rate.slo) if asked.max_rate else None, "rates": None,
+        "full": bool(asked.max_rate and asked.max_rate.full) or None,
         "duration": asked.length.duration, "warmup": asked.length.warmup, "budget": asked.budget,
         "looks": [asdict(look) for look in design.looks], "noise": noise, "host": host,
         "forecast": [design.forecast(one) for one in design.thresholds],
@@ -185,7 +203,9 @@ def head_of(asked: Asked, calibrate: bool = False) -> dict[str, Any]:
 
 def design_of(head: Mapping[str, Any]) -> Design:
     """Return the design that a document holds."""
-    return Design(parse_all(head["fail_if"]), head["max_pairs"], store.noise_of(head), head["calibrate"])
+    return Design(
+        parse_all(head["fail_if"], bool(head.get("slo"))), head["max_pairs"], store.noise_of(head), head["calibrate"]
+    )
 
 
 def _claim(out: Path) -> None:
@@ -215,6 +235,7 @@ class Loop:
         try:
             self._write("running")
             with closing(shown), ExitStack() as stack:
+                self._find_rates(shown)
                 trials: Trials | None = None
                 while not (judged := self._judged()).over:
                     trials = trials or stack.enter_context(ready(self._asked, shown))
@@ -226,6 +247,16 @@ class Loop:
         except LoadkitError as error:
             self._write("failed", error=str(error))
             raise
+
+    def _find_rates(self, shown: Shown) -> None:
+        """Find the rates at which both sides are tried, where that is how they are compared; once a gate."""
+        asked = self._asked
+        if not asked.max_rate or asked.max_rate.full or self._document["rates"]:
+            return
+        begun = monotonic()
+        self._document["rates"] = drive_gate_max.rungs(asked.max_rate, asked.sides, asked.length, self._out, shown.say)
+        self._begun += monotonic() - begun  # the budget is for pairs: how long a search takes is not known beforehand
+        self._write("running")
 
     def _judged(self) -> Judged:
         found = pairs(self._trials)
@@ -251,18 +282,29 @@ class Loop:
         started = datetime.now(UTC).isoformat(timespec="milliseconds")
         where = {"pair": number, "side": side, "place": place}
         try:
-            trials.trial(side, trial_seed(self._asked.seed, number, side), out, where)
+            facts = self._measured(trials, side, trial_seed(self._asked.seed, number, side), out, where)
         except LoadkitError as error:
             if not isinstance(error, Interrupted) and side not in str(error):
                 raise type(error)(f"the {side}: {error}") from None
             raise
-        wanted = [one.metric for one in self._design.thresholds]
-        facts = gate_host.told(load(out), wanted)
-        failed(facts, side)
         return Trial(
-            number, side, place, folder, facts["metrics"], facts["withheld"], facts["limit"], started,
-            round(monotonic() - begun, 3),
+            number, side, place, f"{folder}/{facts['folder']}".rstrip("/"), facts["metrics"], facts["withheld"],
+            facts["limit"], started, round(monotonic() - begun, 3),
         )  # fmt: skip
+
+    def _measured(self, trials: Trials, side: str, seed: int, out: Path, where: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return the facts of one trial of a side; `folder` is where in `out` the result is that stands for it."""
+        wanted, names = self._asked.max_rate, [one.metric for one in self._design.thresholds]
+        if wanted and wanted.full:
+            return drive_gate_max.Searched(wanted).trial(trials, side, seed, out, where)
+        if wanted:
+            others = [name for name in names if name != "max_rate"]
+            made = drive_gate_max.AtRates(wanted, self._document["rates"], others)
+            return made.trial(trials, side, seed, out, where)
+        trials.trial(side, seed, out, where)
+        facts = gate_host.told(load(out), names)
+        failed(facts, side)
+        return {**facts, "folder": ""}
 
     def _check_alike(self) -> None:
         """Raise UsageError where the sides differ in what no flag asked for."""
@@ -318,7 +360,7 @@ def _by_side(trials: list[Trial]) -> list[Trial]:
 @contextmanager
 def ready(asked: Asked, shown: Shown) -> Iterator[Trials]:
     """Open what the sides run on, each target once."""
-    if apart(asked.sides):
+    if apart(asked.sides) or (asked.max_rate and asked.max_rate.full):
         with commands(asked.sides, asked.length, shown.say) as trials:
             yield trials
         return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -33,10 +33,10 @@ class Here:
     ) -> None:
         self._sides, self._scenarios, self._length, self._opened = sides, scenarios, length, opened
 
-    def trial(self, side: str, seed: int, out: Path, place: Mapping[str, Any]) -> None:
+    def trial(self, side: str, seed: int, out: Path, place: Mapping[str, Any], sets: Sequence[str] = ()) -> None:
         """Run one trial of a side and leave its result in `out`."""
         mine = self._sides[side]
-        scenario = self._scenarios[side].model_copy(update={"seed": seed})
-        facts = {**options_facts("gate", scenario, mine.scenario, mine.sets), "gate": dict(place)}
+        scenario = changed(self._scenarios[side], sets).model_copy(update={"seed": seed})
+        facts = {**options_facts("gate", scenario, mine.scenario, (*mine.sets, *sets)), "gate": dict(place)}
         options = Options(out=out, duration=self._length.duration, warmup=self._length.warmup, facts=facts)
         self._opened.at(mine.target, scenario).trial(scenario, options)

@@ -7,7 +7,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -93,25 +93,31 @@ def _holder(path: Path) -> str:
         return "it does not say which"
 
 
-def noise_file(machine: Mapping[str, Any], side: Side, length: Length) -> Path:
-    """Return where the noise of a machine's class, scenario, target and length of trial is stored."""
-    about = json.dumps([side.scenario.stem, side.target, sorted(side.sets), length.duration, length.warmup])
+def noise_file(machine: Mapping[str, Any], side: Side, length: Length, within: Sequence[str] = ()) -> Path:
+    """Return where the noise of a machine's class, scenario, target and length of trial is stored.
+
+    `within` are the objectives of a highest rate: its trials are at other rates.
+    """
+    told = [side.scenario.stem, side.target, sorted(side.sets), length.duration, length.warmup]
+    about = json.dumps([*told, sorted(within)] if within else told)
     name = f"{side.scenario.stem}-{hashlib.sha256(about.encode()).hexdigest()[:12]}.json"
     return ledger.folder() / "noise" / str(machine["id"]) / name
 
 
-def noise(machine: Mapping[str, Any], side: Side, length: Length) -> dict[str, Any] | None:
+def noise(machine: Mapping[str, Any], side: Side, length: Length, within: Sequence[str] = ()) -> dict[str, Any] | None:
     """Return the noise that `loadkit gate --calibrate` stored for it; None where there is none."""
     try:
-        found: dict[str, Any] = json.loads(noise_file(machine, side, length).read_text(encoding="utf-8"))
+        found: dict[str, Any] = json.loads(noise_file(machine, side, length, within).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
     return found
 
 
-def store_noise(machine: Mapping[str, Any], side: Side, length: Length, found: Mapping[str, Any]) -> Path:
+def store_noise(
+    machine: Mapping[str, Any], side: Side, length: Length, found: Mapping[str, Any], within: Sequence[str] = ()
+) -> Path:
     """Store the noise of an A/A run and return where."""
-    path = noise_file(machine, side, length)
+    path = noise_file(machine, side, length, within)
     path.parent.mkdir(parents=True, exist_ok=True)
     kept.write(path, found)
     return path

@@ -12,7 +12,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +24,9 @@ from loadkit.errors import Interrupted, LoadkitError, RunError, TargetError, Usa
 from loadkit.site import Say
 from loadkit.target import load_target
 from loadkit.targets import embedded, embedded_state
+
+NO_ANSWER = (1, 4)
+"""Exit codes of a search that ended and found no rate, or one that it cannot vouch for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +59,11 @@ class Length:
 class Trials(Protocol):
     """Both sides, ready for trials."""
 
-    def trial(self, side: str, seed: int, out: Path, place: Mapping[str, Any]) -> None:
-        """Run one trial of a side and leave its result in `out`. Raises LoadkitError, Interrupted on Ctrl-C."""
+    def trial(self, side: str, seed: int, out: Path, place: Mapping[str, Any], sets: Sequence[str] = ()) -> None:
+        """Run one trial of a side and leave its result in `out`; `sets` are settings besides the side's own.
+
+        Raises LoadkitError, Interrupted on Ctrl-C.
+        """
 
 
 def apart(sides: tuple[Side, Side]) -> bool:
@@ -67,7 +73,7 @@ def apart(sides: tuple[Side, Side]) -> bool:
 
 
 @contextmanager
-def commands(sides: tuple[Side, Side], length: Length, say: Say) -> Iterator[Trials]:
+def commands(sides: Sequence[Side], length: Length, say: Say) -> Iterator[Commands]:
     """Make both sides ready to run as commands of their own; what was made for them is taken away at the end."""
     with ExitStack() as stack:
         place = Path(stack.enter_context(TemporaryDirectory(prefix="loadkit-gate-")))
@@ -77,7 +83,7 @@ def commands(sides: tuple[Side, Side], length: Length, say: Say) -> Iterator[Tri
             if side.target not in targets:
                 targets[side.target] = _opened(side.target, place, stack, say)
             made[side.name] = _Command(side, *_checked_out(side, place, stack), targets[side.target], length)
-        yield _Commands(made)
+        yield Commands(made)
 
 
 def _opened(target: str, place: Path, stack: ExitStack, say: Say) -> str:
@@ -147,13 +153,21 @@ class _Command:
                 f"--{self._side.name}-env {self._python} has no loadkit: {self._python} -m pip install loadkit"
             )
 
-    def words(self, seed: int, out: Path) -> list[str]:
+    def words(self, seed: int, out: Path, more: Sequence[str]) -> list[str]:
         """Return the command of one trial."""
-        sets = [word for text in (*self._side.sets, f"seed={seed}") for word in ("--set", text)]
+        return self._words("run", (*more, f"seed={seed}"), out, "--duration", f"{self._length.duration:g}s")
+
+    def search(self, slo: Sequence[str], seed: int | None, out: Path) -> list[str]:
+        """Return the command of a search."""
+        seeds = () if seed is None else (f"seed={seed}",)
+        return self._words("max", seeds, out, *(word for text in slo for word in ("--slo", text)))
+
+    def _words(self, command: str, more: Sequence[str], out: Path, *rest: str) -> list[str]:
+        sets = [word for text in (*self._side.sets, *more) for word in ("--set", text)]
         warmup = [] if self._length.warmup is None else ["--warmup", f"{self._length.warmup:g}s"]
         return [
-            self._python, "-m", "loadkit", "run", str(self._scenario), "--target", self._target, *sets,
-            "--duration", f"{self._length.duration:g}s", *warmup, "--out", str(out.resolve()), "--json",
+            self._python, "-m", "loadkit", command, str(self._scenario), "--target", self._target, *sets, *rest,
+            *warmup, "--out", str(out.resolve()), "--json",
         ]  # fmt: skip
 
     def start(self, words: list[str]) -> subprocess.Popen[str]:
@@ -163,23 +177,39 @@ class _Command:
         )
 
 
-class _Commands:
+class Commands:
     """Both sides as commands, one trial after the other."""
 
     def __init__(self, made: Mapping[str, _Command]) -> None:
         self._made = made
 
-    def trial(self, side: str, seed: int, out: Path, place: Mapping[str, Any]) -> None:
+    def trial(self, side: str, seed: int, out: Path, place: Mapping[str, Any], sets: Sequence[str] = ()) -> None:
         """Run one trial of a side."""
         command = self._made[side]
-        process = command.start(command.words(seed, out))
-        with _forwarded(process) as caught:
-            _, complaint = process.communicate()
-        if caught:
-            error = Interrupted("interrupted: what was measured until now is kept")
-            error.exit_code = 128 + caught[0]
-            raise error
-        _raised(side, process.returncode, complaint)
+        code, _, complaint = _ended(command.start(command.words(seed, out, sets)))
+        _raised(side, code, complaint)
+
+    def search(self, side: str, slo: Sequence[str], seed: int | None, out: Path) -> dict[str, Any]:
+        """Return the document of a search of a side's highest rate, which goes on in its folder. Raises LoadkitError.
+
+        Without a `seed` it is the scenario's own. A search without an answer leaves a document too.
+        """
+        command = self._made[side]
+        code, text, complaint = _ended(command.start(command.search(slo, seed, out)))
+        _raised(side, 0 if code in NO_ANSWER and text else code, complaint)
+        found: dict[str, Any] = json.loads(text)
+        return found
+
+
+def _ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:
+    """Return exit code and both outputs of a command; Interrupted where it was."""
+    with _forwarded(process) as caught:
+        text, complaint = process.communicate()
+    if caught:
+        error = Interrupted("interrupted: what was measured until now is kept")
+        error.exit_code = 128 + caught[0]
+        raise error
+    return process.returncode, text, complaint
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from loadkit import limit, vocabulary
 from loadkit.intervals import quantile_intervals
 from loadkit.result import Result, Row, Track, merged
 
+MEGA = 1e6
 BEYOND = 10
 """Values that must lie beyond a quantile for it to be shown (with fewer, its order statistics are noise)."""
 
@@ -218,12 +219,18 @@ def _client(found: _Numbers, result: Result, window: list[Row], consumers: list[
     handled = total(window, "acked") + total(consumers, "received")
     if cpu and handled:
         found.put("client.cpu_per_message", cpu / handled)
+    raw = total(window, "acked_bytes")
+    if cpu and raw:
+        found.put("client.cpu_per_mb", cpu / (raw / MEGA))
     rows = [row for row in result.of_kind("client") if row.get("role") == "producer"]
     batches, wire = total(rows, "batches"), total(rows, "batch_bytes")
     if batches:
         found.put("batch.size", wire / batches)
         found.put("requests", total(rows, "requests") / seconds)
-        raw = total(window, "acked_bytes")
+        found.put("batches", batches / seconds)
+        found.put("wire.bytes", wire / seconds)
+        if raw:
+            found.put("requests.per_mb", total(rows, "requests") / (raw / MEGA))
         if wire and raw:
             found.put("compression.ratio", raw / wire)
 

@@ -46,8 +46,14 @@ _PLAIN = (
     Metric("batch.size", "mean bytes of a batch as sent", units.format_size, True),
     Metric("compression.ratio", "bytes before compression to bytes sent", _number, True),
     Metric("requests", "requests sent a second", _number),
+    Metric("wire.bytes", "bytes of batches sent a second, after compression", units.format_byte_rate),
+    Metric("batches", "batches sent a second", _number),
+    Metric("requests.per_mb", "requests sent a megabyte (10^6 bytes) of values acknowledged", _number),
+    Metric("client.cpu_per_mb", "CPU time of the generator a megabyte of values acknowledged", units.format_duration),
 )
 PLAIN = {metric.name: metric for metric in _PLAIN}
+COUNTS = ("requests.per_mb", "client.cpu_per_mb", "client.cpu_per_message", "wire.bytes", "batches")
+"""What is counted and not timed: others on the machine change it least, so a gate tells small changes of it."""
 _WORDS = {
     "latency": "from the instant a message was due to its acknowledgement",
     "service_time": "from handing over to acknowledgement",

@@ -21,6 +21,7 @@ from commands import ROOT, Done, run_all
 from loadkit import gate_host
 
 SLOWER = "simulated?service_rate=1k/s&noise=0.2"
+SLOWEST = "simulated?service_rate=850/s&noise=0.2"
 LIMITED = "simulated?generator_rate=500"
 BOTH = ["--baseline", TARGET, "--candidate", TARGET, "--duration", "2s", "--json"]
 GATE = ["gate", "orders.py", *BOTH, "--fail-if", "latency.p50 > +10%"]
@@ -45,6 +46,11 @@ WRONG = {
     "tight budget": (
         ["gate", "orders.py", "--budget", "30s", "--fail-if", "latency.p50 > +10%"], 2, ["under 7", "at least"],
     ),
+    "max_rate of nothing": ([*GATE[:-2], "--fail-if", "max_rate < -5%"], 2, ["--slo 'latency.p99 < 20ms'"]),
+    "slo of nothing": ([*GATE, "--slo", "latency.p99 < 20ms"], 2, ["--slo", "max_rate < -5%"]),
+    "slo of a count": (
+        [*GATE[:-2], "--fail-if", "max_rate < -5%", "--slo", "errors < 1"], 2, ["an upper bound", "--full"],
+    ),
     "other gate": ([*GATE, "--max-pairs", "1", "--out", "first", "--seed", "7"], 2, ["holds another gate", "--seed"]),
     "of a run": ([*GATE, "--out", "run"], 2, ["holds something else"]),
 }  # fmt: skip
@@ -59,6 +65,8 @@ COMMANDS = {
     "absolute": ["gate", "orders.py", *BOTH, "--fail-if", "latency.p50 > 1us", "--out", "absolute"],
     "generator": ["gate", "orders.py", "--baseline", TARGET, "--candidate", LIMITED, "--duration", "2s", "--json",
                   "--fail-if", "throughput < -5%", "--out", "generator"],
+    "capacity": ["gate", "orders.py", "--baseline", SLOWER, "--candidate", SLOWEST, "--duration", "2s", "--json",
+                 "--fail-if", "max_rate < -5%", "--slo", "latency.p95 < 20ms", "--max-pairs", "7", "--out", "capacity"],
     "text": ["gate", "orders.py", *BOTH[:-1], "--fail-if", "latency.p50 > +10%", "--max-pairs", "7", "--out", "text"],
     "report": ["report", "same"],
 }  # fmt: skip
@@ -135,6 +143,7 @@ def test_what_cannot_work_says_why_in_one_error(refused: dict[str, Done], name: 
         ("few", 4, "inconclusive", False),
         ("absolute", 1, "fail", False),
         ("generator", 4, "inconclusive", False),
+        ("capacity", 1, "fail", False),
     ],
 )
 def test_a_verdict_and_its_exit_code(done: dict[str, Done], name: str, code: int, verdict: str, improved: bool) -> None:
@@ -158,6 +167,28 @@ def test_a_planted_slowdown_is_measured_in_its_size(done: dict[str, Done]) -> No
     """Two milliseconds of linger are two milliseconds of latency."""
     one = document(done, "linger")["comparisons"][0]
     assert one["candidate"] - one["baseline"] == pytest.approx(2e-3, rel=0.2)
+
+
+def test_a_highest_rate_is_told_from_three_rates_around_the_baselines(done: dict[str, Done], place: Path) -> None:
+    """What a batch of one message takes, 50 us and one service time, bounds the rate: 952/s and 815/s."""
+    one = document(done, "capacity")["comparisons"][0]
+    assert one["baseline"] == pytest.approx(1 / (50e-6 + 1 / 1000), rel=0.12)
+    assert one["effect"] == pytest.approx(815 / 952 - 1, abs=0.06)
+    found = json.loads((place / "capacity" / "max-search" / "max.json").read_text())["answer"]["max_rate"]
+    stored = json.loads((place / "capacity" / "gate.json").read_text())
+    assert [rate["rate"] / found for rate in stored["rates"]] == pytest.approx([0.85, 1.0, 1.15], rel=1e-3)
+    assert len(list((place / "capacity" / "trials").glob("*/rate-*/result.json"))) == 3 * len(stored["trials"])
+
+
+@pytest.mark.long
+def test_a_full_search_of_each_side_is_taken_when_asked_for(place: Path) -> None:
+    words = ["gate", "orders.py", "--baseline", SLOWER, "--candidate", SLOWEST, "--full", "--max-pairs", "1", "--json",
+             "--fail-if", "max_rate < -5%", "--slo", "latency.p95 < 20ms", "--out", "full"]  # fmt: skip
+    found = run_all({"it": words}, place, 170, LOADKIT_STATE=str(place / "state-full"))["it"]
+    assert found.code == 4, found.err
+    one = json.loads(found.out)["comparisons"][0]
+    assert one["effect"] == pytest.approx(815 / 952 - 1, abs=0.1)
+    assert (place / "full" / "trials" / "000-candidate" / "max.json").exists()
 
 
 def test_pairs_are_interleaved_each_trial_has_its_own_seed_and_noise(done: dict[str, Done], place: Path) -> None:

@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from loadkit import slo
 from loadkit.errors import UsageError
-from loadkit.gate import statistics
+from loadkit.gate import ladder, statistics
 from loadkit.gate.differences import differences, unasked
+from loadkit.gate.noise import noise
 from loadkit.gate.order import SIDES, order, trial_seed
 from loadkit.gate.record import Noise, Pair, Trial
 from loadkit.gate.statistics import ALPHA, FEWEST, beyond, estimate, highest_sd, last_look, looks
@@ -143,6 +145,21 @@ def test_the_smallest_effect_is_told_with_its_power() -> None:
     assert highest_sd(0.02, 20) == pytest.approx(0.02 * math.sqrt(15 / stats.chi2.ppf(statistics.UNSURE, 15)))
 
 
+def test_a_far_pair_moves_no_verdict_but_makes_the_promise_larger() -> None:
+    """What is left out of the mean still says that the machine is disturbed, and how badly."""
+    values = np.random.default_rng(6).normal(0, 0.03, 20)
+    far = values.copy()
+    far[int(np.argmax(values))] = 1.0
+    calm, disturbed = (noise(of_ratios(np.exp(one)))["latency.p99"] for one in (values, far))
+    assert (disturbed.sd, disturbed.far) == (pytest.approx(calm.sd), pytest.approx(calm.far))
+    threshold = parse_all(["latency.p99 > +10%"])
+    told = [Design(threshold, 20, {"latency.p99": one}).forecast(threshold[0]) for one in (calm, disturbed)]
+    assert None not in told
+    assert float(told[1] or 0) > 2 * float(told[0] or 0)
+    whole = 1.0 * math.sqrt(19 / stats.chi2.ppf(statistics.UNSURE, 19))
+    assert highest_sd(0.02, 20, 1.0) == pytest.approx(whole)
+
+
 def test_a_clear_regression_stops_at_the_first_look() -> None:
     design = Design(parse_all(["latency.p99 > +10%"]), 20)
     judged = run(design, 1.5 * np.exp(np.random.default_rng(1).normal(0, 0.02, 20)))
@@ -165,6 +182,7 @@ def test_what_lies_about_the_margin_takes_all_pairs_and_is_inconclusive() -> Non
     judged = run(Design(parse_all(["latency.p99 > +10%"]), 20), ratios)
     assert (judged.verdict, judged.pairs) == ("inconclusive", 20)
     assert "--max-pairs" in judged.why
+    assert "requests.per_mb or client.cpu_per_mb" in judged.why
 
 
 def test_a_pass_may_say_improved() -> None:
@@ -217,6 +235,10 @@ def test_a_generator_that_gives_out_is_never_a_pass() -> None:
     assert "generator" in judged.why
     assert judge(design, [limited[0], *pairs[1:7]]).verdict == "inconclusive"  # six sound ones are too few
     assert judge(design, [limited[0], *pairs[1:10]]).verdict == "pass"
+    swapped = Pair(Trial(1, "baseline", 0, "", pairs[1].baseline.metrics, limit="generator"), pairs[1].candidate)
+    judged = judge(design, [limited[0], swapped, *pairs[2:10]])  # one of each side is not two of a side
+    assert (judged.verdict, judged.limited) == ("pass", {"baseline": 1, "candidate": 1})
+    assert judged.comparisons[0].pairs == 8
 
 
 def test_many_thresholds_share_one_error_rate_by_holm() -> None:
@@ -255,6 +277,23 @@ def test_the_effect_it_promises_to_see_is_seen() -> None:
         assert smallest is not None
         seen += run(design, (1 + smallest) * np.exp(rng.normal(0, 0.05, 20))).verdict == "fail"
     assert stats.binomtest(seen, 300).proportion_ci(0.95).high >= statistics.POWER
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ((0.01, 0.02, 0.04), 1000.0),  # the bound itself
+        ((0.005, 0.01, 0.04), 1000 * 1.15**0.5),  # halfway between two, both on the logarithm
+        ((0.04, 0.08, 0.16), 850 * 0.85),  # below all: along the nearest line
+        ((0.001, 0.001, 0.001), 1150 * 1.5),  # nowhere near: as far as it goes
+        ((0.01, 0.009, 0.04), 1000 * 1.15**0.5),  # quicker at a higher rate is noise
+    ],
+)
+def test_a_highest_rate_lies_where_a_time_reaches_its_bound(values: tuple[float, ...], expected: float) -> None:
+    objectives = slo.parse_all(["latency.p99 < 20ms"])
+    found = [{"latency.p99": value} for value in values]
+    assert ladder.highest(ladder.rates(1000), objectives, found) == pytest.approx(expected)
+    assert ladder.highest(ladder.rates(1000), objectives, [*found[:2], {"latency.p99": None}]) is None
 
 
 def test_differences_are_those_no_flag_asked_for() -> None:

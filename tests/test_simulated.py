@@ -138,6 +138,19 @@ def test_a_lone_message_takes_each_delay_of_the_model_once() -> None:
         assert done.deliveries[0].received_ns.tolist() == [6_955 * MICRO]
 
 
+def test_a_slow_partition_is_late_by_its_time_and_no_other_is() -> None:
+    """Consumers see it later by 5 ms whatever the acks; only acks=all wait for it."""
+    block, group = arrivals([0, 0, 0], partitions=3), SimGroup((0,), 1)
+    for acks_all in (True, False):
+        producer = SimProducer(0, 1, acks_all, 3)
+        once, slow = (run(spec, producer, block, group) for spec in (BARE, replace(BARE, slow=((1, 5e-3),))))
+        more = [0, 5 * MILLI * acks_all, 0]
+        assert (latency(slow.acks) - latency(once.acks)).tolist() == more
+        received = [dict(zip(one.deliveries[0].partition.tolist(), one.deliveries[0].received_ns.tolist(), strict=True))
+                    for one in (once, slow)]  # fmt: skip
+        assert [received[1][at] - received[0][at] for at in range(3)] == [0, 5 * MILLI, 0]
+
+
 @pytest.mark.parametrize("byte_rate", [20e6, 200e6])
 def test_twice_the_capacity_is_served_at_the_capacity(byte_rate: float) -> None:
     """16 messages of 1,000 B fit a batch and cost 50 us + 16,000 B / byte_rate; acks come at exactly that rate."""
@@ -289,13 +302,13 @@ def test_a_scenario_of_consumers_alone_has_an_empty_run() -> None:
 def test_a_target_name_sets_every_parameter() -> None:
     """Units, pauses, shares in percent, `none` and flags are read as the table says."""
     text = (
-        "simulated?service_rate=50k/s&byte_rate=none&request_overhead=1ms&servers=4&service=exponential&replication=2ms"
+        "simulated?service_rate=50k/s&byte_rate=none&request_overhead=1ms&servers=4&service=exponential&replication=2ms&slow=3:4ms"
         "&network=1us&pause=10s:2s,1m:500ms&noise=0.2&errors=1%&lose=0.001&duplicate=0&seed=7&fetch=3ms"
         "&generator_rate=1M/s&sink=1"
     )
     assert SimulatedSpec.parse(text) == SimulatedSpec(
         service_rate=50e3, byte_rate=math.inf, request_overhead=1e-3, servers=4, service="exponential",
-        replication=2e-3, network=1e-6, pause=((10.0, 2.0), (60.0, 0.5)), noise=0.2, errors=0.01,
+        replication=2e-3, slow=((3, 4e-3),), network=1e-6, pause=((10.0, 2.0), (60.0, 0.5)), noise=0.2, errors=0.01,
         lose=0.001, duplicate=0.0, seed=7, fetch=3e-3, generator_rate=1e6, sink=True,
     )  # fmt: skip
 
@@ -321,6 +334,8 @@ def test_the_table_names_every_parameter_with_its_default() -> None:
         ("simulated?seed=1&seed=2", "given twice"),
         ("simulated?network=5", "unit of time"),
         ("simulated?pause=10s", "10s:2s,30s:1s"),
+        ("simulated?slow=1", "0:5ms"),
+        ("simulated?slow=-1:5ms", "numbered from 0"),
         ("simulated?errors=60%&lose=60%", "together at most 1"),
         ("simulated?errors=nan", "shares"),
         ("simulated?service_rate=0", "above 0"),

@@ -104,7 +104,8 @@ class PlainCluster:
         work = spec.request_overhead + max(len(indices) / spec.service_rate, wire / spec.byte_rate)
         server = self.servers.index(min(self.servers))
         self.servers[server] = self.worked(max(self.servers[server], now + ns(spec.network)), max(1, ns(work)))
-        ack = self.servers[server] + ns(spec.network + spec.replication * producer.acks_all)
+        late = sum(more for at, more in spec.slow if at == self.blocks[who].partition[indices[0]])
+        ack = self.servers[server] + ns(spec.network + (spec.replication + late) * producer.acks_all)
         self.ack_at[ack] += [(who, index) for index in indices]
         heapq.heappush(self.instants, ack)
         self.batches += 1
@@ -137,6 +138,7 @@ _SPECS = st.builds(
     servers=st.integers(1, 3),
     network=st.sampled_from([10e-6, 0.0002]),
     replication=st.sampled_from([0.0, 0.001]),
+    slow=st.sampled_from([(), ((1, 0.0007),)]),
     pause=st.sampled_from([(), ((0.002, 0.003),), ((0.001, 0.001), (0.0015, 0.002), (0.006, 0.001))]),
     generator_rate=st.sampled_from([math.inf, 7_000.0]),
     queue_limit=st.sampled_from([None, 1, 3, 8]),

@@ -257,6 +257,7 @@ def test_client_figures_come_from_cpu_and_librdkafkas_windows(tmp_path: Path) ->
     summary = summarise(write(tmp_path / "run", [], rows))
     check(summary)
     wanted = {"client.cpu_per_message": 0.002, "batch.size": 4000.0, "requests": 4.0, "compression.ratio": 5.0}
+    wanted |= {"client.cpu_per_mb": 4.0, "requests.per_mb": 40.0, "batches": 5.0, "wire.bytes": 20_000.0}
     assert {name: summary.metrics[name] for name in wanted} == pytest.approx(wanted)
 
 

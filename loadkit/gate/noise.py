@@ -20,5 +20,5 @@ def noise(pairs: Sequence[Pair]) -> dict[str, Noise]:
         logs = [math.log(b / a) for a, b in both if a and b and a > 0 and b > 0]
         if len(logs) == len(sound):
             one = estimate(logs, ALPHA / 2)
-            found[name] = Noise(one.mean, one.sd, one.n, max(-one.low, one.high))
+            found[name] = Noise(one.mean, one.sd, one.n, max(-one.low, one.high), one.whole)
     return found

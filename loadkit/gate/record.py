@@ -57,6 +57,8 @@ class Noise:
     pairs: int
     far: float
     """The largest log ratio that the A/A run could not exclude: what this machine can resolve."""
+    whole: float = 0.0
+    """Standard deviation of all pairs; `sd` is of those near the middle. 0 where an older calibration left none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,6 +75,8 @@ class Estimate:
     """Of one pair: the error of the mean times the root of the pairs that are left in it."""
     n: int
     """All pairs."""
+    whole: float = 0.0
+    """Standard deviation of all pairs, none left out."""
 
     def p(self, bound: float, upward: bool) -> float:
         """Return the probability of a mean so far beyond `bound` by noise alone (one-sided t-test)."""
@@ -98,12 +100,12 @@ def estimate(values: Sequence[float], tail: float) -> Estimate:
     inner = ordered[cut : n - cut]
     mean = float(inner.mean())
     if n < 2:
-        return Estimate(mean, -math.inf, math.inf, math.nan, n)
+        return Estimate(mean, -math.inf, math.inf, math.nan, n, math.nan)
     winsorised = np.clip(ordered, inner[0], inner[-1])
     sd = math.sqrt(float(((winsorised - winsorised.mean()) ** 2).sum()) / (left - 1))
     sd = 0.0 if sd < NOTHING * max(1.0, abs(mean)) else sd
     half = -float(special.stdtrit(left - 1, tail)) * sd / math.sqrt(left)
-    return Estimate(mean, mean - half, mean + half, sd, n)
+    return Estimate(mean, mean - half, mean + half, sd, n, float(ordered.std(ddof=1)))
 
 
 def two_samples(one: Sequence[float], other: Sequence[float], tail: float) -> tuple[float, float, float]:
@@ -125,9 +127,17 @@ def two_samples(one: Sequence[float], other: Sequence[float], tail: float) -> tu
     return middle, middle - half, middle + half
 
 
-def highest_sd(sd: float, n: int) -> float:
-    """Return the noise that an estimate from n values leaves possible (chi-square, one-sided, `UNSURE`)."""
-    free = kept(n) - 1
+def highest_sd(sd: float, n: int, whole: float = 0.0) -> float:
+    """Return the noise that an estimate from n values leaves possible (chi-square, one-sided, `UNSURE`).
+
+    `sd` leaves the farthest pairs out, and so cannot tell a machine that disturbs a tenth of its pairs from one that
+    disturbs three tenths, where the trimmed mean breaks down: which of the two n pairs came from is chance. `whole`,
+    the standard deviation of all n values, grows with each far pair; the larger of the two bounds counts.
+    """
+    return max(_highest(sd, kept(n) - 1), _highest(whole, n - 1))
+
+
+def _highest(sd: float, free: int) -> float:
     return sd * math.sqrt(free / float(special.chdtri(free, 1 - UNSURE)))
 
 

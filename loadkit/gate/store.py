@@ -28,12 +28,15 @@ _SAME = (
     "budget",
     "calibrate",
     "environment",
+    "slo",
+    "full",
 )
 """What must be as it was for a gate to go on."""
 _FLAGS = {
     "fail_if": "--fail-if", "max_pairs": "--max-pairs", "seed": "--seed", "duration": "--duration",
     "warmup": "--warmup", "budget": "--budget", "scenario": "the scenario file", "sides": "the sides",
     "calibrate": "--calibrate", "environment": "the machine or software",
+    "slo": "--slo", "full": "--full",
 }  # fmt: skip
 
 

@@ -40,8 +40,11 @@ class Threshold:
         return math.log1p(self.bound)
 
 
-def parse(text: str) -> Threshold:
-    """Return the threshold of a text; UsageError saying how to write one."""
+def parse(text: str, max_rate: bool = False) -> Threshold:
+    """Return the threshold of a text; UsageError saying how to write one.
+
+    `max_rate` says whether there are objectives by which a highest rate can be told.
+    """
     match = _RELATIVE.match(text)
     compare = match[2] if match else None
     if match is None:
@@ -52,10 +55,12 @@ def parse(text: str) -> Threshold:
     vocabulary.split(metric)
     if compare == "==":
         raise UsageError(f"--fail-if {text!r}: a measured value never equals a bound; {EXAMPLE}")
-    if vocabulary.split(metric)[1] == "max_rate":
+    if metric != "max_rate" and vocabulary.split(metric)[1] == "max_rate":
+        raise UsageError(f"--fail-if {text!r}: max_rate is of all classes together; write 'max_rate < -5%'")
+    if metric == "max_rate" and not max_rate:
         raise UsageError(
-            f"--fail-if {text!r}: one trial cannot tell max_rate; compare 'latency.p99 > +10%' at a rate near the "
-            "maximum that `loadkit max` finds"
+            f"--fail-if {text!r}: max_rate is the highest rate within objectives, as `loadkit max` finds it; give "
+            "--slo 'latency.p99 < 20ms'"
         )
     upward = compare in (">", ">=")
     if match is None:
@@ -82,9 +87,9 @@ def _share(text: str, upward: bool, sign: str, percent: float) -> float:
     return share
 
 
-def parse_all(texts: Iterable[str]) -> tuple[Threshold, ...]:
+def parse_all(texts: Iterable[str], max_rate: bool = False) -> tuple[Threshold, ...]:
     """Return the thresholds of several texts, the first being the primary one; UsageError where there is none."""
-    found = tuple(map(parse, texts))
+    found = tuple(parse(text, max_rate) for text in texts)
     if not found:
         raise UsageError(f"a gate needs a threshold: give --fail-if, and {EXAMPLE}")
     seen = set()

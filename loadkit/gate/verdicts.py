@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from loadkit import vocabulary
 from loadkit.gate.record import Comparison, Noise, Pair
 from loadkit.gate.statistics import (
     ALPHA,
@@ -41,7 +42,7 @@ class Design:
     noise: Mapping[str, Noise] = field(default_factory=dict)
     """By metric, where an A/A run on such a machine was stored."""
     to_the_end: bool = False
-    """Whether it takes all pairs, however clear: a calibration counts them."""
+    """Whether it takes all pairs, however clear: a calibration counts them, and sets more than one aside."""
 
     @property
     def looks(self) -> tuple[Look, ...]:
@@ -60,7 +61,7 @@ class Design:
         known = self.noise.get(threshold.metric)
         if not threshold.relative or known is None or not self.looks:
             return None
-        sd = highest_sd(known.sd, known.pairs)
+        sd = highest_sd(known.sd, known.pairs, known.whole)
         return _smallest(threshold, self.margin(threshold), sd, self.max_pairs, self.tail(threshold))
 
     def tail(self, threshold: Threshold) -> float:
@@ -91,7 +92,8 @@ def judge(design: Design, pairs: Sequence[Pair], last: bool = False) -> Judged:
     compared = _compared(design, sound, look)
     found = {one.verdict for one in compared}
     verdict = "fail" if "fail" in found else "pass" if found == {"pass"} else "inconclusive"
-    gave_out = [side for side, count in limited.items() if count >= LIMITED]
+    many = max(LIMITED, len(pairs) / 2) if design.to_the_end else LIMITED
+    gave_out = [side for side, count in limited.items() if count >= many]
     if gave_out:
         return Judged("inconclusive", compared, len(pairs), limited, True,
                       f"the load generator was the limit of the {' and the '.join(gave_out)}: lower the rate or give "
@@ -185,7 +187,8 @@ def _comparison(
     shown = estimate(values, 0.5) if values and not one.faults else found
     smallest = None
     if found is not None and not one.faults and found.n > 2 and design.looks:
-        smallest = _smallest(one, bound, highest_sd(found.sd, found.n), design.max_pairs, design.tail(one), logs)
+        sd = highest_sd(found.sd, found.n, found.whole)
+        smallest = _smallest(one, bound, sd, design.max_pairs, design.tail(one), logs)
     why = _why(one, verdict, len(values), tail)
     ends = (None, None) if found is None else (_finite(back(found.low)), _finite(back(found.high)))
     return Comparison(
@@ -223,7 +226,9 @@ def _why(one: Threshold, verdict: str, pairs: int, tail: float | None) -> str:
     if tail is None or pairs < FEWEST:
         return f"{one.metric}: no verdict under {FEWEST} pairs; there were {pairs}"
     more = "more pairs or longer trials (--max-pairs, --duration) would tell"
-    return f"{one.metric}: the interval reaches over the margin; {more}"
+    counted = vocabulary.split(one.metric)[1] in vocabulary.COUNTS
+    other = "" if counted else f"; what is counted is told with fewer: {' or '.join(vocabulary.COUNTS[:2])}"
+    return f"{one.metric}: the interval reaches over the margin; {more}{other}"
 
 
 def _smallest(one: Threshold, bound: float, sd: float, pairs: int, tail: float, logs: bool = True) -> float | None:

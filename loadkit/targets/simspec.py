@@ -11,6 +11,7 @@
 | `service`          | deterministic | or `exponential`: the service time times an exponential variable of mean 1 |
 | `noise`            | 0             | sigma of a lognormal factor (mean 1) on every service time |
 | `replication`      | 1ms           | from stored to the ack of acks=all and to being visible to consumers |
+| `slow`             |               | `PARTITION:TIME,...`, e.g. `0:5ms`: so much more replication of that partition |
 | `network`          | 0.2ms         | one way, for each of: request, ack, delivery |
 | `pause`            |               | `AT:LENGTH,...`, e.g. `10s:2s`: no server works; 0 is the schedule's start |
 | `errors`           | 0             | share of messages acked with error 19 (not enough replicas), not stored |
@@ -54,6 +55,7 @@ class SimulatedSpec:
     service: Literal["deterministic", "exponential"] = "deterministic"
     noise: float = 0.0
     replication: float = 1e-3
+    slow: tuple[tuple[int, float], ...] = ()
     network: float = 0.2e-3
     pause: tuple[tuple[float, float], ...] = ()
     errors: float = 0.0
@@ -74,6 +76,8 @@ class SimulatedSpec:
             raise ValueError("errors, lose and duplicate are shares from 0 to 1, together at most 1")
         if not all(0 <= x < math.inf for x in (self.request_overhead, self.replication, self.network, self.fetch)):
             raise ValueError("times must be finite, 0 or more")
+        if not all(partition >= 0 and 0 <= more < math.inf for partition, more in self.slow):
+            raise ValueError("slow partitions are numbered from 0, and take a time of 0 or more")
         if not (0 <= self.noise < math.inf and self.seed >= 0):
             raise ValueError("noise and seed must be finite, 0 or more")
         if self.service not in ("deterministic", "exponential"):
@@ -134,10 +138,20 @@ def _or_none(parse: Callable[[str], Any], nothing: Any) -> Callable[[str], Any]:
 
 
 def _pauses(text: str) -> tuple[tuple[float, float], ...]:
+    pairs = _pairs(text, "pauses", "10s:2s,30s:1s")
+    return tuple((parse_duration(at), parse_duration(length)) for at, length in pairs)
+
+
+def _slow(text: str) -> tuple[tuple[int, float], ...]:
+    pairs = _pairs(text, "partitions", "0:5ms,3:1ms")
+    return tuple((int(partition), parse_duration(more)) for partition, more in pairs)
+
+
+def _pairs(text: str, what: str, example: str) -> list[tuple[str, str]]:
     pairs = [part.partition(":") for part in text.split(",") if part]
-    if not all(length for _, _, length in pairs):
-        raise ValueError(f"{text!r} is not a list of pauses: write it like '10s:2s,30s:1s'")
-    return tuple((parse_duration(at), parse_duration(length)) for at, _, length in pairs)
+    if not all(second for _, _, second in pairs):
+        raise ValueError(f"{text!r} is not a list of {what}: write it like {example!r}")
+    return [(first, second) for first, _, second in pairs]
 
 
 def _share(text: str) -> float:
@@ -158,6 +172,7 @@ _PARSERS: Mapping[str, Callable[[str], Any]] = {
     "service": str,
     "noise": float,
     "replication": parse_duration,
+    "slow": _slow,
     "network": parse_duration,
     "pause": _pauses,
     "errors": _share,

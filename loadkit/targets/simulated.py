@@ -7,7 +7,8 @@ batch of its (producer, partition) until that is full or its linger is over. The
 `network` later and is served for request_overhead + max(messages / service_rate, bytes on the wire / byte_rate). Its
 ack comes at departure (+ `replication` for acks=all) + `network`. Consumers may see it at departure + `replication`,
 never before what stands earlier in its log, and receive it `network` + `fetch` later, or when they have processed
-what came before. Offsets follow the order in which service begins, so a log keeps each producer's order even with
+what came before. In a `slow` partition replication takes longer by its time, as behind a slow follower; no server
+works longer for it. Offsets follow the order in which service begins, so a log keeps each producer's order even with
 several servers.
 
 Not modelled: a limit of requests in flight (a client with linger 0 does not batch more under load), several
@@ -210,6 +211,10 @@ class Simulation:
         limits = np.array([producer.batch_bytes for producer in producers], np.int64)
         self._open = OpenBatches(lingers, limits, self._first_group, [*_NAMES, "ready"])
         self._servers = Servers(spec.servers, pauses)
+        self._late = np.zeros(max([0, *(p.partitions for p in producers), *(1 + at for at, _ in spec.slow)]), np.int64)
+        for partition, more in spec.slow:
+            self._late[partition] += _ns(more)
+        self._waits = np.array([p.acks_all for p in producers], np.int64)
         self._ratio = np.array([producer.compression_ratio for producer in producers])
         self._ack_delay = np.array([_ns(spec.network + spec.replication * p.acks_all) for p in producers], np.int64)
         self._place_logs()
@@ -296,9 +301,10 @@ class Simulation:
             return
         wire = np.rint(batches["bytes"] / self._ratio[batches["producer"]]).astype(np.int64)
         departed = self._servers.serve(batches["closed"] + _ns(self.spec.network), self._service(batches, wire))
-        acked = departed + self._ack_delay[batches["producer"]]
+        late = self._late[batches["partition"]]
+        acked = departed + self._ack_delay[batches["producer"]] + late * self._waits[batches["producer"]]
         logs = self._first_log[batches["producer"]] + batches["partition"]
-        visible = self._log.high_watermark(logs, departed + _ns(self.spec.replication))
+        visible = self._log.high_watermark(logs, departed + _ns(self.spec.replication) + late)
         self._batches.append({**batches, "wire": wire})
         self._note_acks(np.repeat(batches["producer"], batches["messages"]), np.repeat(acked, batches["messages"]))
         times = {"acked": acked, "visible": visible, "log": logs}

@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 
 from loadkit.gate.order import order
 from loadkit.gate.record import Pair, Trial
-
-METRIC = "latency.p99"
+from trust.gate.rates import METRIC
 
 
 @dataclass(frozen=True)
@@ -18,6 +17,7 @@ class Machine:
     """The noise of the log of a trial's p99."""
 
     name: str
+    metric: str = METRIC
     sd: float = 0.05
     memory: float = 0.0
     """Correlation of a trial with the one before it (AR(1))."""

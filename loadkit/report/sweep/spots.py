@@ -22,7 +22,9 @@ def unit(name: str) -> tuple[float, str]:
     return {
         "client.cpu_per_message": (1e6, "µs"), "bytes": (1e-6, "MB/s"), "batch.size": (1 / 1024, "KiB"),
         "throughput": (1.0, "msg/s"), "consumed": (1.0, "msg/s"), "offered": (1.0, "msg/s"),
-        "max_rate": (1.0, "msg/s"), "requests": (1.0, "1/s"), "lag.max": (1.0, "messages"), WIRE: (1.0, "B"),
+        "max_rate": (1.0, "msg/s"), "requests": (1.0, "1/s"), "batches": (1.0, "1/s"), "requests.per_mb": (1.0, "1/MB"),
+        "client.cpu_per_mb": (1e3, "ms/MB"), "wire.bytes": (1e-6, "MB/s"),
+        "lag.max": (1.0, "messages"), WIRE: (1.0, "B"),
     }.get(bare, (1.0, "1"))  # fmt: skip
 
 

@@ -19,7 +19,9 @@ _SERIES = {
 _PLAIN = {
     "max_rate": "highest rate within the SLO", "throughput": "throughput", "bytes": "byte rate",
     "client.cpu_per_message": "client CPU a message", "batch.size": "batch size", "requests": "request rate",
-    "compression.ratio": "compression ratio", "lag.max": "largest lag", "lag_time.max": "longest lag",
+    "wire.bytes": "bytes sent a second", "batches": "batch rate", "requests.per_mb": "requests a MB",
+    "client.cpu_per_mb": "client CPU a MB", "compression.ratio": "compression ratio",
+    "lag.max": "largest lag", "lag_time.max": "longest lag",
 }  # fmt: skip
 _PLACES = (" matters most:", " comes next:")
 _TIMES = 3.0
