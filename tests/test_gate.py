@@ -9,6 +9,8 @@ import re
 import signal
 import subprocess
 import sys
+import sysconfig
+import venv
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -257,6 +259,34 @@ def test_a_side_of_another_revision_runs_from_that_revision(place: Path) -> None
     assert [row["path"] for row in one["differences"]] == ["Checkout.config.linger.ms"]
     trees = subprocess.run(["git", "-C", str(place), "worktree", "list"], capture_output=True, text=True, check=True)
     assert len(trees.stdout.splitlines()) == 1
+
+
+def interpreter(folder: Path, linger: int) -> str:
+    """Return an interpreter that has what this one has, and besides a package of its own."""
+    venv.create(folder, symlinks=True, with_pip=False)
+    (packages,) = folder.glob("lib/python*/site-packages")
+    (packages / "as_here.pth").write_text(f"{sysconfig.get_path('purelib')}\n{ROOT}\n")
+    (packages / "tuning.py").write_text(f"LINGER = {linger}\n")
+    return str(folder / "bin" / "python")
+
+
+@pytest.mark.parametrize(("lingers", "code"), [((5, 5), 4), pytest.param((0, 5), 2, marks=pytest.mark.long)])
+def test_a_side_of_another_interpreter_has_its_packages(
+    lingers: tuple[int, int], code: int, place: Path, tmp_path: Path
+) -> None:
+    """Both sides run one file, whose setting a package of the environment gives; a setting must not differ by that."""
+    tuned = tmp_path / "tuned.py"
+    tuned.write_text("from tuning import LINGER\n" + SCENARIO.replace('"linger.ms": 0', '"linger.ms": LINGER'))
+    envs = [word for side, linger in zip(("baseline", "candidate"), lingers, strict=True)
+            for word in (f"--{side}-env", interpreter(tmp_path / side, linger))]  # fmt: skip
+    out = tmp_path / "out"
+    words = ["gate", str(tuned), *BOTH, *envs, "--max-pairs", "1", "--fail-if", "latency.p50 > +10%", "--out", str(out)]
+    found = run_all({"it": words}, place, 170, LOADKIT_STATE=str(tmp_path / "state"))["it"]
+    assert found.code == code, found.err
+    assert code != 2 or "Checkout.config.linger.ms: 0 (baseline), 5 (candidate)" in found.err
+    for side, linger in zip(("baseline", "candidate"), lingers, strict=True):
+        (result,) = (json.loads(path.read_text()) for path in out.glob(f"trials/*-{side}/result.json"))
+        assert result["classes"]["Checkout"]["config"]["linger.ms"] == str(linger)
 
 
 def test_two_gates_at_once_are_refused_by_a_lock_that_says_who_holds_it(

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyarrow import parquet
 
+from loadkit import kept
 from loadkit import result as module
 from loadkit.errors import RunError, UsageError
 from loadkit.histogram import Histogram, LogLine, RawLine, read_log, write_log_line
@@ -119,9 +120,10 @@ def test_result_json_is_whole_while_it_is_replaced(tmp_path: Path, monkeypatch: 
     def dies(*_: Any, **__: Any) -> None:
         raise OSError(errno.EIO, "gone")
 
-    monkeypatch.setattr(module.json, "dump", dies)
+    monkeypatch.setattr(kept.os, "fsync", dies)
     with pytest.raises(OSError, match="gone"):
         writer.write_facts()
+    assert not [path for path in (tmp_path / "run").iterdir() if path.suffix == ".part"]
     assert json.loads((tmp_path / "run" / RESULT).read_text())["old"] == 1
 
 

@@ -100,7 +100,7 @@ def told(estimate: float, variance: float, df: float, among: int = 1) -> Contras
     """
     if not np.isfinite(variance) or df <= 0:
         return Contrast(estimate, -np.inf, np.inf, 1.0, 0.0)
-    error = float(np.sqrt(variance))
+    error = float(np.sqrt(max(variance, 0.0)))  # rounding leaves a little less than nothing
     if error < _NOTHING:  # repeats agree to the last digit: a simulated cluster without noise
         return Contrast(estimate, estimate, estimate, float(abs(estimate) < _NOTHING), df)
     half = -float(special.stdtrit(df, (1 - LEVEL) / 2 / among)) * error
