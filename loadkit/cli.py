@@ -20,6 +20,7 @@ from loadkit import cli_cluster, cli_results
 from loadkit.cli_options import AnyHost, HistoryDir, Json, Target, Workers, default_out, show
 from loadkit.errors import Interrupted, LoadkitError, UsageError
 from loadkit.secrets import MASK, say
+from loadkit.streams import Unbroken
 
 app = typer.Typer(
     name="loadkit", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
@@ -348,9 +349,12 @@ def clean(
 
 
 def main() -> None:
-    """Run the command and exit with the code that `errors` gives each failure."""
+    """Run the command and exit with the code that `errors` gives each failure; a reader that is gone is none."""
+    sys.stdout, sys.stderr = Unbroken(sys.stdout), Unbroken(sys.stderr)  # type: ignore[assignment]
     try:
-        sys.exit(app(standalone_mode=False) or 0)
+        code = app(standalone_mode=False) or 0
+        sys.stdout.flush()
+        sys.exit(code)
     except LoadkitError as error:
         say(str(error) if isinstance(error, Interrupted) else f"error: {error}")
         sys.exit(error.exit_code)

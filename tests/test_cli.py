@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import subprocess
+import sys
 import textwrap
 from pathlib import Path
 
@@ -246,6 +248,22 @@ def test_report_makes_the_same_numbers_from_the_files(right: dict[str, Done]) ->
     """`loadkit report` computes what the run printed, from what it left."""
     assert document(right["report"])["metrics"] == document(right["plain"])["metrics"]
     assert "p99" in right["table"].out
+
+
+@pytest.mark.parametrize(("slo", "code"), [("latency.p50 < 9s", 0), ("latency.p50 < 1us", 1)])
+def test_a_reader_that_goes_away_changes_no_exit_code(slo: str, code: int, tmp_path: Path) -> None:
+    """`loadkit run ... | head`: 1 is a judgement that failed and nothing else, so a closed pipe is not that."""
+    scenario = write(tmp_path / "one.py", SCENARIO.format(rate="200/s", more=""))
+    words = ["run", scenario, "--target", "simulated", "--duration", "2s", "--slo", slo, "--out", str(tmp_path / "out")]
+    command = [sys.executable, "-m", "loadkit", *words]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout
+        assert process.stderr
+        process.stdout.close()
+        process.stderr.close()
+        assert process.wait(100) == code
+    assert json.loads((tmp_path / "out" / "result.json").read_text())["status"] == "complete"
+    assert (tmp_path / "out" / "report.html").exists()
 
 
 def test_every_template_runs(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ LAYERS = {
         targets telemetry trial users validity worker
     """,
     "offline": "analysis compare gate report sizing",
-    "top": "cli cli_cluster cli_options cli_results drive drive_calibrate drive_check drive_compare drive_gate drive_gate_max drive_history drive_max drive_point drive_size drive_sweep drive_verify finish finish_again finish_sweep plain_errors plain_locust progress pytest_plugin __main__ watch",
+    "top": "cli cli_cluster cli_options cli_results drive drive_calibrate drive_check drive_compare drive_gate drive_gate_max drive_history drive_max drive_point drive_size drive_sweep drive_verify finish finish_again finish_sweep plain_errors plain_locust progress pytest_plugin streams __main__ watch",
 }
 """Each module, or package with all that is in it, and its layer."""
 MAY_SEE = {
