@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from loadkit.report import page
 from loadkit.report.block import Block, Prose, block, table
 from loadkit.units import format_duration, format_rate
+from trust import page
 from trust.search import guided, maximum
 
 OUT = Path("reports/trust/search")
-PAGE = "report.html"
 
 
 def effects(found: Mapping[str, Any]) -> Block | None:
@@ -59,29 +56,12 @@ def _rate(rate: float | None) -> str:
     return "–" if rate is None else format_rate(rate)
 
 
-def measured(found: Mapping[str, Any]) -> str:
-    """Return when, where, by which commit and with which command figures were measured."""
-    machine = found["machine"]
-    where = f"{machine['cores']} cores ({machine['cpu']}), Linux {machine['kernel']}"
-    return f"Measured {found['date']} by commit {found['commit']} on {where}: {found['command']}"
-
-
-PARTS: tuple[tuple[str, Callable[[Mapping[str, Any]], Block | None]], ...] = (
+PARTS: tuple[page.Part, ...] = (
     ("max.json", maximum.section), ("embedded.json", agreement), ("guided.json", guided.section),
     ("effects.json", effects),
 )  # fmt: skip
-"""Files of results and what makes a section of each; one that is not there is left out."""
 
 
 def write(out: Path) -> Path:
     """Write the page of the results in a folder and return its path."""
-    blocks = []
-    for name, made in PARTS:
-        if not (out / name).exists():
-            continue
-        found = json.loads((out / name).read_text("utf-8"))
-        if built := made(found):
-            blocks.append(replace(built, parts=(*built.parts, Prose(measured(found)))))
-    path = out / PAGE
-    path.write_text(page.render("Sweeps and searches against known truth", blocks), encoding="utf-8", newline="\n")
-    return path
+    return page.write(out, "Sweeps and searches against known truth", PARTS)

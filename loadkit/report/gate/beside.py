@@ -33,6 +33,7 @@ class Beside:
     fewest: int = 2
     """Results of a side under which no interval over them is given."""
     _tracks: dict[tuple[str, str], list[Track]] = field(default_factory=dict)
+    _drawn: dict[str, Floats | None] = field(default_factory=dict)
 
     @property
     def series(self) -> str:
@@ -85,7 +86,10 @@ class Beside:
         return _by_column([other - one], lambda column: _one(column, self.fewest))
 
     def _draws(self, side: str) -> Floats | None:
-        return log_draws(self.tracks(side, self.series)[0], QUANTILES, DRAWS, self.names.index(side))
+        if side not in self._drawn:
+            track = self.tracks(side, self.series)[0]
+            self._drawn[side] = log_draws(track, QUANTILES, DRAWS, self.names.index(side))
+        return self._drawn[side]
 
 
 class Sided(Protocol):
