@@ -53,7 +53,7 @@ trust-gate: $(DEV_STAMP) ## false alarms and power of gates against known truth,
 	$(BIN)/python -m trust.gate
 
 gate: $(DEV_STAMP) ## this checkout against REV (default: the last tag, or main) on a real Kafka; takes about ten minutes
-	$(BIN)/loadkit gate scenarios/orders.py --baseline-rev $(REV) --baseline-set Checkout.rate=5k/s --candidate-set Checkout.rate=5k/s --fail-if 'client.cpu_per_message > +10%' \
+	$(BIN)/loadkit gate scenarios/orders.py --baseline-rev $(REV) --baseline-set Checkout.rate=1k/s --candidate-set Checkout.rate=1k/s --fail-if 'client.cpu_per_message > +10%' \
 	  --fail-if 'latency.p50 > +10%' --fail-if 'lost > 0' --duration 10s --warmup 5s --budget 10m
 
 build: $(DEV_STAMP) ## build sdist and wheel into dist/

@@ -65,7 +65,7 @@ class Collector:
         return next((delta.error for delta in self._latest.values() if delta.error), None)
 
     def totals(self) -> dict[str, dict[str, int]]:
-        """Return due, handed over and aborted messages by class, over all processes."""
+        """Return due and handed over messages by class, over all processes."""
         totals: dict[str, dict[str, int]] = {}
         for delta in self._latest.values():
             for name, numbers in delta.totals.items():

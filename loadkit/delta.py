@@ -26,7 +26,7 @@ class Delta:
     confirmed: Confirmed = field(default_factory=dict)
     consumed: Consumed = field(default_factory=dict)
     totals: dict[str, dict[str, int]] = field(default_factory=dict)
-    """By producing class: due, sent, unsent of the measured phase so far, aborted."""
+    """By producing class: due and handed over of the measured phase so far."""
     outstanding: int = 0
     """Messages due or in flight that this process still cares for; 0 when drained."""
     error: str | None = None

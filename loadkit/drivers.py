@@ -156,12 +156,13 @@ class ProducerDriver:
         self.acks: deque[Acks] = deque()
         self.failures: deque[Failure] = deque()
         self.commits: deque[tuple[int, int]] = deque()
-        self.aborted = 0
+        self.aborts: deque[tuple[Ints, int]] = deque()
+        """When each message of an aborted transaction was due, and when the transaction had ended."""
         self.places: deque[tuple[NDArray[np.int32], Ints]] = deque()
         self._ahead: _Ahead | None = None
         self._lookahead = int(np.clip(AHEAD_BYTES // max(1, workload.mean_size), 1, CHUNK))
         self._open: _Open | None = None
-        self._open_places: list[tuple[NDArray[np.int32], Ints]] = []
+        self._open_acks: list[Acks] = []
         self._transactions = 0
         self._collecting = False
         self._chunks: list[tuple[int, int, int, int, int]] = []
@@ -276,11 +277,16 @@ class ProducerDriver:
         if self._chunks:
             self.sent.append(Sent.of(self._chunks, self._chunks_due))
             self._chunks, self._chunks_due = [], []
+        if self._open and self._open.ending and not self._open.ended:
+            return  # the lane belongs to the thread that ends its transaction: two would lose confirmations
         self._collecting = True  # in which what `take_acks` gives is nobody's for a moment
         acks = self.lane.take_acks()
         if acks is not None:
             self.acks.append(acks)
-            (self._open_places if self._open else self.places).append((acks.partition, acks.offset))
+            if self._open:
+                self._open_acks.append(acks)
+            else:
+                self.places.append((acks.partition, acks.offset))
         self.failures.extend(self.lane.take_failures())
         self._collecting = False
 
@@ -321,11 +327,11 @@ class ProducerDriver:
             raise error
         self.collect()
         if commit:
-            self.places.extend(self._open_places)
+            self.places.extend((acks.partition, acks.offset) for acks in self._open_acks)
             self.commits.append((begun, done))
         else:
-            self.aborted += sum(len(offsets) for _, offsets in self._open_places)
-        self._open, self._open_places = None, []
+            self.aborts.extend((acks.stamps["intended"], done) for acks in self._open_acks)
+        self._open, self._open_acks = None, []
         return True
 
     def debt(self, now_ns: int) -> int:

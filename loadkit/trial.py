@@ -371,7 +371,7 @@ class Trial:
         return facts
 
     def _totals(self) -> dict[str, dict[str, int]]:
-        """Return by class what was due, sent, confirmed, failed, never sent, and neither confirmed nor failed."""
+        """Return by class what was due, sent, confirmed, failed, unsent, unconfirmed, and aborted of the confirmed."""
         reported = self.collector.totals()
         found = {}
         for workload in self.scenario.producers:
@@ -384,7 +384,7 @@ class Trial:
                 due = max(whole.due(self._end_ns - self._measure_ns - 1), sent)
             found[workload.name] = {
                 "due": due, "sent": sent, "acked": acked, "errors": errors, "unsent": due - sent,
-                "unacked": max(0, sent - acked - errors), "aborted": handed.get("aborted", 0),
+                "unacked": max(0, sent - acked - errors), "aborted": counted.get("aborted", 0),
             }  # fmt: skip
         return found
 

@@ -252,6 +252,8 @@ class Worker:
         for failure in _drain(driver.failures):
             recorder.failed(name, failure.acked_ns, failure.intended_ns, failure.code)
         recorder.spent(name, "commit", _drain(driver.commits))
+        for intended, done in _drain(driver.aborts):
+            recorder.counted("producer", name, intended, np.full(len(intended), done), "aborted", 1)
         self._count_due(recorder, held, now)
 
     def _count_due(self, recorder: Recorder, held: _Producer, now: int) -> None:
@@ -326,8 +328,7 @@ class Worker:
     def _totals(self, now: int) -> dict[str, dict[str, int]]:
         totals: dict[str, dict[str, int]] = {}
         for held in self._producers.values():
-            mine = totals.setdefault(held.driver.workload.name, {"due": 0, "handed": 0, "aborted": 0})
-            mine["aborted"] += held.driver.aborted
+            mine = totals.setdefault(held.driver.workload.name, {"due": 0, "handed": 0})
             for leg in [*held.driver.finished, *held.driver.legs]:
                 if leg.phase == "measure":
                     due = leg.counted(now)

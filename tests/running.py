@@ -111,6 +111,10 @@ class Command:
         self.until(lambda: "\nmeasure" in self.said, "measuring")
         time.sleep(seconds)
 
+    def until_written(self, seconds: int) -> None:
+        """Return once so many measured seconds with confirmations are on disk."""
+        self.until(lambda: len(confirmed_seconds(self.out)) >= seconds, f"{seconds} measured seconds on disk")
+
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to the command alone."""
         self.process.send_signal(number)
@@ -129,6 +133,14 @@ class Command:
         if self.process.poll() is None:
             self.process.kill()
             self.process.wait()
+
+
+def confirmed_seconds(out: Path) -> set[int]:
+    """Return the measured seconds of which a run under way has written confirmations."""
+    series = out / "series.jsonl"
+    whole = series.read_text().split("\n")[:-1] if series.exists() else []
+    rows = (json.loads(line) for line in whole)
+    return {row["t"] for row in rows if row["kind"] == "producer" and row["phase"] == "measure" and row.get("acked")}
 
 
 def give_way(pid: int) -> None:

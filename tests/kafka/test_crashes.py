@@ -34,7 +34,8 @@ def alone_by_signal(target: Path, folder: Path) -> Ended:
 def alone(target: Path, folder: Path, **crash: str) -> Ended:
     """Return a run that crashed after some measured seconds."""
     with start(SCENARIO, target, folder / "alone", "--duration", "60s", "--warmup", "1s", **crash) as command:
-        command.until_measuring(5.0)
+        command.until_measuring()
+        command.until_written(4)
         if crash:
             Path(crash["CRASH"]).touch()
         else:

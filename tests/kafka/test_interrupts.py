@@ -19,7 +19,8 @@ def stopped(folder: Path, name: str, target: Path | str, *signals: signal.Signal
     own.mkdir()
     flags = ("--duration", "60s", "--warmup", "1s", *sets("Clock.rate=300/s"))
     with start(STEADY, target, folder / name, *flags, TMPDIR=str(own)) as command:
-        command.until_measuring(3.0)
+        command.until_measuring()
+        command.until_written(3)
         for number in signals:
             command.signal(number)
             time.sleep(0.1)
