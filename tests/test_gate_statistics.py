@@ -18,6 +18,7 @@ from loadkit.gate.record import Noise, Pair, Trial
 from loadkit.gate.statistics import ALPHA, FEWEST, beyond, estimate, highest_sd, last_look, looks
 from loadkit.gate.thresholds import parse, parse_all
 from loadkit.gate.verdicts import Design, Judged, judge
+from loadkit.report.gate import words
 
 
 def pair(number: int, **metrics: tuple[float | None, float | None]) -> Pair:
@@ -310,3 +311,14 @@ def test_differences_are_those_no_flag_asked_for() -> None:
     left = unasked(found, ["linger.ms"], environment=True, scenario=False, target=False)
     assert [one.path for one in left] == ["target.kind"]
     assert left[0].text == "target.kind: embedded (baseline), external (candidate)"
+
+
+def test_no_figure_is_given_for_what_could_have_been_told_where_pairs_are_wild() -> None:
+    """Seven pairs one of which is a hundred times another promise nothing; a calm gate's figure stands as it is."""
+    wild, calm = np.array([0.1, 10, 1, 1, 1, 1, 1]), np.exp(np.linspace(-0.01, 0.01, 7))
+    design = Design(parse_all(["latency.p99 > +10%"]), 7)
+    told = [judge(design, of_ratios(ratios)).comparisons[0] for ratios in (wild, calm)]
+    assert told[0].detectable is not None
+    assert told[0].detectable > 1
+    assert words.detectable(told[0]) == "over +100 %"
+    assert words.detectable(told[1]) == words.share(told[1].detectable)

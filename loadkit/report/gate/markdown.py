@@ -38,11 +38,8 @@ def markdown(document: Mapping[str, Any]) -> str:
 
 
 def _row(one: Comparison) -> str:
-    cells = [
-        f"`{one.threshold}`", words.shown(one.metric, one.baseline), words.shown(one.metric, one.candidate),
-        words.of(one, one.effect), words.interval(one), words.of(one, one.margin),
-        words.of(one, one.detectable) if one.detectable is not None else "–", one.verdict,
-    ]  # fmt: skip
+    threshold, *others = words.cells(one)
+    cells = [f"`{threshold}`", *others, one.verdict]
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 

@@ -104,12 +104,7 @@ def _parts(document: Mapping[str, Any]) -> Iterator[RenderableType]:
     for head in ("threshold", "baseline", "candidate", "effect", "interval", "margin", "detectable", "verdict"):
         made.add_column(head, justify="left" if head in ("threshold", "verdict") else "right", header_style="bold")
     for one in compared:
-        cells = [
-            one.threshold, words.shown(one.metric, one.baseline), words.shown(one.metric, one.candidate),
-            words.of(one, one.effect), words.interval(one), words.of(one, one.margin),
-            words.of(one, one.detectable) if one.detectable is not None else "–", one.verdict,
-        ]  # fmt: skip
-        made.add_row(*map(clean, cells), style=_STYLES[one.verdict])
+        made.add_row(*map(clean, [*words.cells(one), one.verdict]), style=_STYLES[one.verdict])
     yield made
     yield Text(f"{found['pairs']} pairs of at most {document['max_pairs']}", style="dim")
     if document.get("trend"):

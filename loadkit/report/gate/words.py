@@ -16,6 +16,8 @@ HEADLINES = {
 }
 TREND = "Trend of stored results (no part of the verdict)"
 TONES = {"pass": "good", "fail": "bad", "inconclusive": "warn"}
+DOUBLE = 1.0
+"""A relative effect beyond which no figure is given for what could have been told."""
 
 
 def share(value: float | None) -> str:
@@ -37,6 +39,21 @@ def shown(metric: str, value: float | None) -> str:
 def of(one: Comparison, value: float | None) -> str:
     """Return an effect, a margin or an end of an interval in the terms of its threshold."""
     return share(value) if one.relative else shown(one.metric, value)
+
+
+def detectable(one: Comparison) -> str:
+    """Return the smallest effect that is told; beyond a doubling pairs are too wild for a figure to mean anything."""
+    if one.detectable is None:
+        return "–"
+    return f"over {share(DOUBLE)}" if one.relative and one.detectable > DOUBLE else of(one, one.detectable)
+
+
+def cells(one: Comparison) -> list[str]:
+    """Return a comparison's threshold, sides, effect, interval, margin and smallest effect, as every table has them."""
+    return [
+        one.threshold, shown(one.metric, one.baseline), shown(one.metric, one.candidate), of(one, one.effect),
+        interval(one), of(one, one.margin), detectable(one),
+    ]  # fmt: skip
 
 
 def interval(one: Comparison) -> str:
@@ -86,7 +103,7 @@ def sentence(one: Comparison) -> str:
     wider = "" if one.margin == one.asked or abs(one.margin - one.asked) < 1e-9 else (
         f", wider than asked ({of(one, one.asked)}) because this machine's A/A noise resolves no less"
     )  # fmt: skip
-    smallest = "" if one.detectable is None else f"; smallest effect it could have told: {of(one, one.detectable)}"
+    smallest = "" if one.detectable is None else f"; smallest effect it could have told: {detectable(one)}"
     what = "change" if one.relative else "value"
     return (
         f"{one.metric}: {what} {of(one, one.effect)}, interval {interval(one)}, margin {of(one, one.margin)}{wider}"

@@ -50,10 +50,5 @@ def _tiles(view: View) -> Tiles:
 def _table(view: View) -> Table:
     rows: list[list[Cell | str]] = []
     for one in view.comparisons:
-        rows.append([
-            one.threshold, words.shown(one.metric, one.baseline), words.shown(one.metric, one.candidate),
-            words.of(one, one.effect), words.interval(one), words.of(one, one.margin),
-            words.of(one, one.detectable) if one.detectable is not None else "–", str(one.pairs),
-            Cell(one.verdict, tone=words.TONES[one.verdict]),
-        ])  # fmt: skip
+        rows.append([*words.cells(one), str(one.pairs), Cell(one.verdict, tone=words.TONES[one.verdict])])
     return table("Thresholds; the first is the primary one", _HEAD, rows, texts=(0, 8))
