@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import subprocess
 import time
@@ -12,14 +13,21 @@ from typing import Any
 from loadkit.telemetry.host import environment
 
 
-def about(command: Sequence[str]) -> dict[str, Any]:
-    """Return date, commit, machine and command, as every file of figures ends."""
+def about(command: Sequence[str], work: Path | None = None) -> dict[str, Any]:
+    """Return date, commit, machine and command, as every file of figures ends; and the lanes of the runs in a folder."""
     found = environment()
     return {
+        **({"lanes": lanes(work)} if work else {}),
         "command": shlex.join(command), "date": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
         "commit": commit("loadkit", "trust", "scenarios"),
         "machine": {name: found[name] for name in ("cpu", "cores", "memory", "kernel")},
     }  # fmt: skip
+
+
+def lanes(work: Path) -> list[str]:
+    """Return the client lanes that the runs below a folder used."""
+    results = (json.loads(file.read_text("utf-8")) for file in work.rglob("result.json"))
+    return sorted({facts["lane"] for result in results for facts in result["classes"].values() if facts.get("lane")})
 
 
 def commit(*watched: str) -> str:

@@ -19,7 +19,8 @@ def measured(found: Mapping[str, Any]) -> str:
     """Return when, where, by which commit and with which command figures were measured."""
     machine = found["machine"]
     where = f"{machine['cores']} cores ({machine['cpu']}), Linux {machine['kernel']}"
-    return f"Measured {found['date']} by commit {found['commit']} on {where}: {found['command']}"
+    lanes = f", {' and '.join(found['lanes'])} lane" if found.get("lanes") else ""
+    return f"Measured {found['date']} by commit {found['commit']} on {where}{lanes}: {found['command']}"
 
 
 def write(out: Path, title: str, parts: Sequence[Part]) -> Path:

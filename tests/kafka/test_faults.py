@@ -60,20 +60,14 @@ def stopped(pid: int) -> Iterator[None]:
 def test_a_stall_stands_in_latency_from_the_time_at_which_messages_were_due(
     alone: None, kafka1: EmbeddedCluster, target: Path, tmp_path: Path
 ) -> None:
-    """2 s of 20 s stopped at 1,000/s: p95 is about 1.0 s and p99 about 1.8 s (test_recorder: in whatever second).
+    """2 s of 10 s stopped at 1,000/s: p95 is about 1.5 s and p99 about 1.9 s (test_recorder: in whatever second).
 
     Exactly: a message due while the broker stood still has the rest of the stall to wait. No quantile is below
     what that gives, nor above it by more than 2 % and what messages took before the stall. Nor is any percentile
     below what the broker's own clock says: LogAppendTime minus due, record by record.
     """
-    flags = (
-        "--duration",
-        "20s",
-        "--warmup",
-        "2s",
-        "--keep-topics",
-        *sets("ticks.config.message.timestamp.type=LogAppendTime"),
-    )
+    log_time = sets("ticks.config.message.timestamp.type=LogAppendTime")
+    flags = ("--duration", "10s", "--warmup", "2s", "--keep-topics", *log_time)
     with start(STEADY, target, tmp_path / "stall", *flags) as command:
         command.until_measuring(2)
         begin = time.time()
@@ -84,12 +78,12 @@ def test_a_stall_stands_in_latency_from_the_time_at_which_messages_were_due(
     facts, tracks = ended.result, read_tracks(ended.out)
     zero = facts["started_epoch"]
     first = zero + next(phase["start"] for phase in facts["phases"] if phase["name"] == "measure")
-    due = first + np.arange(20 * RATE) / RATE
+    due = first + np.arange(10 * RATE) / RATE
     assert due[0] < begin < end < due[-1]
     assert sums(ended, "Clock")["acked"] == len(due)
     untouched(ended)
     waited = np.sort(np.where((due >= begin) & (due < end), end - due, 0.0))
-    assert waited[19_000 - 1] == pytest.approx(end - begin - 1.0, abs=0.01)
+    assert waited[9_500 - 1] == pytest.approx(end - begin - 0.5, abs=0.01)
     took = np.sort(appended_after_due(kafka1, ended, first))
     assert len(took) == len(due)
     for tag in ("Clock.latency", "Listener.end_to_end"):

@@ -26,7 +26,7 @@ SHIPPED: dict[str, list[str]] = {
     "spike": sets("Web.rate=200/s", "Web.shape.at=1s", "Web.shape.duration=1s"),
 }
 """Settings that make each shipped scenario small."""
-LONG = ("backlog", "fan_out", "spike")
+LONG = ("backlog", "fan_out", "firehose", "spike")
 """Scenarios whose own tests are long; they run on `simulated` in every test run."""
 OURS = ("contents", "protocols", "transactions")
 

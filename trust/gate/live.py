@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from loadkit.report.block import Block, Prose, block, table
+from trust.about import lanes
 from trust.gate import command, figures
 from trust.gate.rates import THRESHOLD
 
@@ -64,7 +65,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         words = ("--fail-if", THRESHOLD, "--seed", str(number), *most)
         document = command.gate(*words, work=asked.work, out=f"live-{number}")
         rows.append(figures.said(row(number, document)))
-    return figures.write(asked.out / FIGURES, {"gates": rows}, "trust.gate.live", "--count", asked.count)
+    ran = sorted({lane for number in range(1, asked.count + 1) for lane in lanes(asked.work / f"live-{number}")})
+    return figures.write(asked.out / FIGURES, {"gates": rows, "lanes": ran}, "trust.gate.live", "--count", asked.count)
 
 
 if __name__ == "__main__":

@@ -97,7 +97,7 @@ def record(count: int, out: Path, work: Path) -> None:
     kept = {
         "schema": 1, "scenario": document["scenario"], "sides": document["sides"], "duration": document["duration"],
         "warmup": document["warmup"], "environment": document["environment"], "trials": rows,
-        **about(["python", "-m", "trust.gate.recorded", "--pairs", str(count)]),
+        **about(["python", "-m", "trust.gate.recorded", "--pairs", str(count)], work / folder),
     }  # fmt: skip
     out.mkdir(parents=True, exist_ok=True)
     (out / TRIALS).write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
@@ -154,6 +154,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     found: dict[str, Any] = {
         "pairs": len(recorded),
         "left_out": len(everything) - len(recorded),
+        "lanes": json.loads((asked.out / TRIALS).read_text("utf-8"))["lanes"],
         "alarms": [figures.said(alarms(one, asked.gates, rng)) for one in sources],
         "power": [figures.said(power(one, times, asked.gates // 2, rng)) for one in sources for times in TIMES],
     }

@@ -101,7 +101,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "schema": 1, "scenario": SCENARIO, "target": TARGET, "slo": SLO, "sets": list(SLOWED), "allowed": APART,
         "runs": runs, "spread": spread(rates),
         "hold": hold(min(rates), asked.work / "hold") if all(rates) else {"verdict": None},
-        **about(["python", "-m", "trust.search.agreement"]),
+        **about(["python", "-m", "trust.search.agreement"], asked.work),
     }  # fmt: skip
     (asked.out / FIGURES).write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     print(f"spread {found['spread']}, hold {found['hold']}")

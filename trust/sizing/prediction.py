@@ -197,7 +197,8 @@ def main() -> int:
     by = {"all": figures(rows), **{f"{n} nodes": figures([row for row in rows if row["nodes"] == n]) for n in (1, 3)}}
     held = by["all"]["median_error"] <= MEDIAN and by["all"]["inside"] >= INSIDE
     asked.out.mkdir(parents=True, exist_ok=True)
-    document = {"held": held, "figures": by, "trials": rows, **about(["python", "-m", "trust.sizing.prediction"])}
+    ran = about(["python", "-m", "trust.sizing.prediction"], asked.work)
+    document = {"held": held, "figures": by, "trials": rows, **ran}
     (asked.out / "prediction.json").write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
     for name, found in by.items():
         print(f"{name}: " + ", ".join(f"{key} {value:.3g}" for key, value in found.items()))
