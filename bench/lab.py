@@ -42,8 +42,8 @@ replication_factor = 1
 min_insync_replicas = 1
 retention_bytes = "1GiB"
 [limits]
-max_rate = "2GB/s"
-max_bytes = "1TB"
+max_rate = "1TB/s"
+max_bytes = "100TB"
 max_partitions = 2000
 [metrics]
 jmx_exporter = [{urls}]
