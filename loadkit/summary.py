@@ -183,7 +183,7 @@ def _rates(found: _Numbers, result: Result) -> None:
             own = [row for row in consumers if row["name"] == name and row["t"] < end]
             found.put(f"{name}.consumed", total(own, "received") / seconds)
         _lag(found, consumers, start)
-    _client(found, result, window, consumers, seconds)
+    _client(found, result, seconds)
 
 
 def _plan(found: _Numbers, result: Result, seconds: float) -> None:
@@ -214,12 +214,24 @@ def _lag(found: _Numbers, rows: list[Row], start: float) -> None:
         found.withhold("lag.slope", "fewer than five seconds with a known lag")
 
 
-def _client(found: _Numbers, result: Result, window: list[Row], consumers: list[Row], seconds: float) -> None:
+def _worked(result: Result) -> list[Row]:
+    """Return what was confirmed and received in the measured seconds, whenever it was due: that took the client's work.
+
+    A target that cannot keep up is still confirming the warm-up's messages then. Those which opened the connections of
+    a run without warm-up are left out.
+    """
+    start, end = result.measured
+    rows = [*result.of_kind("producer", None), *result.of_kind("consumer", None)]
+    return [row for row in rows if row["t"] < end and (row["phase"] == "measure" or row["t"] >= start > 0)]
+
+
+def _client(found: _Numbers, result: Result, seconds: float) -> None:
     cpu = total([row for row in result.of_kind("host") if row["t"] < result.measured[1]], "cpu")
-    handled = total(window, "acked") + total(consumers, "received")
+    worked = _worked(result)
+    handled = total(worked, "acked") + total(worked, "received")
     if cpu and handled:
         found.put("client.cpu_per_message", cpu / handled)
-    raw = total(window, "acked_bytes")
+    raw = total(worked, "acked_bytes")
     if cpu and raw:
         found.put("client.cpu_per_mb", cpu / (raw / MEGA))
     rows = [row for row in result.of_kind("client") if row.get("role") == "producer"]

@@ -261,6 +261,24 @@ def test_client_figures_come_from_cpu_and_librdkafkas_windows(tmp_path: Path) ->
     assert {name: summary.metrics[name] for name in wanted} == pytest.approx(wanted)
 
 
+def test_what_a_message_cost_is_shared_by_all_that_were_handled_in_those_seconds(tmp_path: Path) -> None:
+    """A target that is still confirming the warm-up's messages makes no message dearer; what opened connections is none."""
+    hosts = [row(t, "host", "w", cpu=0.4, busy=0.5) for t in range(2, 12)]
+    clients = [row(t, "client", "Checkout@w", role="producer", batches=5, batch_bytes=20_000) for t in range(2, 12)]
+    late = [row(t, phase="warmup", acked=100, acked_bytes=100_000) for t in range(1, 10)]
+    own = [row(t, acked=100, acked_bytes=100_000) for t in (10, 11, 12)]
+    found = summarise(write(tmp_path / "late", [], [*hosts, *clients, *late, *own])).metrics
+    assert found["client.cpu_per_message"] == pytest.approx(0.004)
+    assert found["client.cpu_per_mb"] == pytest.approx(4.0)
+    assert found["compression.ratio"] == pytest.approx(5.0)
+    assert found["throughput"] == pytest.approx(20.0)
+    cold = [row(0, phase="warmup", acked=6), *[row(t, acked=100) for t in range(10)]]
+    hosts = [row(t, "host", "w", cpu=0.4, busy=0.5) for t in range(10)]
+    at_once = {"phases": [{"name": "measure", "start": 0.0, "end": 10.0}]}
+    found = summarise(write(tmp_path / "cold", [], [*cold, *hosts], **at_once)).metrics
+    assert found["client.cpu_per_message"] == pytest.approx(0.004)
+
+
 def test_integrity_that_could_not_be_judged_says_why(tmp_path: Path) -> None:
     """Null and the reason, never 0: an unverified run has not lost nothing."""
     summary = summarise(

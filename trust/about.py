@@ -14,7 +14,7 @@ from loadkit.telemetry.host import environment
 
 
 def about(command: Sequence[str], work: Path | None = None) -> dict[str, Any]:
-    """Return date, commit, machine and command, as every file of figures ends; the lanes of the runs in a folder too."""
+    """Return date, commit, machine and command, as every file of figures ends; the lanes of runs in a folder too."""
     found = environment()
     return {
         **({"lanes": lanes(work)} if work else {}),
