@@ -24,7 +24,7 @@ class Done:
     err: str
 
 
-def run_all(commands: Mapping[str, Sequence[str]], cwd: Path, timeout: float = 55, **env: str) -> dict[str, Done]:
+def run_all(commands: Mapping[str, Sequence[str]], cwd: Path, timeout: float = 300, **env: str) -> dict[str, Done]:
     """Return what each command did, by name; all run one after the other in one fresh process."""
     done = subprocess.run(
         [sys.executable, __file__], input=json.dumps({name: list(words) for name, words in commands.items()}),

@@ -151,13 +151,20 @@ def test_a_second_process_waits_for_the_first(offered: dict[str, bytes]) -> None
     """While another process holds the lock nothing is fetched, and it is said; then it goes on."""
     lock = jars.cache_dir() / "jars.lock"
     lock.parent.mkdir(parents=True)
-    code = "import fcntl, sys, time; f = open(sys.argv[1], 'w'); fcntl.flock(f, fcntl.LOCK_EX); print(1, flush=True)"
-    holder = subprocess.Popen([sys.executable, "-c", f"{code}; time.sleep(0.4)", str(lock)], stdout=subprocess.PIPE)
+    code = "import fcntl, sys; f = open(sys.argv[1], 'w'); fcntl.flock(f, fcntl.LOCK_EX); print(1, flush=True)"
+    words = [sys.executable, "-c", f"{code}; sys.stdin.read()", str(lock)]
+    holder = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert holder.stdin is not None
     assert holder.stdout is not None
     holder.stdout.readline()
     offered.update(a=b"true")
     said: list[str] = []
-    jars.ensure([jar("a", b"true")], "a test", said.append)
+
+    def heard(text: str) -> None:
+        said.append(text)
+        holder.stdin.close()  # type: ignore[union-attr]
+
+    jars.ensure([jar("a", b"true")], "a test", heard)
     assert "another loadkit" in said[0]
     assert holder.wait() == 0
     holder.stdout.close()

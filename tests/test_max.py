@@ -205,12 +205,12 @@ def test_a_killed_search_goes_on_where_it_was(done: dict[str, Done], place: Path
         stdout=subprocess.DEVNULL, env={**os.environ, "PYTHONPATH": str(ROOT)},
     )  # fmt: skip
     until = time.monotonic() + 50
-    while len(list(out.glob("trials/*"))) < 5 and time.monotonic() < until:
+    while len(list(out.glob("trials/*"))) < 4 and time.monotonic() < until:
         time.sleep(0.01)
     killed.send_signal(signal.SIGKILL)
     killed.wait()
     assert json.loads((out / "max.json").read_text())["status"] == "running"
-    *kept, torn = (path / "result.json" for path in sorted(out.glob("trials/*"))[:4])
+    *kept, torn = (path / "result.json" for path in sorted(out.glob("trials/*"))[:3])
     before = [path.stat().st_mtime_ns for path in kept]
     torn.write_text(json.dumps({**json.loads(torn.read_text()), "status": "running"}))  # as a kill within it leaves it
 

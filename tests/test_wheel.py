@@ -18,7 +18,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel that `python -m build` makes."""
     out = tmp_path_factory.mktemp("dist")
     words = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(out), str(ROOT)]
-    done = subprocess.run(words, capture_output=True, text=True, timeout=55, check=False)
+    done = subprocess.run(words, capture_output=True, text=True, timeout=170, check=False)
 
     assert done.returncode == 0, done.stderr
     return next(out.glob("*.whl"))
@@ -39,17 +39,17 @@ def test_an_installed_wheel_runs_outside_the_checkout(wheel: Path, tmp_path: Pat
     subprocess.run(
         [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(site), str(wheel)],
         check=True,
-        timeout=55,
+        timeout=170,
     )
     env = {**os.environ, "PYTHONPATH": str(site)}
     words = [sys.executable, "-m", "loadkit"]
-    subprocess.run([*words, "init", "scenario"], cwd=tmp_path, env=env, check=True, capture_output=True, timeout=30)
+    subprocess.run([*words, "init", "scenario"], cwd=tmp_path, env=env, check=True, capture_output=True, timeout=170)
     done = subprocess.run(
         [*words, "run", "scenario.py", "--target", "simulated", "--duration", "2s", "--json", "--out", "out"],
-        cwd=tmp_path, env=env, capture_output=True, text=True, timeout=55, check=False,
+        cwd=tmp_path, env=env, capture_output=True, text=True, timeout=170, check=False,
     )  # fmt: skip
     where = [*words[:1], "-c", "import loadkit; print(loadkit.__file__)"]
-    used = subprocess.run(where, cwd=tmp_path, env=env, capture_output=True, text=True, check=True, timeout=30).stdout
+    used = subprocess.run(where, cwd=tmp_path, env=env, capture_output=True, text=True, check=True, timeout=170).stdout
 
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["status"] == "complete"
