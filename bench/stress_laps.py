@@ -203,7 +203,8 @@ class Lap:
         """Close all clients and report for the last time."""
         self._open = False
         self.turns.call(lambda: [thread.join() for thread in self._threads])
-        self._worker.close()
+        self._worker.halt()
+        self._worker.let_go()
         self.trial.take(self._worker.roll(last=True))
 
 

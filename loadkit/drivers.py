@@ -10,14 +10,15 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from time import monotonic_ns
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from loadkit import hashing, stamp
 from loadkit.keys.spec import Keys
-from loadkit.pacer import NEVER, Pacer
+from loadkit.leg import Leg
+from loadkit.pacer import NEVER
 from loadkit.payloads.spec import Payload
 from loadkit.scenario import ConsumerWorkload, ProducerWorkload, Transactions
 from loadkit.targets.lane import Acks, Batch, ConsumerLane, Failure, ProducerLane, Received
@@ -40,57 +41,9 @@ QUEUE_FULL_NS = 1_000_000
 """How long to wait before trying again when the client's queue has no room."""
 ENDING_NS = 100_000
 """How long to wait before looking again whether a transaction has ended."""
-SETTLE_NS = 1_000_000_000
-"""How long after the end what was due may still be handed over."""
 
 Ints = NDArray[np.int64]
 StartThread = Callable[[Callable[[], None]], object]
-
-
-@dataclass(slots=True)
-class Leg:
-    """A stretch of one user's schedule: its messages from `first` on, due before `until_ns`."""
-
-    phase: Literal["warmup", "measure"]
-    pacer: Pacer
-    origin_ns: int
-    """Monotonic clock at the schedule's time 0."""
-    until_ns: int = NEVER
-    """Time of the schedule (ns from origin) at which this leg ends; its messages are due before."""
-    number: int = 0
-    """The class-wide number of this user's message 0."""
-    stride: int = 1
-    limit: int = NEVER
-    """Messages after which the leg ends whatever the time."""
-    sent: int = 0
-    """The next message; messages before the leg's beginning are skipped by starting above 0."""
-    skipped: int = 0
-    twin: Pacer | None = None
-    """The same schedule once more, for whoever asks from another thread."""
-    settle_ns: int = SETTLE_NS
-    """How long after its end the leg may still hand over what was due."""
-
-    def over(self, now_ns: int) -> bool:
-        """Return whether nothing of this leg may be handed over any more."""
-        return self.until_ns != NEVER and now_ns >= self.origin_ns + self.until_ns + self.settle_ns
-
-    def due(self, now_ns: int) -> int:
-        """Return how many of this leg's messages are due at a monotonic instant, those it skipped included."""
-        return self._due(self.pacer, now_ns)
-
-    def counted(self, now_ns: int) -> int:
-        """Return the same to another thread than the loop's: a Poisson pacer may serve one thread only."""
-        return self._due(self.twin or self.pacer, now_ns)
-
-    def _due(self, pacer: Pacer, now_ns: int) -> int:
-        return max(self.skipped, min(pacer.due(min(now_ns - self.origin_ns, self.until_ns - 1)), self.limit))
-
-    def next_ns(self) -> int:
-        """Return the monotonic instant at which the next message is due; NEVER when there is none."""
-        if self.sent >= self.limit:
-            return NEVER
-        at = self.pacer.at(self.sent)
-        return NEVER if at >= self.until_ns else at + self.origin_ns
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,8 +230,8 @@ class ProducerDriver:
         if self._chunks:
             self.sent.append(Sent.of(self._chunks, self._chunks_due))
             self._chunks, self._chunks_due = [], []
-        if self._open and self._open.ending and not self._open.ended:
-            return  # the lane belongs to the thread that ends its transaction: two would lose confirmations
+        if self.lent:
+            return  # two threads in one lane would lose confirmations
         self._collecting = True  # in which what `take_acks` gives is nobody's for a moment
         acks = self.lane.take_acks()
         if acks is not None:
@@ -333,6 +286,19 @@ class ProducerDriver:
             self.aborts.extend((acks.stamps["intended"], done) for acks in self._open_acks)
         self._open, self._open_acks = None, []
         return True
+
+    @property
+    def lent(self) -> bool:
+        """Whether the lane belongs to the thread that ends the open transaction."""
+        return bool(self._open and self._open.ending and not self._open.ended)
+
+    def close(self) -> None:
+        """End the client, once the loop has ended. One whose transaction is still ending is left to the process's end:
+        another thread is inside of it.
+        """
+        if not self.lent:
+            self.collect()
+            self.lane.close()
 
     def debt(self, now_ns: int) -> int:
         """Return how many messages are due and not handed over."""

@@ -12,7 +12,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -170,7 +170,11 @@ class _Command:
             *warmup, "--out", str(out.resolve()), "--json",
         ]  # fmt: skip
 
-    def start(self, words: list[str]) -> subprocess.Popen[str]:
+    def run(self, words: list[str]) -> tuple[int, str, str]:
+        """Return exit code and both outputs of one; Interrupted where it was."""
+        return _ended(lambda: self._started(words))
+
+    def _started(self, words: list[str]) -> subprocess.Popen[str]:
         """Start it, in a session of its own: a Ctrl-C comes to it through us alone."""
         return subprocess.Popen(
             words, cwd=self._folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
@@ -186,7 +190,7 @@ class Commands:
     def trial(self, side: str, seed: int, out: Path, place: Mapping[str, Any], sets: Sequence[str] = ()) -> None:
         """Run one trial of a side."""
         command = self._made[side]
-        code, _, complaint = _ended(command.start(command.words(seed, out, sets)))
+        code, _, complaint = command.run(command.words(seed, out, sets))
         _raised(side, code, complaint)
 
     def search(self, side: str, slo: Sequence[str], seed: int | None, out: Path) -> dict[str, Any]:
@@ -195,15 +199,19 @@ class Commands:
         Without a `seed` it is the scenario's own. A search without an answer leaves a document too.
         """
         command = self._made[side]
-        code, text, complaint = _ended(command.start(command.search(slo, seed, out)))
+        code, text, complaint = command.run(command.search(slo, seed, out))
         _raised(side, 0 if code in NO_ANSWER and text else code, complaint)
         found: dict[str, Any] = json.loads(text)
         return found
 
 
-def _ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:
-    """Return exit code and both outputs of a command; Interrupted where it was."""
-    with _forwarded(process) as caught:
+def _ended(start: Callable[[], subprocess.Popen[str]]) -> tuple[int, str, str]:
+    """Return exit code and both outputs of a command; Interrupted where it was, be it while it was started."""
+    with _forwarded() as (caught, under_way):
+        process = start()
+        under_way.append(process)
+        if caught:
+            process.send_signal(signal.SIGINT)
         text, complaint = process.communicate()
     if caught:
         error = Interrupted("interrupted: what was measured until now is kept")
@@ -213,18 +221,20 @@ def _ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:
 
 
 @contextmanager
-def _forwarded(process: subprocess.Popen[str]) -> Iterator[list[int]]:
-    """Pass Ctrl-C and SIGTERM on to a command while it runs; yields the signals that came."""
+def _forwarded() -> Iterator[tuple[list[int], list[subprocess.Popen[str]]]]:
+    """Pass Ctrl-C and SIGTERM on to a command while it runs; yields the signals that came, and where to put it."""
     caught: list[int] = []
+    under_way: list[subprocess.Popen[str]] = []
 
     def forward(number: int, _: FrameType | None) -> None:
         caught.append(number)
-        if process.poll() is None:
-            process.send_signal(signal.SIGINT)
+        for process in under_way:
+            if process.poll() is None:
+                process.send_signal(signal.SIGINT)
 
     before = {number: signal.signal(number, forward) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield caught
+        yield caught, under_way
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from loadkit.drivers import Leg, ProducerDriver
+from loadkit.drivers import ProducerDriver
+from loadkit.leg import Leg
 from loadkit.pacer import NEVER, pacer
 from loadkit.scenario import ProducerWorkload
 

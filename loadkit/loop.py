@@ -79,8 +79,8 @@ class Loop:
         gc.collect()
         gc.freeze()
         gc.set_threshold(*GC_THRESHOLDS)
-        _wake_sharply()
         try:
+            _wake_sharply()
             while not self._stop:
                 wait = self._step()
                 self._count_cpu()
@@ -94,10 +94,14 @@ class Loop:
             gc.unfreeze()
             self.done = True
 
-    def _step(self) -> int:
-        """Do one round; return how long to sleep in nanoseconds."""
+    def finish_jobs(self) -> None:
+        """Do what was submitted; by another thread only once `done`."""
         while self._jobs:
             self._jobs.popleft()()
+
+    def _step(self) -> int:
+        """Do one round; return how long to sleep in nanoseconds."""
+        self.finish_jobs()
         again, in_flight = NEVER, 0
         for producer in self.producers:
             again = min(again, producer.step(monotonic_ns()))

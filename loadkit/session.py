@@ -41,6 +41,9 @@ class Session(Protocol):
     def end(self) -> None:
         """End the measured phase of the trial under way now; to be called from its progress."""
 
+    def hear(self) -> None:
+        """Raise the interruption that came while no trial was under way."""
+
 
 @contextmanager
 def session(
@@ -92,6 +95,10 @@ class _VirtualTrials:
         """Run one trial."""
         if not self._interrupted:
             simulate(scenario, self._target, options)
+        self.hear()
+
+    def hear(self) -> None:
+        """Raise the interruption that came."""
         if self._interrupted:
             raise self._interrupted
 
@@ -135,6 +142,8 @@ class Sessions:
             except LoadkitError as error:
                 self.refused[target] = error
                 raise
+            for each in self._open.values():  # one that was open before heard the Ctrl-C of that time
+                each.hear()
             if load_target(target).kind == "embedded":
                 self._prime(self._open[target], scenario)
         return self._open[target]

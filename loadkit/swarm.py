@@ -137,7 +137,7 @@ class LocalTrials:
 
     def trial(self, scenario: Scenario, options: Options) -> None:
         """Run one trial and leave its result in `options.out`; raises what ended it early."""
-        self._hear()
+        self.hear()
         if not self._open.runs():
             self._say("the embedded cluster has ended by itself: starting another")
             self._runtime.call(self._open.close)
@@ -151,9 +151,9 @@ class LocalTrials:
         gc.collect()  # a trial is full of cycles: not while the next one measures
         if settings.failed:
             raise settings.failed[0]
-        self._hear()
+        self.hear()
 
-    def _hear(self) -> None:
+    def hear(self) -> None:
         """Raise the interruption that has come, also one that no trial has heard."""
         gevent.sleep(0)
         if self._interrupted:
@@ -165,7 +165,7 @@ class LocalTrials:
             runner = environment.create_local_runner()
             self._master = Swarm(environment, settings, self._open, self._runtime).master
             try:
-                self._hear()
+                self.hear()
                 users = users_needed(self._classes)
                 runner.start(users, min(users, 100))
                 runner.greenlet.join()
@@ -181,6 +181,7 @@ class LocalTrials:
         """Take the target away."""
         for handler in self._handlers:
             handler.cancel()
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # libev leaves the system's, which ends us unheard
         self._runtime.call(self._open.close)
 
     def _interrupt(self, number: int) -> None:

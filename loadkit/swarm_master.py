@@ -103,8 +103,8 @@ class Master:
             return
         if self._given_up:
             self.trial.stop(self._given_up)
+        gevent.spawn(self._direct, self.trial)  # first: it ends the run whatever becomes of the plan
         self._send_plan(None)
-        gevent.spawn(self._direct, self.trial)
 
     def _new_trial(self) -> Trial:
         options: Options = self.settings.options(self.scenario)
@@ -299,6 +299,8 @@ class Master:
 
     def order(self, order: dict[str, Any]) -> None:
         """Send a schedule to every process."""
+        if order["epoch"] and self.trial:
+            self.settings.say(f"loadkit: {self.trial.notes[-1]['text']}")
         self.runner.send_message("loadkit_order", {**order, **clock()})
 
     def end(self, at_ns: int) -> None:

@@ -105,11 +105,11 @@ class LoadProcess:
             return
         try:
             number = worker.open(name)
-        except LoadkitError as error:
-            self._fail(f"{name}: {error}", error.exit_code)
         except Exception as error:
-            self._fail(f"{name}: a bug in loadkit ({type(error).__name__}: {error})", 70)
-        else:
+            if self.worker is worker:  # else its run is over, and the next one's is not to end by it
+                self._fail_by(name, error)
+            return
+        if self.worker is worker:
             self._numbers[user] = number
             self._send("joined", {"number": number, "class": name, "worker": worker.name})
 
@@ -126,6 +126,12 @@ class LoadProcess:
         ours = any(workload.name == name for workload in self.scenario.workloads)
         if ours and user_instance not in self._numbers:
             self._fail(f"{name}.on_start: {type(exception).__name__}: {exception}", 3)
+
+    def _fail_by(self, what: str, error: Exception) -> None:
+        if isinstance(error, LoadkitError):
+            self._fail(f"{what}: {error}", error.exit_code)
+        else:
+            self._fail(f"{what}: a bug in loadkit ({type(error).__name__}: {error})", 70)
 
     def _fail(self, text: str, exit_code: int) -> None:
         self._send("failed", {"text": MASK.text(text), "exit_code": exit_code})
@@ -177,16 +183,27 @@ class LoadProcess:
 
     def _on_close(self, **_: Any) -> None:
         self._ending.set()
-        with self._rolling:
-            worker, self.worker = self.worker, None
-            if worker:
-                worker.close()
-                self._hand_over(worker, worker.roll(last=True))
+        try:
+            with self._rolling:
+                worker, self.worker = self.worker, None
+                if worker:
+                    self._end(worker)
+        except Exception as error:
+            self._fail_by("closing", error)
         self._planned.clear()
         if isinstance(self.runner, WorkerRunner):
             self._report_now()
             self._send("closed", {"worker": self.runner.client_id})
         self._idle.set()
+
+    def _end(self, worker: Worker) -> None:
+        """Report what was measured, then close the clients: leaving a group may take longer than the master waits."""
+        worker.halt()
+        self._hand_over(worker, worker.roll())
+        if isinstance(self.runner, WorkerRunner):
+            self._report_now()
+        worker.let_go()
+        self._hand_over(worker, worker.roll(last=True))
 
     # what is measured
 
@@ -199,9 +216,13 @@ class LoadProcess:
                 gevent.sleep(0.1)
             else:
                 self._ending.wait(max(0.0, next_at - monotonic()))
-            with self._rolling:
-                if self.worker is worker:
-                    self._hand_over(worker, worker.roll())
+            try:
+                with self._rolling:
+                    if self.worker is worker:
+                        self._hand_over(worker, worker.roll())
+            except Exception as error:  # a greenlet that dies of it tells nobody, and the run would drain for ever
+                self._fail_by("measuring", error)
+                return
             self._report_now()
 
     def _hand_over(self, worker: Worker, delta: Delta) -> None:

@@ -58,7 +58,7 @@ class WorkerTrials(LocalTrials):
         assert master
         self._master = master
         try:
-            self._hear()
+            self.hear()
             users = users_needed(self._classes)
             self._runner.start(users, min(users, 100))
             master.concluded.wait()
@@ -73,7 +73,7 @@ class WorkerTrials(LocalTrials):
             self._processes.append(self._started())
         begun = monotonic()
         while len(self._runner.clients.ready) < self._count:
-            self._hear()
+            self.hear()
             ended = next((p for p in self._processes if p.poll() is not None), None)
             if ended:
                 raise RunError(f"a load process ended with exit code {ended.returncode} before it was ready")

@@ -143,7 +143,9 @@ class Trial:
             self._wait(0.05)
             self._progress("connect", f"{len(self.users)} of {self._crew.expected()} users", monotonic() - begun, None)
             if self._stopping:
-                raise self._failed or Interrupted("stopped before the load began; nothing was measured")
+                stopped = Interrupted("stopped before the load began; nothing was measured")
+                stopped.exit_code = self.interrupted.exit_code if self.interrupted else stopped.exit_code
+                raise self._failed or stopped
             if monotonic() - begun > CONNECT + 0.1 * self._crew.expected():
                 raise RunError(
                     f"only {len(self.users)} of {self._crew.expected()} users connected within {CONNECT:.0f} s"
@@ -200,9 +202,9 @@ class Trial:
             if self._dirty:
                 self._change_users()
         if self._stopping and monotonic_ns() < self._end_ns:
-            self._end_ns = max(monotonic_ns() + LEAD_NS // 3, self._measure_ns)
+            self._end_ns = max(monotonic_ns() + LEAD_NS, self._measure_ns)
             self._crew.end(self._end_ns)
-            self._wait(LEAD_NS / 3e9)
+            self._wait(LEAD_NS / 1e9)
         self._phases[-1]["end"] = self._t(self._end_ns)
 
     def _plan_end(self) -> int:

@@ -1,7 +1,7 @@
 """One load process: opens its users' lanes, follows the schedule, and tells once a second what it measured.
 
 It knows nothing of Locust or gevent: how to sleep, block and start threads is handed in. Whoever runs it
-calls `plan`, `open` for each user, `schedule` for each change, `roll` each second and `close` at the end.
+calls `open` for each user, `schedule` for each change, `roll` each second, `halt` and `let_go` at the end.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any, cast
 import numpy as np
 
 from loadkit import stamp
+from loadkit.claims import claimed
 from loadkit.clusters import Cluster, forms
 from loadkit.delta import Delta
 from loadkit.drivers import ConsumerDriver, ProducerDriver
@@ -32,6 +33,8 @@ from loadkit.telemetry.host import Host
 
 CONNECT = 30.0
 """Seconds a user may take to connect."""
+ENDING_NS = 1_000_000_000
+"""How long closing waits for transactions that are just ending."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +109,7 @@ class Worker:
         form = self._forms[workload.topic.name]
         payload, keys = self._content(workload)
 
-        def connect() -> ProducerDriver:
-            lane = self._cluster.producer(workload, form, number, workload.topic.name in self._read)
+        def opened(lane: Any) -> ProducerDriver:
             lane.connect(CONNECT)
             made = ProducerDriver(workload, lane, payload, keys, form, self.run, number, self._runtime.start_thread)
             partitions = workload.topic.partitions
@@ -115,7 +117,10 @@ class Worker:
             made.collect()
             return made
 
-        driver = self._runtime.call(connect)
+        read = workload.topic.name in self._read
+        driver = self._connected(lambda: self._cluster.producer(workload, form, number, read), opened)
+        if driver is None:
+            return
         self._producers[number] = _Producer(driver)
         self._confirmed.setdefault(workload.topic.name, Confirmed())
         self.loop.submit(lambda: self.loop.producers.append(driver))
@@ -144,14 +149,18 @@ class Worker:
         self._join(workload, number)
 
     def _join(self, workload: ConsumerWorkload, number: int) -> None:
-        def connect() -> Any:
-            lane = self._cluster.consumer(workload, self._forms[workload.topic.name])
+        def opened(lane: Any) -> ConsumerDriver:
             lane.connect(CONNECT)
-            return lane
+            return ConsumerDriver(workload, lane, self._taken[workload.name])
 
-        driver = ConsumerDriver(workload, self._runtime.call(connect), self._taken[workload.name])
+        driver = self._connected(lambda: self._cluster.consumer(workload, self._forms[workload.topic.name]), opened)
+        if driver is None:
+            return
         self._consumers[number] = driver
         self.loop.submit(lambda: self.loop.consumers.append(driver))
+
+    def _connected(self, make: Callable[[], Any], opened: Callable[[Any], Any]) -> Any:
+        return claimed(self._runtime.call, self._runtime.start_thread, lambda: self._closing, make, opened)
 
     def leave(self, number: int) -> None:
         """Close a user that stopped: a consumer leaves its group, a producer ends with its schedule."""
@@ -199,6 +208,8 @@ class Worker:
 
     def _join_late(self, workload: ConsumerWorkload, at_ns: int) -> None:
         self._runtime.sleep(max(0.0, (at_ns - monotonic_ns()) / 1e9))
+        if self._closing:
+            return
         self._opened += 1
         try:
             self._join(workload, (self._number << 16) | self._opened)
@@ -220,7 +231,7 @@ class Worker:
         delta = Delta(self.name)
         recorder = self._recorder
         if recorder is None:
-            delta.outstanding = 1
+            delta.outstanding = len(self._producers)
             delta.error = self._error()
             return delta
         delta.outstanding = self.outstanding()  # first: what it leaves out is folded below
@@ -355,24 +366,29 @@ class Worker:
         """Whether the measured schedule is over: reports are wanted sooner."""
         return self._recorder is not None and monotonic_ns() > self._recorder.window.until_ns
 
-    def close(self) -> None:
-        """Stop the loop, leave the groups, and let go of the clients."""
+    def halt(self) -> None:
+        """Stop the loop; what it measured is there for a `roll`."""
         self._closing = True
         self.loop.stop()
         while self._started and not self.loop.done:
             self._runtime.sleep(0.005)
-        for held in self._producers.values():
-            held.driver.collect()
+        self.loop.finish_jobs()  # of users that left meanwhile
         for consumer in self._consumers.values():
             consumer.collect()
 
-        def let_go() -> None:
-            for consumer in list(self._consumers.values()):  # a late member may be joining
-                consumer.lane.close()
-            for held in self._producers.values():
-                held.driver.lane.close()
+    def let_go(self) -> None:
+        """Leave the groups and end the clients, once halted; another `roll` has what they still told."""
 
-        self._runtime.call(let_go)
+        def closed() -> None:
+            for consumer in self._consumers.values():
+                consumer.lane.close()
+            until = monotonic_ns() + ENDING_NS
+            while any(held.driver.lent for held in self._producers.values()) and monotonic_ns() < until:
+                self._runtime.native_sleep(0.005)
+            for held in self._producers.values():
+                held.driver.close()
+
+        self._runtime.call(closed)
 
 
 def _drain(queue: deque[Any]) -> list[Any]:

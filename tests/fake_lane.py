@@ -77,6 +77,7 @@ class ProducerLane:
     ended: list[tuple[bool, int]] = field(default_factory=list)
     """Whether each transaction was committed, and how many messages it held."""
     failing: BaseException | None = None
+    closed: bool = False
     _waiting: deque[tuple[int, Item]] = field(default_factory=deque)
     _served: list[tuple[int, int, Item]] = field(default_factory=list)
     _offset: int = 0
@@ -159,7 +160,8 @@ class ProducerLane:
         """Do nothing."""
 
     def close(self) -> None:
-        """Do nothing."""
+        """Note it."""
+        self.closed = True
 
 
 @dataclass

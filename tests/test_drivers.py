@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from strategies import SECOND
 
 from loadkit import drivers, hashing, payloads, shapes
-from loadkit.drivers import AT_ONCE, CHUNK, QUEUE_FULL_NS, SETTLE_NS, ConsumerDriver, Leg, ProducerDriver
+from loadkit.drivers import AT_ONCE, CHUNK, QUEUE_FULL_NS, ConsumerDriver, ProducerDriver
+from loadkit.leg import SETTLE_NS, Leg
 from loadkit.pacer import NEVER, pacer, quotas, time_of
 from loadkit.scenario import ConsumerWorkload, Pause, ProducerWorkload, Topic, Transactions
 from loadkit.targets.lane import Acks, Received
@@ -379,6 +380,15 @@ def test_a_lane_belongs_to_the_thread_that_ends_its_transaction() -> None:
         jobs.pop()()
     assert len(lane.ended) == 3
     assert sum(len(acks.offset) for acks in made.acks) >= 20
+    CLOCK.now += 50 * 10**6
+    settle(made)
+    made.close()
+    assert not lane.closed, "another thread is inside"
+    lane.lent = False
+    jobs.pop()()
+    made.close()
+    assert lane.closed
+    assert sum(len(acks.offset) for acks in made.acks) == 40, "what was served after the loop ended is there"
 
 
 def test_a_transaction_that_cannot_end_ends_the_run() -> None:

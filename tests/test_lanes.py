@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Any
 
+import numpy as np
 import pytest
 
-from loadkit import Topic, clusters, keys, lanes, payloads
+from loadkit import Topic, clusters, keys, lanes, payloads, stamp
+from loadkit.blobs import Blobs
 from loadkit.errors import ScenarioError, UsageError
 from loadkit.scenario import ConsumerWorkload, ProducerWorkload
-from loadkit.targets import librdkafka
+from loadkit.targets import librdkafka, sink
+from loadkit.targets.lane import Batch
 
 TOPIC = Topic("orders")
 
@@ -100,3 +104,20 @@ def test_a_key_chooses_the_partition_alone() -> None:
     """How long to stay with one is of no account."""
     workload = producer(rate="5M/s", key=keys.zipf(100), payload=payloads.constant(size="100B"))
     assert clusters.stickiness(workload, {"batch.size": "65536"}) == {}
+
+
+def test_a_group_may_join_the_sink_while_it_confirms() -> None:
+    """A late consumer connects in another thread, between two groups that are told of a confirmation."""
+    topic = sink.SinkTopic(1, delay=0.0)
+
+    class Joined(deque[Any]):
+        def append(self, item: Any) -> None:
+            topic.groups.setdefault("late", deque())
+            super().append(item)
+
+    topic.groups["first"] = Joined()
+    made = sink.SinkProducer(topic)
+    stamps = stamp.stamps(1, 1, 0, np.zeros(3, np.int64))
+    made.send(Batch(Blobs.of([b"value"] * 3), None, stamps), 0, 3)
+    made.poll()
+    assert made.pending() == 3

@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from loadkit.drivers import Leg
+from loadkit.leg import Leg
 from loadkit.legs import WARMUP_NUMBERS, Switch, leg_of
 from loadkit.pacer import NEVER, pacer
 from loadkit.scenario import ProducerWorkload, Topic

@@ -10,7 +10,8 @@ import pytest
 from fake_lane import Clock, ConsumerLane, Keyed, Numbered, ProducerLane
 
 from loadkit import drivers, loop, payloads
-from loadkit.drivers import IDLE_NS, ConsumerDriver, Leg, ProducerDriver
+from loadkit.drivers import IDLE_NS, ConsumerDriver, ProducerDriver
+from loadkit.leg import Leg
 from loadkit.loop import FULL_NS, LISTEN_NS, SHARP_NS, TICK_NS, Loop
 from loadkit.pacer import pacer
 from loadkit.scenario import ConsumerWorkload, ProducerWorkload, Topic

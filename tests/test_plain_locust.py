@@ -138,8 +138,8 @@ def survived(folder: Path) -> tuple[Ended, list[Ended]]:
         killed.process.kill()
         master.until(lambda: "died with" in master.said, "naming the dead")
         interrupted.process.send_signal(signal.SIGINT)
-        master.until(lambda: "was stopped with" in master.said, "naming the stopped")
-        time.sleep(8)
+        master.until(lambda: "9 users share" in master.said.partition("was stopped with")[2], "sharing anew")
+        time.sleep(5)  # the new shares are in force a second later; then some whole seconds
         master.group(signal.SIGINT)
         return master.ended(), [interrupted.ended(), left.ended()]
     finally:
@@ -312,8 +312,8 @@ def late(folder: Path) -> Ended:
     master.until_measuring(1)
     second = Locust(folder / "second", "--worker", "--master-port", port, *LOW)
     try:
-        master.until(lambda: master.said.count("Sending spawn jobs") > 1, "spreading users anew")
-        time.sleep(6)
+        master.until(lambda: "users share the rates" in master.said, "sharing anew")
+        time.sleep(3)
         master.group(signal.SIGINT)
         return master.ended()
     finally:

@@ -63,9 +63,11 @@ def visited(locust: Locust, page: Page) -> Visit:
     page.json("/swarm", user_count=7, spawn_rate=7)
     locust.until_measuring(2)
     page.json("/swarm", user_count=4, spawn_rate=10)
-    time.sleep(3)
+    locust.until(lambda: "4 users share" in locust.said, "sharing among four")
+    time.sleep(2)
     page.json("/swarm", user_count=7, spawn_rate=10)
-    time.sleep(3)
+    locust.until(lambda: "7 users share" in locust.said.partition("4 users share")[2], "sharing among seven")
+    time.sleep(2)
     seen.live = page.stats()["Checkout"]
     page.json("/stop", now="yes")
     time.sleep(2.5)  # Locust keeps an answer for two seconds
@@ -112,7 +114,9 @@ def test_fewer_and_more_users_share_the_same_rate(visit: Visit) -> None:
     """From 7 to 4 and back: each change holds from one stated instant, and no message is due twice or never."""
     assert visit.first
     notes = [note["text"] for note in visit.first.result["notes"] if note["code"] == "users_changed"]
-    assert [note.split(" users")[0] for note in notes] == ["4", "7"]
+    shares = [note.split(" users")[0] for note in notes]
+    assert "4" in shares, "users that leave far apart are noted on their way"
+    assert shares[-1] == "7"
 
 
 def test_the_web_ui_shows_true_counts(visit: Visit) -> None:

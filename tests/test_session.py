@@ -67,3 +67,42 @@ def test_a_trial_leaves_nothing_to_the_next(trials: Any) -> None:
 def test_the_file_s_own_listeners_are_heard_in_every_trial(trials: Any) -> None:
     """What a scenario registers with Locust when it is loaded stays through the session."""
     assert trials[2].count("listener of the file") == len(SETS)
+
+
+SECOND = """
+from contextlib import contextmanager
+from loadkit import session
+from loadkit.errors import Interrupted
+
+class Open:
+    said = None
+    def hear(self):
+        if self.said:
+            raise self.said
+    def trial(self, *_):
+        print("loaded")
+
+opened = []
+
+@contextmanager
+def opening(*_, **__):
+    for before in opened:
+        before.said = Interrupted("Ctrl-C")  # only what is open has handlers
+    opened.append(Open())
+    yield opened[-1]
+
+session.session, session.replace = opening, lambda file, **_: file
+both = session.Sessions(None, None, lambda text: None, together=True)
+both.at("simulated", None)
+try:
+    both.at("embedded", None)
+except Interrupted:
+    print("heard")
+"""
+
+
+def test_ctrl_c_while_a_second_target_opens_is_heard_before_any_load() -> None:
+    """The session that was open before got it, and is asked as soon as the other is there."""
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, "-c", SECOND], capture_output=True, text=True, check=True, env=env, cwd=ROOT)
+    assert done.stdout == "heard\n"

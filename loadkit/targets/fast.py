@@ -66,8 +66,6 @@ class FastProducer(FastClient):
         self._acks: list[Acks] = []
         self._failures: deque[Failure] = deque()
         self._flying = 0
-        self._ending = False
-        """Whether a thread is ending a transaction."""
         self._poll = self.lib.queue_poll
 
     def _prepare(self, conf: int) -> None:
@@ -212,7 +210,6 @@ class FastProducer(FastClient):
         The library waits until every message's event is destroyed, so all of them are served and converted first;
         aborting before the broker knows of the transaction is fatal besides (librdkafka #4849).
         """
-        self._ending = True
         deadline = monotonic() + FLUSH
         while self._flying and monotonic() < deadline:
             self._serve(self.lib.queue_wait(self._queue, 10))
@@ -220,18 +217,14 @@ class FastProducer(FastClient):
         self._convert()
         ending = self.lib.commit_transaction if commit else self.lib.abort_transaction
         found = self.lib.taken(ending(self._rk, ENDLESS))
-        self._ending = False
         if found:
             raise TargetError(f"transaction on {self.topic}: {found[1]}")
 
     def close(self) -> None:
-        """Give up what is still in flight, and end the client.
-
-        One whose transaction is still ending is left to the end of the process: another thread is inside of it.
-        """
-        if self._ending or not self._rk:
-            return
+        """Give up what is still in flight, and end the client."""
         rk, self._rk = self._rk, None
+        if not rk:
+            return
         if self._flying:
             self.lib.purge(rk, librdkafka.PURGE_ALL)
             self.poll()

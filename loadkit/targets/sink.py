@@ -101,7 +101,7 @@ class SinkProducer:
     def _confirm(self, acks: Acks) -> None:
         self._acks.append(acks)
         self._waiting -= len(acks.offset)
-        for queue in self.topic.groups.values():
+        for queue in list(self.topic.groups.values()):  # a group may join meanwhile
             queue.append((acks.stamps, acks.partition, acks.offset, acks.size))
 
     def in_flight(self) -> int:
