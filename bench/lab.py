@@ -19,6 +19,7 @@ from bench.process import Ran, beside, run
 from loadkit.result import Row, read_rows
 from loadkit.target import load_target
 from loadkit.targets import admin, embedded
+from loadkit.targets.embedded_host import free_ports
 from loadkit.targets.properties import Layer, Role
 
 SCENARIOS = Path(__file__).parent / "scenarios"
@@ -135,7 +136,10 @@ class Lab:
         command = ["env", f"LOADKIT_OUT={out}", sys.executable, "-m", "locust", "-f", str(SCENARIOS / f"{scenario}.py")]
         command += ["--headless", "--target", target or str(self.target), "--warmup", f"{warmup:g}s"]
         command += ["--run-time", f"{warmup + seconds + _CONNECT:g}s"]
-        return _left(out, run([*command, *(["--processes", str(processes)] if processes > 1 else [])], self.folder))
+        if processes > 1:
+            port = str(free_ports(1)[0])
+            command += ["--processes", str(processes), "--master-bind-port", port, "--master-port", port]
+        return _left(out, run(command, self.folder))
 
     def plain(self, kind: str, **settings: Any) -> tuple[dict[str, Any], Ran]:
         """Return what one of the plain loops printed, and what it cost."""
