@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from time import monotonic
@@ -128,6 +129,22 @@ class Turns:
         return Runtime(self.sleep, time.sleep, self.call, start_thread, self.spawn)
 
 
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """Something under way in a thread that takes turns."""
+
+    turns: Turns
+    thread: threading.Thread
+
+    def ready(self) -> bool:
+        """Return whether it has ended."""
+        return not self.thread.is_alive()
+
+    def join(self) -> None:
+        """Let others run until it has."""
+        self.turns.call(self.thread.join)
+
+
 class Lap:
     """One trial in this process; it is its own crew."""
 
@@ -139,7 +156,7 @@ class Lap:
         self._worker = Worker("stress", 1, load, made, self._site.names.run, self.turns.runtime())
         options = Options(out, None, float(settings["warmup"]), messages=settings["messages"], drain_timeout=90.0)
         self._open, self._threads = True, list[threading.Thread]()
-        self.trial = Trial(load, self._site, self, options, self._wait, self.turns.call, lambda *_: None)
+        self.trial = Trial(load, self._site, self, options, self._wait, self.turns.call, self._spawned, lambda *_: None)
 
     def run(self) -> dict[str, Any]:
         """Return the facts of the trial when all is closed."""
@@ -150,6 +167,9 @@ class Lap:
             self.trial.run()
         facts: dict[str, Any] = json.loads((self.trial.writer.out / "result.json").read_text("utf-8"))
         return facts
+
+    def _spawned(self, job: Callable[..., None], *arguments: Any) -> Turn:
+        return Turn(self.turns, self.turns.spawn(job, *arguments))
 
     def _wait(self, seconds: float) -> None:
         self.turns.sleep(seconds)
