@@ -323,7 +323,7 @@ def refused(ended: Ended, code: int, *words: str) -> None:
     assert "Traceback" not in ended.stderr
 
 
-def eventually(true: Callable[[], bool], limit: float = 30.0) -> bool:
+def eventually(true: Callable[[], bool], limit: float = 5.0) -> bool:
     """Return whether something becomes true in time (s)."""
     until = time.monotonic() + limit
     while not true() and time.monotonic() < until:

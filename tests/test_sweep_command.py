@@ -260,11 +260,11 @@ def until(out: Path, folders: int) -> Callable[[], bool]:
 
 
 def test_killed_at_any_instant_it_goes_on_where_it_was(place: Path, tmp_path: Path) -> None:
-    """Twice kill -9, then to the end: the same trials in the same order with the same numbers as at one go."""
+    """Three times kill -9, then to the end: the same trials in the same order with the same numbers as at one go."""
     whole = begin(place, tmp_path / "whole", "simulated", "20s").ended()
     assert whole.code == 0, whole.stderr
     out = tmp_path / "killed"
-    for folders in (1, 4):
+    for folders in (1, 2, 4):
         with begin(place, out, "simulated", "20s") as command:
             command.until(until(out, folders), f"trial {folders}")
             time.sleep(0.03 * folders)

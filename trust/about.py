@@ -24,9 +24,9 @@ def about(command: Sequence[str], work: Path | None = None) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def lanes(work: Path) -> list[str]:
-    """Return the client lanes that the runs below a folder used."""
-    results = (json.loads(file.read_text("utf-8")) for file in work.rglob("result.json"))
+def lanes(*places: Path) -> list[str]:
+    """Return the client lanes that the runs below some folders used."""
+    results = (json.loads(file.read_text("utf-8")) for place in places for file in place.rglob("result.json"))
     return sorted({facts["lane"] for result in results for facts in result["classes"].values() if facts.get("lane")})
 
 

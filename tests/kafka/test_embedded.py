@@ -119,7 +119,7 @@ def run_tool(cluster: EmbeddedCluster, main: str, *arguments: str) -> str:
 def test_an_owner_ended_before_it_is_ready_leaves_nothing(
     owner: Callable[..., Owner], word: str, main: str, number: signal.Signals
 ) -> None:
-    """While data folders are formatted, or while nodes start: no JVM and no data folder soon after."""
+    """While data folders are formatted, or while nodes start: no JVM and no data folder within 5 s."""
     one = owner()
     one.says(word)
     assert one.runs_a(main)

@@ -65,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         words = ("--fail-if", THRESHOLD, "--seed", str(number), *most)
         document = command.gate(*words, work=asked.work, out=f"live-{number}")
         rows.append(figures.said(row(number, document)))
-    ran = sorted({lane for number in range(1, asked.count + 1) for lane in lanes(asked.work / f"live-{number}")})
+    ran = lanes(*(asked.work / f"live-{number}" for number in range(1, asked.count + 1)))
     return figures.write(asked.out / FIGURES, {"gates": rows, "lanes": ran}, "trust.gate.live", "--count", asked.count)
 
 
