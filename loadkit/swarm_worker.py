@@ -200,8 +200,7 @@ class LoadProcess:
         """Report what was measured, then close the clients: leaving a group may take longer than the master waits."""
         worker.halt()
         self._hand_over(worker, worker.roll())
-        if isinstance(self.runner, WorkerRunner):
-            self._report_now()
+        self._report_now()
         worker.let_go()
         self._hand_over(worker, worker.roll(last=True))
 
