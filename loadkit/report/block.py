@@ -68,6 +68,14 @@ class Prose:
 
 
 @dataclass(frozen=True, slots=True)
+class Heading:
+    """A title within a section."""
+
+    kind: ClassVar[str] = "heading"
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Note:
     """Something the reader must know, and what to do about it."""
 
@@ -159,7 +167,7 @@ class Chart:
     """Whether two of its kind stand side by side where there is room."""
 
 
-Part = Table | Prose | Points | Note | Tiles | Verdict | Code | Links | Chart
+Part = Table | Prose | Heading | Points | Note | Tiles | Verdict | Code | Links | Chart
 
 
 @dataclass(frozen=True, slots=True)

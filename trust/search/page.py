@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from loadkit.report.block import Block, Prose, block, table
 from loadkit.units import format_duration, format_rate
 from trust import page
+from trust.claim import SHARE, Claim
 from trust.search import guided, maximum
+from trust.search import effects as truth
+from trust.search.agreement import FIGURES as AGREEMENT
 
 OUT = Path("reports/trust/search")
+TITLE = "Sweeps and searches"
+METHOD = (
+    "`loadkit max` on simulated clusters whose highest rate is known by arithmetic or by a long run of the model; "
+    "sweeps within a budget against the noiseless truth of the whole grid; intervals of effects against effects that "
+    "were drawn; and searches on a real Kafka against each other and against a hold at their answer."
+)
 
 
 def effects(found: Mapping[str, Any]) -> Block | None:
@@ -56,12 +65,53 @@ def _rate(rate: float | None) -> str:
     return "–" if rate is None else format_rate(rate)
 
 
+def _max(found: page.Found) -> Sequence[Claim]:
+    units = {"near": SHARE, "above": SHARE}
+    return [
+        Claim(one["text"], found["figures"][name], one["compare"], one["bound"], units.get(name, ""))
+        for name, one in found["bounds"].items()
+    ]
+
+
+def _agreement(found: page.Found) -> Sequence[Claim]:
+    held = float(found["hold"]["verdict"] == "pass")
+    return [
+        Claim("highest answer above the lowest, on a real Kafka", found["spread"], "<=", found["allowed"], SHARE),
+        Claim("runs at the lowest answer that keep the objective, of 1", held, ">=", 1),
+    ]
+
+
+def _guided(found: page.Found) -> Sequence[Claim]:
+    least, ahead = (min(row[name][key] for row in found["cases"])
+                    for name, key in (("guided", "median"), ("ahead", "low")))  # fmt: skip
+    return [
+        Claim("grid's hypervolume found by a quarter of its trials, worst case's median", least, ">=",
+              found["wanted"], SHARE),
+        Claim("how much more than by chance, worst case, lower end of the median's interval", ahead, ">=", 0, SHARE),
+    ]  # fmt: skip
+
+
+def _effects(found: page.Found) -> Sequence[Claim]:
+    designs = found["designs"]
+    inside = [one[name] for one in designs for name in ("main_inside", "pair_inside") if one[name] is not None]
+    slack = f"{found['claimed']:.0%} are claimed; {truth.SLACK:.0%} are allowed for chance"
+    return [
+        Claim("intervals of effects that hold the truth, worst design", min(inside), ">=",
+              found["claimed"] - truth.SLACK, SHARE, slack),
+        Claim("sweeps that blame a knob that does nothing, worst design", max(one["idle_claimed"] for one in designs),
+              "<=", truth.BLAMED + truth.SLACK, SHARE, slack),
+    ]  # fmt: skip
+
+
 PARTS: tuple[page.Part, ...] = (
-    ("max.json", maximum.section), ("embedded.json", agreement), ("guided.json", guided.section),
-    ("effects.json", effects),
+    (maximum.FIGURES, maximum.section), (AGREEMENT, agreement), (guided.FIGURES, guided.section),
+    (truth.FIGURES, effects),
 )  # fmt: skip
+CLAIMS: Mapping[str, page.Claims] = {
+    maximum.FIGURES: _max, AGREEMENT: _agreement, guided.FIGURES: _guided, truth.FIGURES: _effects,
+}  # fmt: skip
 
 
 def write(out: Path) -> Path:
     """Write the page of the results in a folder and return its path."""
-    return page.write(out, "Sweeps and searches against known truth", PARTS)
+    return page.write(out, f"{TITLE} against known truth", PARTS)
