@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from statistics import median
 
-from bench import generator, peers, proxy
+from bench import generator, hour, peers, proxy
 from bench.case import Case
 from bench.figures import Criterion, differences, ratios
 from bench.lab import FLAT_OUT, JAVA, Lab, Trial, column
@@ -228,7 +228,7 @@ def delayed(lab: Lab, pairs: int) -> Case:
 CASES: dict[str, Callable[[Lab, int], Case]] = {
     "producing": producing, "consuming": consuming, "kib": generator.kib, "both": generator.both,
     "contents": generator.contents, "sizes": generator.sizes, "scaling": generator.scaling, "mixed": mixed,
-    "single": single, "delayed": delayed,
+    "single": single, "delayed": delayed, "page": hour.page,
 }  # fmt: skip
 
 

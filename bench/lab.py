@@ -39,8 +39,8 @@ name = "bench"
 [client]
 "bootstrap.servers" = "{bootstrap}"
 [topics]
-replication_factor = 1
-min_insync_replicas = 1
+replication_factor = {copies}
+min_insync_replicas = {least}
 retention_bytes = "1GiB"
 [limits]
 max_rate = "1TB/s"
@@ -93,6 +93,11 @@ class Lab:
     _numbers: Iterator[int] = field(default_factory=itertools.count)
 
     @property
+    def copies(self) -> int:
+        """Return how many copies of a partition there are: as many as nodes."""
+        return self.cluster.spec.nodes
+
+    @property
     def target(self) -> Path:
         """Return the target file of the cluster."""
         return self.target_at(self.cluster.bootstrap)
@@ -101,7 +106,9 @@ class Lab:
         """Return a target file of the cluster as reached at an address."""
         path = self.folder / f"target-{bootstrap.rpartition(':')[2]}.toml"
         urls = ", ".join(f'"{url}"' for url in self.cluster.jmx_urls)
-        path.write_text(_TARGET.format(bootstrap=bootstrap, urls=urls), "utf-8")
+        copies = self.copies
+        text = _TARGET.format(bootstrap=bootstrap, urls=urls, copies=copies, least=max(1, copies - 1))
+        path.write_text(text, "utf-8")
         return path
 
     def length(self, seconds: float) -> float:
@@ -117,18 +124,21 @@ class Lab:
         """Make a topic for a block."""
         name = f"bench-{next(self._numbers)}"
         connection = admin.connect(self.config("admin"))
-        admin.create_topics(connection, [admin.TopicPlan(name, PARTITIONS, 1, {"retention.bytes": str(1 << 31)})])
+        config = {"retention.bytes": str(1 << 31), "min.insync.replicas": str(max(1, self.copies - 1))}
+        admin.create_topics(connection, [admin.TopicPlan(name, PARTITIONS, self.copies, config)])
         try:
             yield name
         finally:
             admin.delete_topics(connection, [name])
 
-    def loadkit(self, scenario: str, warmup: float, seconds: float, *flags: str, target: Path | None = None) -> Trial:
+    def loadkit(
+        self, scenario: str, warmup: float, seconds: float, *flags: str, target: Path | None = None, watch: bool = False
+    ) -> Trial:
         """Return what `loadkit run` left, run as a command of its own."""
         out = self.folder / f"run-{next(self._numbers)}"
         command = [sys.executable, "-m", "loadkit", "run", str(SCENARIOS / f"{scenario}.py"), "--json"]
         command += ["--target", str(target or self.target), "--warmup", f"{warmup:g}s", "--duration", f"{seconds:g}s"]
-        return _left(out, run([*command, "--out", str(out), *flags], self.folder))
+        return _left(out, run([*command, "--out", str(out), *flags], self.folder, watch))
 
     def locust(self, scenario: str, processes: int, warmup: float, seconds: float, target: str = "") -> Trial:
         """Return what plain Locust left that forks so many load processes."""
@@ -182,12 +192,12 @@ def _left(out: Path, ran: Ran) -> Trial:
 
 
 @contextmanager
-def open_lab(say: Say, scale: float) -> Iterator[Lab]:
+def open_lab(say: Say, scale: float, target: str = "embedded") -> Iterator[Lab]:
     """Run an embedded Kafka for a block; where cores are enough, broker and contestants have their own."""
     os.chdir(Path(__file__).parent.parent)  # contestants are started as `python -m bench...`
     with tempfile.TemporaryDirectory(prefix="loadkit-bench-") as folder:
-        say("starting an embedded Kafka")
-        with embedded.start(embedded.EmbeddedSpec.parse("embedded"), say) as cluster:
+        say(f"starting {target}")
+        with embedded.start(embedded.EmbeddedSpec.parse(target), say) as cluster:
             if cluster.generator_cpus and hasattr(os, "sched_setaffinity"):
                 os.sched_setaffinity(0, cluster.generator_cpus)
             yield Lab(cluster, Path(folder), say, scale)

@@ -11,8 +11,10 @@ from typing import Any
 
 _PRODUCED = re.compile(
     r"^(?P<records>\d+) (?P<steady>steady state )?records sent, (?P<rate>[\d.,]+) records/sec .*?"
-    r"(?P<p50>[\d.]+) ms 50th.*?(?P<p99>[\d.]+) ms 99th", re.MULTILINE,
+    r"(?P<p50>[\d.]+) ms 50th.*?(?P<p99>[\d.]+) ms 99th, (?P<p999>[\d.]+) ms 99\.9th", re.MULTILINE,
 )  # fmt: skip
+
+_ECHOED = re.compile(r"Avg latency: ([\d.]+) ms\s+Percentiles: 50th = ([\d.]+), 99th = ([\d.]+), 99\.9th = ([\d.]+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +25,17 @@ class Produced:
     rate: float
     p50: float
     p99: float
+    p999: float
+
+
+@dataclass(frozen=True, slots=True)
+class Echoed:
+    """The summary of EndToEndLatency: milliseconds, the quantiles whole ones."""
+
+    mean: float
+    p50: float
+    p99: float
+    p999: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +48,15 @@ class Consumed:
 
 
 def producer_perf(
-    java: Sequence[str], topic: str, records: int, warmup: int, properties: Mapping[str, str], size: int = 100
+    java: Sequence[str],
+    topic: str,
+    records: int,
+    warmup: int,
+    properties: Mapping[str, str],
+    size: int = 100,
+    rate: int = -1,
 ) -> list[str]:
-    """Return the command of kafka-producer-perf-test for records of `size` bytes, as fast as it can."""
+    """Return the command of kafka-producer-perf-test for records of `size` bytes at a rate; -1: as fast as it can."""
     pairs = [f"{key}={value}" for key, value in properties.items()]
     command = [
         *java,
@@ -48,7 +67,7 @@ def producer_perf(
         str(records + warmup),
     ]
     return [
-        *command, "--warmup-records", str(warmup), "--record-size", str(size), "--throughput", "-1",
+        *command, "--warmup-records", str(warmup), "--record-size", str(size), "--throughput", str(rate),
         "--command-property", *pairs,
     ]  # fmt: skip
 
@@ -57,6 +76,11 @@ def consumer_perf(java: Sequence[str], bootstrap: str, topic: str, records: int)
     """Return the command of kafka-consumer-perf-test reading a topic from its beginning."""
     command = [*java, "org.apache.kafka.tools.ConsumerPerformance", "--bootstrap-server", bootstrap, "--topic", topic]
     return [*command, "--num-records", str(records), "--hide-header"]
+
+
+def echo(java: Sequence[str], bootstrap: str, topic: str, records: int, size: int) -> list[str]:
+    """Return the command of EndToEndLatency: a message at a time, each awaited by a consumer; acks=all."""
+    return [*java, "org.apache.kafka.tools.EndToEndLatency", bootstrap, topic, str(records), "all", str(size)]
 
 
 def plain(kind: str, **settings: Any) -> list[str]:
@@ -71,7 +95,16 @@ def read_producer_perf(output: str) -> Produced:
     if not found:
         raise ValueError(f"no summary of kafka-producer-perf-test in {output[-300:]!r}")
     last = (steady or found)[-1]
-    return Produced(int(last["records"]), float(last["rate"].replace(",", "")), float(last["p50"]), float(last["p99"]))
+    figures = (float(last[name].replace(",", "")) for name in ("rate", "p50", "p99", "p999"))
+    return Produced(int(last["records"]), *figures)
+
+
+def read_echo(output: str) -> Echoed:
+    """Return the summary; ValueError when there is none."""
+    found = _ECHOED.search(output)
+    if not found:
+        raise ValueError(f"no summary of EndToEndLatency in {output[-300:]!r}")
+    return Echoed(*map(float, found.groups()))
 
 
 def read_consumer_perf(output: str) -> Consumed:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from trust.sizing import prediction
-from trust.sizing.__main__ import NOISES, figures, held, one
+from trust.sizing.plans import NOISES, figures, held, one
 from trust.sizing.truth import replicas
 
 ROOT = Path(__file__).parent.parent

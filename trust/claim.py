@@ -24,6 +24,8 @@ class Claim:
     unit: str = ""
     note: str = ""
     """What a reader must know beside the figure."""
+    interval: tuple[float, float] | None = None
+    """Of the figure, with 95 %, in its unit; None where it has none."""
 
     @property
     def met(self) -> bool | None:
@@ -47,8 +49,11 @@ class Claim:
 
     @property
     def figure(self) -> str:
-        """Return the figure with its unit."""
-        return "–" if self.value is None else shown(self.value, self.unit)
+        """Return the figure with its unit and interval."""
+        if self.value is None:
+            return "–"
+        ends = " to ".join(shown(end, self.unit) for end in self.interval) if self.interval else ""
+        return shown(self.value, self.unit) + (f" ({ends})" if ends else "")
 
     @property
     def wanted(self) -> str:

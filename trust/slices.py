@@ -39,16 +39,28 @@ class Slice:
 
 def compare(slice_: Measured, committed: Measured) -> tuple[bool | None, str]:
     """Return whether the verdicts of a slice are those of the committed figures, and in which claims not."""
-    again = {claim.text: claim for claim, _ in slice_.claims() if claim.met is not None}
-    before = {claim.text: claim for claim, _ in committed.claims() if claim.met is not None}
+    again, before = ({claim.text: claim for claim, _ in one.claims()} for one in (slice_, committed))
     both = [(again[text], before[text]) for text in again if text in before]
-    if not both:
+    judged = [(one, other, same) for one, other in both if (same := alike(one, other)) is not None]
+    if not judged:
         return None, _alone(list(again.values()))
-    apart = [(one, other) for one, other in both if one.met != other.met]
+    apart = [(one, other) for one, other, same in judged if not same]
     if not apart:
-        return True, f"{len(both)} of {len(before)} verdicts made again, all as committed"
+        return True, f"{len(judged)} of {len(before)} figures made again, all as committed"
     return False, "; ".join(f"{one.text}: {one.figure} ({one.verdict}), committed {other.figure} ({other.verdict})"
                             for one, other in apart)  # fmt: skip
+
+
+def alike(one: Claim, other: Claim) -> bool | None:
+    """Return whether two measurements of one claim agree; None where that cannot be told.
+
+    By their verdicts, or where nobody judges them by their intervals, which must have a value in common.
+    """
+    if one.met is not None and other.met is not None:
+        return one.met == other.met
+    if one.interval is None or other.interval is None:
+        return None
+    return max(one.interval[0], other.interval[0]) <= min(one.interval[1], other.interval[1])
 
 
 def _alone(claims: Sequence[Claim]) -> str:
@@ -119,5 +131,5 @@ def section(done: Sequence[Slice], when: str) -> Block:
     tones = {True: "good", False: "bad", None: "warn"}
     rows = [[one.name, Cell(words[one.agrees], tone=tones[one.agrees]), one.text, f"{one.seconds:,.0f} s"]
             for one in done]  # fmt: skip
-    lead = f"A short slice of each section, run {when} on this machine: its verdicts beside those of the committed figures."
+    lead = f"A short slice of each section, run {when} on this machine: its verdicts beside the committed ones."
     return Block("Run again", (Prose(lead), table("Slices", ("section", "verdict", "", "took"), rows, texts=(0, 1, 2))))

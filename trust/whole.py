@@ -85,7 +85,8 @@ def section(one: Measured) -> Block:
             built = made(one.files[name])
             parts += _inner(one.name, dated(built, one.files[name])) if built else []
         except Exception as error:
-            parts.append(Note(f"{name} cannot be shown: {type(error).__name__}: {error}", next=f"make trust-{one.name}"))
+            why = f"{name} cannot be shown: {type(error).__name__}: {error}"
+            parts.append(Note(why, next=f"make trust-{one.name}"))
     made_block = block(one.title, parts)
     assert made_block
     return replace(made_block, anchor=anchor)

@@ -14,9 +14,9 @@ from trust.gate.rates import ALARMS, TIMES
 TITLE = "Gates"
 METHOD = (
     "`loadkit gate` on pairs of trials whose difference is known: made up with the noise of shared machines, modelled "
-    "in virtual time with planted slowdowns, recorded on a real Kafka, and run there. An A/A gate that fails is a false "
-    "alarm; an effect of the promised size that passes is a miss. Both are counted, beside what common ways to compare "
-    "say of the same trials."
+    "in virtual time with planted slowdowns, recorded on a real Kafka, and run there. An A/A gate that fails is a "
+    "false alarm; an effect of the promised size that passes is a miss. Both are counted, beside what common ways to "
+    "compare say of the same trials."
 )
 PARTS: tuple[page.Part, ...] = (
     (made_up.FIGURES, made_up.section), (planted.FIGURES, planted.section),

@@ -5,38 +5,21 @@ Searches that are there already, made by the same code, are not made again. Exit
 
 from __future__ import annotations
 
-import argparse
-import sys
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
+from trust import parts
+from trust.parts import Step
 from trust.search import agreement, effects, guided, maximum, page
 
-PARTS: dict[str, Callable[[Sequence[str]], int]] = {
-    "max": maximum.main, "guided": guided.main, "effects": effects.main, "embedded": agreement.main,
+STEPS = {
+    "max": Step(maximum.main, ("--clusters", "12")), "guided": Step(guided.main, ("--seeds", "3")),
+    "effects": Step(effects.main, ("--sweeps", "50")), "embedded": Step(agreement.main),
 }  # fmt: skip
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the parts, write the page, and return 1 if one of them misses a bound."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}; default: all")
-    parser.add_argument("--out", type=Path, default=page.OUT)
-    parser.add_argument("--page", action="store_true", help="only write the page, from the figures there are")
-    asked = parser.parse_args(arguments)
-    unknown = set(asked.parts) - PARTS.keys()
-    if unknown:
-        parser.error(f"no part {', '.join(sorted(unknown))}: there are {', '.join(PARTS)}")
-    missed = []
-    for name in () if asked.page else asked.parts or PARTS:
-        print(f"== {name}", file=sys.stderr, flush=True)
-        if PARTS[name](["--out", str(asked.out)]):
-            missed.append(name)
-        page.write(asked.out)  # after each part: a later one may take long or fail
-    print(f"page: {page.write(asked.out)}")
-    for name in missed:
-        print(f"missed its bound: {name}", file=sys.stderr)
-    return 1 if missed else 0
+    return parts.main("search", __doc__, STEPS, page.write, arguments)
 
 
 if __name__ == "__main__":

@@ -10,8 +10,8 @@ from loadkit.report.block import Block, Prose, block, table
 from loadkit.units import format_duration, format_rate
 from trust import page
 from trust.claim import SHARE, Claim
-from trust.search import guided, maximum
 from trust.search import effects as truth
+from trust.search import guided, maximum
 from trust.search.agreement import FIGURES as AGREEMENT
 
 OUT = Path("reports/trust/search")

@@ -31,6 +31,7 @@ from loadkit.targets import embedded
 from loadkit.targets.embedded import EmbeddedCluster, EmbeddedSpec
 from trust.about import about
 
+FIGURES = "prediction.json"
 OUT, WORK = Path("reports/trust/sizing"), Path("reports/trust-prediction-work")
 SCENARIO = Path(__file__).parent / "steady.py"
 SENDERS, READERS, KEY = 2, 1, 8
@@ -184,12 +185,12 @@ def figures(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, predict, write `prediction.json`, print the figures; 1 where a bound is missed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=OUT)
     parser.add_argument("--work", type=Path, default=WORK, help="folder of the trials")
-    asked = parser.parse_args()
+    asked = parser.parse_args(arguments)
     rows = []
     for nodes in (1, 3):
         measure(nodes, asked.work / f"{nodes}")
@@ -199,7 +200,7 @@ def main() -> int:
     asked.out.mkdir(parents=True, exist_ok=True)
     ran = about(["python", "-m", "trust.sizing.prediction"], asked.work)
     document = {"held": held, "figures": by, "trials": rows, **ran}
-    (asked.out / "prediction.json").write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    (asked.out / FIGURES).write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
     for name, found in by.items():
         print(f"{name}: " + ", ".join(f"{key} {value:.3g}" for key, value in found.items()))
     return 0 if held else 1

@@ -1,0 +1,1 @@
+"""Half an hour of steady load: memory, send delay, files and the topic's disk over time."""

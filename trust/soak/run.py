@@ -1,0 +1,123 @@
+"""One long run on an embedded cluster of its own, and how much of the disk it and its topic take meanwhile."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from types import FrameType
+
+from loadkit.targets import embedded
+from loadkit.targets.embedded import EmbeddedSpec
+from trust.soak.figures import Sample
+
+SCENARIO = Path(__file__).parent / "steady.py"
+TARGET = "embedded"
+RUN, SAMPLES = "run", "samples.jsonl"
+_WARMUP = 10.0
+_EVERY = 5.0
+"""Seconds between two looks at the disk."""
+_END = 90.0
+"""Seconds in which a run that is stopped may write what it has."""
+
+Say = Callable[[str], None]
+
+
+def soak(work: Path, rate: int, seconds: float, say: Say) -> None:
+    """Run the load for so long, an earlier run in the folder removed; an interrupt ends it early and keeps it.
+
+    Raises RuntimeError with its last words where the run fails by itself.
+    """
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir(parents=True)
+    with stopping(), embedded.start(EmbeddedSpec.parse(TARGET), say) as cluster:
+        target = work / "target.toml"
+        target.write_text(embedded.target_toml(cluster), encoding="utf-8")
+        command = [sys.executable, "-m", "loadkit", "run", str(SCENARIO), "--target", str(target), "--json"]
+        command += ["--set", f"Source.rate={rate}/s", "--warmup", f"{_WARMUP:g}s", "--duration", f"{seconds:g}s"]
+        with (work / "output.log").open("w", encoding="utf-8") as log:
+            # a session of its own: a Ctrl-C reaches it once, from here
+            process = subprocess.Popen([*command, "--out", str(work / RUN)], stdout=log, stderr=log,
+                                       start_new_session=True)  # fmt: skip
+            try:
+                _watch(process, work, cluster.data_dir, say)
+            except KeyboardInterrupt:
+                say("stopped: what was measured is kept")
+            finally:
+                _end(process)
+    if process.returncode not in (0, 130, 143):
+        said = (work / "output.log").read_text("utf-8")[-1000:]
+        raise RuntimeError(f"loadkit run ended with exit code {process.returncode}: {said}")
+
+
+def _watch(process: subprocess.Popen[bytes], work: Path, data: Path, say: Say) -> None:
+    """Look at the disk until a process has ended; each sample is on disk at once."""
+    begun, told = time.monotonic(), 0.0
+    with (work / SAMPLES).open("w", encoding="utf-8") as file:
+        while process.poll() is None:
+            sample = Sample(time.time(), used([work / RUN]), used(data.glob("**/*.events-[0-9]*")))
+            file.write(json.dumps(asdict(sample)) + "\n")
+            file.flush()
+            passed = time.monotonic() - begun
+            if passed >= told:
+                say(f"{passed / 60:.0f} min: files {sample.files / 1e6:.1f} MB, topic {sample.topic / 1e9:.2f} GB")
+                told = passed + 60
+            try:
+                process.wait(_EVERY)
+            except subprocess.TimeoutExpired:
+                continue
+
+
+def used(folders: Iterable[Path]) -> int:
+    """Return the bytes that all files below some folders take on disk; what goes meanwhile counts nothing."""
+    total = 0
+    for folder in folders:
+        for path in folder.rglob("*"):
+            try:
+                total += path.stat().st_blocks * 512
+            except OSError:
+                continue
+    return total
+
+
+def read_samples(work: Path) -> list[Sample]:
+    """Return the samples in a folder; a torn last line is left out."""
+    path, found = work / SAMPLES, []
+    for line in path.read_text("utf-8").splitlines() if path.exists() else ():
+        try:
+            found.append(Sample(**json.loads(line)))
+        except ValueError:
+            continue
+    return found
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is None:
+        process.send_signal(signal.SIGINT)
+        try:
+            process.wait(_END)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+@contextmanager
+def stopping(signals: Sequence[int] = (signal.SIGTERM,)) -> Iterator[None]:
+    """Let SIGTERM end a block as Ctrl-C does."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, stop) for number in signals}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
