@@ -120,12 +120,12 @@ class Lab:
         return load_target(str(self.target)).client_config(role, Layer("bench", settings))
 
     @contextmanager
-    def topic(self) -> Iterator[str]:
+    def topic(self, partitions: int = PARTITIONS) -> Iterator[str]:
         """Make a topic for a block."""
         name = f"bench-{next(self._numbers)}"
         connection = admin.connect(self.config("admin"))
         config = {"retention.bytes": str(1 << 31), "min.insync.replicas": str(max(1, self.copies - 1))}
-        admin.create_topics(connection, [admin.TopicPlan(name, PARTITIONS, self.copies, config)])
+        admin.create_topics(connection, [admin.TopicPlan(name, partitions, self.copies, config)])
         try:
             yield name
         finally:

@@ -34,8 +34,10 @@ def headline(measured: Sequence[Measured]) -> Block:
 
 
 def _rows(one: Measured) -> list[list[Cell | str]]:
+    """Return the judged claims of a section: what is only stated stands in the section itself."""
     try:
-        rows: list[list[Cell | str]] = [[one.title, *_cells(claim), _when(found)] for claim, found in one.claims()]
+        rows: list[list[Cell | str]] = [[one.title, *_cells(claim), _when(found)] for claim, found in one.claims()
+                                        if claim.met is not None]  # fmt: skip
     except Exception as error:  # figures of another version: the page of all others is not lost
         return [[one.title, f"its figures cannot be read: {type(error).__name__}: {error}", "–", "–",
                  Cell("not told", tone="bad"), "–"]]  # fmt: skip
@@ -77,9 +79,9 @@ def section(one: Measured) -> Block:
     parts: list[Part] = [Prose(one.section.METHOD)]
     if promised := _promised(one):
         parts.append(promised)
+    parts += [Note(f"{name}: {YET}", next=f"make trust-{one.name}") for name in one.missing]
     for name, made in one.section.PARTS:
         if name not in one.files:
-            parts.append(Note(f"{name}: {YET}", next=f"make trust-{one.name}", tone="warn"))
             continue
         try:
             built = made(one.files[name])

@@ -7,7 +7,6 @@ has written are made anew. `max.json` has the figures. Exit code 1 if one of the
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import multiprocessing
 import os
@@ -24,7 +23,7 @@ import numpy as np
 import loadkit
 import trust.search
 from loadkit.report.block import Block, Cell, Prose, block, table
-from trust.about import about
+from trust.about import about, mark
 from trust.search.clusters import cluster
 from trust.search.hunt import HOLD, PROBE, hunt
 
@@ -87,7 +86,7 @@ def code() -> str:
     """Return a mark of all that a search on a simulated cluster depends on."""
     files = [Path(loadkit.__path__[0]) / name for name in _SOURCES]
     files += [Path(trust.search.__path__[0]) / name for name in ("clusters.py", "hunt.py", "measure.py")]
-    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]
+    return mark(files)
 
 
 def one(number: int) -> Row:
