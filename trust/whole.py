@@ -29,7 +29,7 @@ def headline(measured: Sequence[Measured]) -> Block:
     """Return the table of all that is promised."""
     rows = [row for one in measured for row in _rows(one)]
     head = ("section", "claim", "figure", "bound", "verdict", "measured")
-    promised = table("What is promised", head, rows, texts=(0, 1, 4, 5))
+    promised = table("What is promised", head, rows, texts=(0, 1, 4, 5), whole=True)
     return Block("What is promised, and whether it is kept", (_verdict(measured), promised), LEAD)
 
 
@@ -96,7 +96,7 @@ def section(one: Measured) -> Block:
 
 def _promised(one: Measured) -> Table | None:
     rows = [_cells(claim) for claim, _ in _safe(one)]
-    return table("Promised", ("claim", "figure", "bound", "verdict"), rows, texts=(0, 3)) if rows else None
+    return table("Promised", ("claim", "figure", "bound", "verdict"), rows, texts=(0, 3), whole=True) if rows else None
 
 
 def _inner(name: str, built: Block) -> list[Part]:

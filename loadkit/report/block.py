@@ -37,6 +37,8 @@ class Table:
     """Whether two of its kind stand side by side where there is room."""
     sortable: bool = False
     """Whether a click on a column's head sorts by it."""
+    whole: bool = False
+    """Whether all rows are seen at once; a long table stands in a box that scrolls."""
 
     @property
     def footnotes(self) -> tuple[str, ...]:
@@ -53,10 +55,11 @@ def table(
     texts: Sequence[int] = (0,),
     half: bool = False,
     sortable: bool = False,
+    whole: bool = False,
 ) -> Table:
     """Return a table whose plain texts have become cells."""
     cells = tuple(tuple(cell if isinstance(cell, Cell) else Cell(cell) for cell in row) for row in rows)
-    return Table(caption, tuple(head), cells, folded, tuple(texts), half, sortable)
+    return Table(caption, tuple(head), cells, folded, tuple(texts), half, sortable, whole)
 
 
 @dataclass(frozen=True, slots=True)

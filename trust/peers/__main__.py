@@ -1,7 +1,8 @@
 """loadkit beside Kafka's own tools, pair by pair: `python -m trust.peers`, or `make trust-peers`; about half an hour.
 
 Each pair is a line of `pairs.jsonl` below `--work`, written when both have run, so that a run that was stopped goes on;
-lines that other code has written are made anew. Exit code 1 if a figure misses its bound.
+lines that other code has written are made anew. Exit code 1 if a figure misses its bound, 3 if a run
+failed.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import loadkit
 import trust.peers
 from bench.figures import rotated
 from bench.lab import Lab, open_lab
+from loadkit.errors import LoadkitError
 from trust.about import about, lanes, mark
 from trust.peers import page
 from trust.peers.cells import ALL, QUICK, Cell
@@ -43,7 +45,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     work.mkdir(parents=True, exist_ok=True)
     ran = about(["python", "-m", "trust.peers", *words])
     for nodes in dict.fromkeys(cell.nodes for cell in cells):
-        measure([cell for cell in cells if cell.nodes == nodes], pairs, work)
+        try:
+            measure([cell for cell in cells if cell.nodes == nodes], pairs, work)
+        except (LoadkitError, RuntimeError, ValueError) as error:
+            say(f"{error}\nwhat was measured is kept in {work}: the same command goes on from there")
+            return 3
         there = read(work)
         made = [summary(cell, found) for cell in cells if (found := rounds(there, cell, pairs))]
         keep(out, {"schema": 1, "quick": asked.quick, "cells": made, **ran, "lanes": sorted(lanes_of(work))})
@@ -75,8 +81,10 @@ def measure(cells: Sequence[Cell], pairs: int, work: Path) -> None:
 def add(work: Path, cell: Cell, turn: int, figures: Round, lab: Lab) -> None:
     """Keep a pair."""
     row = {"cell": cell.key, "turn": turn, "figures": figures, "lanes": lanes(lab.folder), "code": code()}
-    with (work / LINES).open("a", encoding="utf-8") as file:
-        file.write(json.dumps(row) + "\n")
+    with (work / LINES).open("a+b") as file:
+        file.seek(max(0, file.tell() - 1))
+        torn = file.read(1) not in (b"", b"\n")  # a line that a kill cut off must not take this one with it
+        file.write((b"\n" if torn else b"") + json.dumps(row).encode() + b"\n")
 
 
 def rows(work: Path) -> list[dict[str, Any]]:

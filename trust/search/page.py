@@ -15,7 +15,7 @@ from trust.search import guided, maximum
 from trust.search.agreement import FIGURES as AGREEMENT
 
 OUT = Path("reports/trust/search")
-TITLE = "Sweeps and searches"
+TITLE = "Searches"
 METHOD = (
     "`loadkit max` on simulated clusters whose highest rate is known by arithmetic or by a long run of the model; "
     "sweeps within a budget against the noiseless truth of the whole grid; intervals of effects against effects that "
@@ -114,4 +114,4 @@ CLAIMS: Mapping[str, page.Claims] = {
 
 def write(out: Path) -> Path:
     """Write the page of the results in a folder and return its path."""
-    return page.write(out, f"{TITLE} against known truth", PARTS)
+    return page.write(out, "Sweeps and searches against known truth", PARTS)

@@ -2,7 +2,7 @@
 
 A run that is stopped (Ctrl-C, SIGTERM) keeps what it had, and its figures say how far it came; `--read` makes the
 figures of a run that was killed. A complete run of the same length and rate is not run again. Exit code 1 if a figure
-misses its bound.
+misses its bound, 3 if the run failed or left too little to tell.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from pathlib import Path
 from typing import Any
 
 from loadkit import result
+from loadkit.errors import LoadkitError
 from loadkit.result import RESULT
 from trust.about import about
 from trust.soak import page
 from trust.soak.figures import figures
-from trust.soak.run import RUN, read_samples, soak
+from trust.soak.run import ASKED, RUN, read_samples, soak
 
 WORK = Path("reports/trust-soak-work")
 PROMISED, MINUTES, QUICK = 100_000, 30.0, 1.0
-ASKED = "asked.json"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -36,11 +36,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if asked.page:
         print(f"page: {page.write(asked.out)}")
         return 0
-    if not asked.read and not there(work, wanted):
-        soak(work, asked.rate, length, say)
-    elif asked.read and (work / ASKED).exists():
-        wanted = json.loads((work / ASKED).read_text("utf-8"))
-    return keep(work, asked.out, wanted, words)
+    try:
+        if asked.read:
+            wanted = json.loads((work / ASKED).read_text("utf-8")) if (work / ASKED).exists() else wanted
+        elif not there(work, wanted):
+            soak(work, wanted, say)
+        return keep(work, asked.out, wanted, words)
+    except (LoadkitError, RuntimeError, ValueError) as error:
+        say(str(error))
+        return 3
 
 
 def there(work: Path, wanted: Mapping[str, Any]) -> bool:

@@ -8,11 +8,12 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 from loadkit.targets import embedded
 from loadkit.targets.embedded import EmbeddedSpec
@@ -20,7 +21,7 @@ from trust.soak.figures import Sample
 
 SCENARIO = Path(__file__).parent / "steady.py"
 TARGET = "embedded"
-RUN, SAMPLES = "run", "samples.jsonl"
+RUN, SAMPLES, ASKED = "run", "samples.jsonl", "asked.json"
 _WARMUP = 10.0
 _EVERY = 5.0
 """Seconds between two looks at the disk."""
@@ -30,18 +31,26 @@ _END = 90.0
 Say = Callable[[str], None]
 
 
-def soak(work: Path, rate: int, seconds: float, say: Say) -> None:
-    """Run the load for so long, an earlier run in the folder removed; an interrupt ends it early and keeps it.
+def soak(work: Path, asked: Mapping[str, Any], say: Say) -> None:
+    """Run the load asked for (`rate`, `seconds`), an earlier run in the folder removed; an interrupt ends it early and keeps it.
 
     Raises RuntimeError with its last words where the run fails by itself.
     """
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
+    (work / ASKED).write_text(json.dumps(dict(asked)) + "\n", encoding="utf-8")
     with stopping(), embedded.start(EmbeddedSpec.parse(TARGET), say) as cluster:
         target = work / "target.toml"
         target.write_text(embedded.target_toml(cluster), encoding="utf-8")
         command = [sys.executable, "-m", "loadkit", "run", str(SCENARIO), "--target", str(target), "--json"]
-        command += ["--set", f"Source.rate={rate}/s", "--warmup", f"{_WARMUP:g}s", "--duration", f"{seconds:g}s"]
+        command += [
+            "--set",
+            f"Source.rate={asked['rate']}/s",
+            "--warmup",
+            f"{_WARMUP:g}s",
+            "--duration",
+            f"{asked['seconds']:g}s",
+        ]
         with (work / "output.log").open("w", encoding="utf-8") as log:
             # a session of its own: a Ctrl-C reaches it once, from here
             process = subprocess.Popen([*command, "--out", str(work / RUN)], stdout=log, stderr=log,
