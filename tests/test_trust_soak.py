@@ -124,6 +124,5 @@ def test_sigterm_ends_a_block_as_ctrl_c_does() -> None:
     """So that a run that is told to end keeps what it has; afterwards it is what it was."""
     before = signal.getsignal(signal.SIGTERM)
     with pytest.raises(KeyboardInterrupt), run.stopping():
-        os.kill(os.getpid(), signal.SIGTERM)
-        signal.pause()
+        signal.raise_signal(signal.SIGTERM)
     assert signal.getsignal(signal.SIGTERM) == before

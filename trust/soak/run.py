@@ -32,7 +32,7 @@ Say = Callable[[str], None]
 
 
 def soak(work: Path, asked: Mapping[str, Any], say: Say) -> None:
-    """Run the load asked for (`rate`, `seconds`), an earlier run in the folder removed; an interrupt ends it early and keeps it.
+    """Run the load asked for (`rate`, `seconds`) in place of an earlier one; an interrupt ends it early and keeps it.
 
     Raises RuntimeError with its last words where the run fails by itself.
     """
@@ -43,18 +43,11 @@ def soak(work: Path, asked: Mapping[str, Any], say: Say) -> None:
         target = work / "target.toml"
         target.write_text(embedded.target_toml(cluster), encoding="utf-8")
         command = [sys.executable, "-m", "loadkit", "run", str(SCENARIO), "--target", str(target), "--json"]
-        command += [
-            "--set",
-            f"Source.rate={asked['rate']}/s",
-            "--warmup",
-            f"{_WARMUP:g}s",
-            "--duration",
-            f"{asked['seconds']:g}s",
-        ]
+        command += ["--set", f"Source.rate={asked['rate']}/s", "--warmup", f"{_WARMUP:g}s"]
+        command += ["--duration", f"{asked['seconds']:g}s", "--out", str(work / RUN)]
         with (work / "output.log").open("w", encoding="utf-8") as log:
             # a session of its own: a Ctrl-C reaches it once, from here
-            process = subprocess.Popen([*command, "--out", str(work / RUN)], stdout=log, stderr=log,
-                                       start_new_session=True)  # fmt: skip
+            process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
             try:
                 _watch(process, work, cluster.data_dir, say)
             except KeyboardInterrupt:
