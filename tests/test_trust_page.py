@@ -13,7 +13,7 @@ import pytest
 from loadkit.report.block import Block, Chart, Heading, Note, Prose, Table
 from trust import __main__ as command
 from trust import page, parts, sections, slices, whole
-from trust.claim import SHARE, Claim, shown
+from trust.claim import SHARE, Claim, counted, shown
 from trust.parts import Step
 from trust.sections import ORDER, Measured
 
@@ -107,13 +107,13 @@ def test_the_page_has_every_section_from_the_committed_figures(tmp_path: Path) -
     assert places == sorted(places)
     assert [words for words in ("cannot be shown", "cannot be read") if words in text] == []
     for name in ("search", "sizing", "gate"):
-        assert not sections.load(name, COMMITTED).missing
+        assert not sections.load(name, COMMITTED / name).missing
 
 
 @pytest.mark.parametrize("name", sections.found())
 def test_every_section_follows_the_protocol(name: str) -> None:
     """Title, method, parts and claims, of files that a part or claim names; a package that can be run."""
-    one = sections.load(name, COMMITTED)
+    one = sections.load(name, COMMITTED / name)
     assert one.section is not None
     assert one.section.TITLE
     assert one.section.METHOD
@@ -146,6 +146,15 @@ def test_stated_figures_agree_where_their_intervals_meet() -> None:
     assert slices.alike(wide, narrow) is True
     assert slices.alike(narrow, far) is False
     assert slices.alike(narrow, Claim("a", 1.0)) is None
+
+
+def test_a_share_of_a_short_slice_misses_its_bound_by_chance_only_within_its_interval() -> None:
+    """Two of 150 against five of 1,000 with a bound of 1 %; twenty of 150 is another matter."""
+    few, many, wrong = (counted("a", *seen, "<=", 0.01) for seen in ((2, 150), (5, 1000), (20, 150)))
+    assert (few.met, many.met) == (False, True)
+    assert slices.alike(few, many) is True
+    assert slices.alike(wrong, many) is False
+    assert many.interval == pytest.approx((0.0016, 0.0116), abs=1e-4)
 
 
 def test_a_slice_without_committed_figures_says_what_it_found() -> None:

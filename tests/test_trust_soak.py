@@ -111,13 +111,16 @@ def test_figures_without_a_run_are_refused(tmp_path: Path, capsys: pytest.Captur
 
 
 def test_bytes_on_disk_are_those_of_all_files_below(tmp_path: Path) -> None:
-    """Sparse files take what they hold, not what they say."""
+    """Sparse files take what they hold; what was written is as long as it says."""
     (tmp_path / "a" / "b").mkdir(parents=True)
-    (tmp_path / "a" / "b" / "data").write_bytes(os.urandom(1 << 20))
+    with (tmp_path / "a" / "b" / "data").open("wb") as file:
+        file.write(os.urandom(1 << 20))
+        os.fsync(file.fileno())
     with (tmp_path / "a" / "index").open("wb") as file:
         file.truncate(10 << 20)
-    assert (1 << 20) <= run.used([tmp_path / "a"]) < (2 << 20)
-    assert run.used([tmp_path / "nothing"]) == 0
+    assert (1 << 20) <= run.taken([tmp_path / "a"]) < (2 << 20)
+    assert run.written([tmp_path / "a"]) >= (11 << 20)
+    assert run.taken([tmp_path / "nothing"]) == 0
 
 
 def test_sigterm_ends_a_block_as_ctrl_c_does() -> None:

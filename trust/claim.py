@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from scipy import stats
+
 Sense = Literal[">=", "<="]
 SHARE = "%"
 """Unit of figures that are shares: 0.97 is printed as 97.0 %."""
@@ -59,6 +61,12 @@ class Claim:
     def wanted(self) -> str:
         """Return the bound with its sense and unit."""
         return "–" if self.bound is None else f"{self.sense} {shown(self.bound, self.unit)}"
+
+
+def counted(text: str, seen: float, of: int, sense: Sense, bound: float, note: str = "") -> Claim:
+    """Return the claim of a share, `seen` out of `of`, with its 95 % interval (Clopper and Pearson)."""
+    ends = stats.binomtest(round(seen), of).proportion_ci(0.95)
+    return Claim(text, seen / of, sense, bound, SHARE, note, (float(ends.low), float(ends.high)))
 
 
 def shown(value: float, unit: str = "") -> str:

@@ -21,7 +21,7 @@ TOTAL = 29 * 60.0
 """Seconds for all slices together."""
 LONGEST = 5 * 60.0
 """Seconds for one of them."""
-_GRACE = 15.0
+_GRACE = 60.0
 """Seconds in which a slice that is stopped may end by itself."""
 _WORDS = 300
 
@@ -38,7 +38,7 @@ class Slice:
 
 
 def compare(slice_: Measured, committed: Measured) -> tuple[bool | None, str]:
-    """Return whether the verdicts of a slice are those of the committed figures, and in which claims not."""
+    """Return whether a slice's figures agree with the committed ones, and which do not."""
     again, before = ({claim.text: claim for claim, _ in one.claims()} for one in (slice_, committed))
     both = [(again[text], before[text]) for text in again if text in before]
     judged = [(one, other, same) for one, other in both if (same := alike(one, other)) is not None]
@@ -46,7 +46,7 @@ def compare(slice_: Measured, committed: Measured) -> tuple[bool | None, str]:
         return None, _alone(list(again.values()))
     apart = [(one, other) for one, other, same in judged if not same]
     if not apart:
-        return True, f"{len(judged)} of {len(before)} figures made again, all as committed"
+        return True, f"{len(judged)} of {len(before)} figures made again, all agree"
     return False, "; ".join(f"{one.text}: {one.figure} ({one.verdict}), committed {other.figure} ({other.verdict})"
                             for one, other in apart)  # fmt: skip
 
@@ -54,12 +54,13 @@ def compare(slice_: Measured, committed: Measured) -> tuple[bool | None, str]:
 def alike(one: Claim, other: Claim) -> bool | None:
     """Return whether two measurements of one claim agree; None where that cannot be told.
 
-    By their verdicts, or where nobody judges them by their intervals, which must have a value in common.
+    Their verdicts are the same, or their intervals have a value in common: a short slice misses a bound by chance.
     """
-    if one.met is not None and other.met is not None:
-        return one.met == other.met
+    judged = one.met is not None and other.met is not None
+    if judged and one.met == other.met:
+        return True
     if one.interval is None or other.interval is None:
-        return None
+        return False if judged else None
     return max(one.interval[0], other.interval[0]) <= min(one.interval[1], other.interval[1])
 
 

@@ -14,7 +14,7 @@ from trust.gate import live, made_up, page, planted, recorded
 from trust.parts import Step
 
 STEPS = {
-    "made_up": Step(made_up.main, ("--gates", "60")), "planted": Step(planted.main), "recorded": Step(recorded.main),
+    "made_up": Step(made_up.main, ("--gates", "200")), "planted": Step(planted.main), "recorded": Step(recorded.main),
     "live": Step(live.main),
 }  # fmt: skip
 

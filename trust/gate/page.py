@@ -7,7 +7,7 @@ from pathlib import Path
 
 from loadkit.gate.statistics import POWER
 from trust import page
-from trust.claim import SHARE, Claim
+from trust.claim import Claim, counted
 from trust.gate import live, made_up, planted, recorded
 from trust.gate.rates import ALARMS, TIMES
 
@@ -28,13 +28,14 @@ def _rates(of: str) -> page.Claims:
     """Return what is promised of false alarms and power; the worst source counts."""
 
     def claims(found: page.Found) -> Sequence[Claim]:
-        alarms = max(row["fail"] / row["gates"] for row in found["alarms"])
-        power = [row["found"] / row["gates"] for row in found["power"] if row["times"] == TIMES[-1]]
+        false = max(found["alarms"], key=lambda row: row["fail"] / row["gates"])
+        seen = min((row for row in found["power"] if row["times"] == TIMES[-1]),
+                   key=lambda row: row["found"] / row["gates"])  # fmt: skip
+        told = f"effects of {TIMES[-1]:g} times the promised size found, {of}, worst source"
         return [
-            Claim(f"A/A gates that fail, {of}, worst source", alarms, "<=", ALARMS, SHARE),
-            Claim(f"effects of {TIMES[-1]:g} times the promised size found, {of}, worst source", min(power), ">=",
-                  POWER, SHARE),
-        ]  # fmt: skip
+            counted(f"A/A gates that fail, {of}, worst source", false["fail"], false["gates"], "<=", ALARMS),
+            counted(told, seen["found"], seen["gates"], ">=", POWER),
+        ]
 
     return claims
 

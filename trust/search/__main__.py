@@ -12,8 +12,8 @@ from trust.parts import Step
 from trust.search import agreement, effects, guided, maximum, page
 
 STEPS = {
-    "max": Step(maximum.main, ("--clusters", "12")), "guided": Step(guided.main, ("--seeds", "3")),
-    "effects": Step(effects.main, ("--sweeps", "50")), "embedded": Step(agreement.main),
+    "max": Step(maximum.main, ("--clusters", "12")), "guided": Step(guided.main),
+    "effects": Step(effects.main, ("--sweeps", "200")), "embedded": Step(agreement.main),
 }  # fmt: skip
 
 

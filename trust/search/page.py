@@ -9,7 +9,7 @@ from typing import Any
 from loadkit.report.block import Block, Prose, block, table
 from loadkit.units import format_duration, format_rate
 from trust import page
-from trust.claim import SHARE, Claim
+from trust.claim import SHARE, Claim, counted
 from trust.search import effects as truth
 from trust.search import guided, maximum
 from trust.search.agreement import FIGURES as AGREEMENT
@@ -66,11 +66,12 @@ def _rate(rate: float | None) -> str:
 
 
 def _max(found: page.Found) -> Sequence[Claim]:
-    units = {"near": SHARE, "above": SHARE}
+    figures = found["figures"]
     return [
-        Claim(one["text"], found["figures"][name], one["compare"], one["bound"], units.get(name, ""))
+        Claim(one["text"], figures[name], one["compare"], one["bound"]) if name == "probes" else
+        counted(one["text"], figures[name] * figures["clusters"], figures["clusters"], one["compare"], one["bound"])
         for name, one in found["bounds"].items()
-    ]
+    ]  # fmt: skip
 
 
 def _agreement(found: page.Found) -> Sequence[Claim]:
@@ -93,13 +94,16 @@ def _guided(found: page.Found) -> Sequence[Claim]:
 
 def _effects(found: page.Found) -> Sequence[Claim]:
     designs = found["designs"]
-    inside = [one[name] for one in designs for name in ("main_inside", "pair_inside") if one[name] is not None]
+    inside = [(one[f"{of}_inside"], one[f"{of}_intervals"]) for one in designs for of in ("main", "pair")
+              if one[f"{of}_inside"] is not None]  # fmt: skip
+    share, intervals = min(inside)
+    idle = max(designs, key=lambda one: one["idle_claimed"])
     slack = f"{found['claimed']:.0%} are claimed; {truth.SLACK:.0%} are allowed for chance"
     return [
-        Claim("intervals of effects that hold the truth, worst design", min(inside), ">=",
-              found["claimed"] - truth.SLACK, SHARE, slack),
-        Claim("sweeps that blame a knob that does nothing, worst design", max(one["idle_claimed"] for one in designs),
-              "<=", truth.BLAMED + truth.SLACK, SHARE, slack),
+        counted("intervals of effects that hold the truth, worst design", share * intervals, intervals, ">=",
+                found["claimed"] - truth.SLACK, slack),
+        counted("sweeps that blame a knob that does nothing, worst design", idle["idle_claimed"] * idle["sweeps"],
+                idle["sweeps"], "<=", truth.BLAMED + truth.SLACK, slack),
     ]  # fmt: skip
 
 

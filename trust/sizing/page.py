@@ -7,7 +7,7 @@ from pathlib import Path
 
 from loadkit.report.block import Block, Cell, Prose, block, table
 from trust import page
-from trust.claim import SHARE, Claim
+from trust.claim import SHARE, Claim, counted
 from trust.sizing import plans, prediction
 
 TITLE = "Sizing"
@@ -62,11 +62,11 @@ def predicted(found: page.Found) -> Block | None:
 
 
 def _plans(found: page.Found) -> Sequence[Claim]:
-    carried = min(min(one["carries"], one["within"]) for one in found["figures"])
-    sized = min(one["sized"] for one in found["figures"])
+    carried, made = min((min(one["carries"], one["within"]), one["plans"]) for one in found["figures"])
+    sized, planned = min((one["sized"], one["plans"]) for one in found["figures"])
     return [
-        Claim("plans that carry their peak, worse noise", carried, ">=", plans.CARRIES, SHARE),
-        Claim("plans that are not oversized, worse noise", sized, ">=", plans.SIZED, SHARE),
+        counted("plans that carry their peak, worse noise", carried * made, made, ">=", plans.CARRIES),
+        counted("plans that are not oversized, worse noise", sized * planned, planned, ">=", plans.SIZED),
     ]
 
 
@@ -74,7 +74,13 @@ def _predicted(found: page.Found) -> Sequence[Claim]:
     one = found["figures"]["all"]
     return [
         Claim("median error of predicted broker CPU", one["median_error"], "<=", prediction.MEDIAN, SHARE),
-        Claim("90 % intervals of broker CPU that held", one["inside"], ">=", prediction.INSIDE, SHARE),
+        counted(
+            "90 % intervals of broker CPU that held",
+            one["inside"] * one["settings"],
+            one["settings"],
+            ">=",
+            prediction.INSIDE,
+        ),
     ]
 
 

@@ -30,18 +30,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run what is not there yet, write figures and page, and return 1 if a bound is missed."""
     asked = _parser().parse_args(arguments)
     words = sys.argv[1:] if arguments is None else list(arguments)
-    work = asked.work or (asked.out / "work" if asked.quick else WORK)
+    out = asked.out.resolve()
+    work = (asked.work or (out / "work" if asked.quick else WORK)).resolve()
     length = 60 * (QUICK if asked.quick else asked.minutes)
     wanted = {"rate": asked.rate, "seconds": length, "promised": PROMISED}
     if asked.page:
-        print(f"page: {page.write(asked.out)}")
+        print(f"page: {page.write(out)}")
         return 0
     try:
         if asked.read:
             wanted = json.loads((work / ASKED).read_text("utf-8")) if (work / ASKED).exists() else wanted
         elif not there(work, wanted):
             soak(work, wanted, say)
-        return keep(work, asked.out, wanted, words)
+        return keep(work, out, wanted, words)
     except (LoadkitError, RuntimeError, ValueError) as error:
         say(str(error))
         return 3

@@ -21,7 +21,7 @@ METHOD = (
     "100,000 messages a second of 100 bytes for half an hour on the embedded cluster, produced and read back by one "
     "process with every check on; retention keeps the topic small. Resident memory is that which the system tells of "
     "the process, percentiles are merged by minute, and the bytes of the result's folder and of the topic's segments "
-    "are looked at from outside every five seconds."
+    "are looked at from outside every two seconds."
 )
 MIB, GB = float(1 << 20), 1e9
 GROWTH_MIB = 50.0

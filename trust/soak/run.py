@@ -3,32 +3,30 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from loadkit.targets import embedded
-from loadkit.targets.embedded import EmbeddedSpec
+from bench.lab import Say, open_lab
 from trust.soak.figures import Sample
 
 SCENARIO = Path(__file__).parent / "steady.py"
-TARGET = "embedded"
 RUN, SAMPLES, ASKED = "run", "samples.jsonl", "asked.json"
-_WARMUP = 10.0
-_EVERY = 5.0
+_WARM, _WARMUP = 20.0, 5.0
+"""Seconds in which the broker compiles what matters, and of the run's own warm-up."""
+_EVERY = 2.0
 """Seconds between two looks at the disk."""
 _END = 90.0
 """Seconds in which a run that is stopped may write what it has."""
-
-Say = Callable[[str], None]
 
 
 def soak(work: Path, asked: Mapping[str, Any], say: Say) -> None:
@@ -39,17 +37,16 @@ def soak(work: Path, asked: Mapping[str, Any], say: Say) -> None:
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
     (work / ASKED).write_text(json.dumps(dict(asked)) + "\n", encoding="utf-8")
-    with stopping(), embedded.start(EmbeddedSpec.parse(TARGET), say) as cluster:
-        target = work / "target.toml"
-        target.write_text(embedded.target_toml(cluster), encoding="utf-8")
-        command = [sys.executable, "-m", "loadkit", "run", str(SCENARIO), "--target", str(target), "--json"]
+    with stopping(), open_lab(say, 1.0) as lab:
+        lab.warm(_WARM)
+        command = [sys.executable, "-m", "loadkit", "run", str(SCENARIO), "--target", str(lab.target), "--json"]
         command += ["--set", f"Source.rate={asked['rate']}/s", "--warmup", f"{_WARMUP:g}s"]
         command += ["--duration", f"{asked['seconds']:g}s", "--out", str(work / RUN)]
         with (work / "output.log").open("w", encoding="utf-8") as log:
             # a session of its own: a Ctrl-C reaches it once, from here
             process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
             try:
-                _watch(process, work, cluster.data_dir, say)
+                _watch(process, work, lab.cluster.data_dir, say)
             except KeyboardInterrupt:
                 say("stopped: what was measured is kept")
             finally:
@@ -64,7 +61,7 @@ def _watch(process: subprocess.Popen[bytes], work: Path, data: Path, say: Say) -
     begun, told = time.monotonic(), 0.0
     with (work / SAMPLES).open("w", encoding="utf-8") as file:
         while process.poll() is None:
-            sample = Sample(time.time(), used([work / RUN]), used(data.glob("**/*.events-[0-9]*")))
+            sample = Sample(time.time(), written([work / RUN]), taken(data.glob("**/*.events-[0-9]*")))
             file.write(json.dumps(asdict(sample)) + "\n")
             file.flush()
             passed = time.monotonic() - begun
@@ -77,16 +74,23 @@ def _watch(process: subprocess.Popen[bytes], work: Path, data: Path, say: Say) -
                 continue
 
 
-def used(folders: Iterable[Path]) -> int:
-    """Return the bytes that all files below some folders take on disk; what goes meanwhile counts nothing."""
-    total = 0
+def taken(folders: Iterable[Path]) -> int:
+    """Return the bytes that all files below some folders take on disk: of a sparse file what it holds."""
+    return sum(stat.st_blocks * 512 for stat in _stats(folders))
+
+
+def written(folders: Iterable[Path]) -> int:
+    """Return the lengths of all files below some folders: what was written, though the disk may have it later."""
+    return sum(stat.st_size for stat in _stats(folders))
+
+
+def _stats(folders: Iterable[Path]) -> Iterator[os.stat_result]:
     for folder in folders:
         for path in folder.rglob("*"):
             try:
-                total += path.stat().st_blocks * 512
-            except OSError:
+                yield path.stat()
+            except OSError:  # it went meanwhile
                 continue
-    return total
 
 
 def read_samples(work: Path) -> list[Sample]:
