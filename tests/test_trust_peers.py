@@ -158,8 +158,7 @@ def test_a_comparison_that_was_stopped_goes_on_where_it_was(tmp_path: Path, monk
         command, "contest", lambda lab, cell: {name: contestant(name, cell) for name in (LOADKIT, PEERS[cell.mode])}
     )
     words = ["--pairs", "2", "--out", str(tmp_path / "out"), "--work", str(tmp_path / "work")]
-    with pytest.raises(KeyboardInterrupt):
-        command.main(words)
+    assert command.main(words) == 3
     with (tmp_path / "work" / command.LINES).open("a") as file:
         file.write('{"cell": "fl')
     stop_after[0] = 99

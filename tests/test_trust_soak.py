@@ -14,6 +14,7 @@ from loadkit import result
 from trust.soak import __main__ as command
 from trust.soak import page, run
 from trust.soak.figures import Sample, figures, growth, size_at, windows
+from trust.stopping import stopping
 
 ASKED = {"rate": 500, "seconds": 120.0, "promised": 500}
 
@@ -126,6 +127,6 @@ def test_bytes_on_disk_are_those_of_all_files_below(tmp_path: Path) -> None:
 def test_sigterm_ends_a_block_as_ctrl_c_does() -> None:
     """So that a run that is told to end keeps what it has; afterwards it is what it was."""
     before = signal.getsignal(signal.SIGTERM)
-    with pytest.raises(KeyboardInterrupt), run.stopping():
+    with pytest.raises(KeyboardInterrupt), stopping():
         signal.raise_signal(signal.SIGTERM)
     assert signal.getsignal(signal.SIGTERM) == before

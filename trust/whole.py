@@ -36,13 +36,13 @@ def headline(measured: Sequence[Measured]) -> Block:
 def _rows(one: Measured) -> list[list[Cell | str]]:
     """Return the judged claims of a section: what is only stated stands in the section itself."""
     try:
-        rows: list[list[Cell | str]] = [[one.title, *_cells(claim), _when(found)] for claim, found in one.claims()
+        rows: list[list[Cell | str]] = [[one.name, *_cells(claim), _when(found)] for claim, found in one.claims()
                                         if claim.met is not None]  # fmt: skip
     except Exception as error:  # figures of another version: the page of all others is not lost
-        return [[one.title, f"its figures cannot be read: {type(error).__name__}: {error}", "–", "–",
+        return [[one.name, f"its figures cannot be read: {type(error).__name__}: {error}", "–", "–",
                  Cell("not told", tone="bad"), "–"]]  # fmt: skip
     wanted = one.missing if one.files else ["its figures"]
-    return rows + [[one.title, f"{name}: {YET}", "–", "–", Cell(YET, tone="warn"), "–"] for name in wanted]
+    return rows + [[one.name, f"{name}: {YET}", "–", "–", Cell(YET, tone="warn"), "–"] for name in wanted]
 
 
 def _cells(claim: Claim) -> list[Cell | str]:
@@ -57,7 +57,7 @@ def _when(found: Found) -> str:
 def _verdict(measured: Sequence[Measured]) -> Verdict:
     claims = [claim for one in measured for claim, _ in _safe(one) if claim.met is not None]
     missed = [claim for claim in claims if not claim.met]
-    absent = [one.title for one in measured if not one.files]
+    absent = [one.name for one in measured if not one.files]
     said = [f"{claim.text}: {claim.figure}, wanted {claim.wanted}" for claim in missed]
     rest = (f"Not measured yet: {', '.join(absent)}.",) if absent else ()
     tone = "bad" if missed else "warn" if absent or not claims else "good"

@@ -26,6 +26,7 @@ from trust.peers import page
 from trust.peers.cells import ALL, QUICK, Cell
 from trust.peers.contest import contest
 from trust.peers.figures import Round, summary
+from trust.stopping import stopping
 
 WORK = Path("reports/trust-peers-work")
 LINES = "pairs.jsonl"
@@ -47,8 +48,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for nodes in dict.fromkeys(cell.nodes for cell in cells):
         try:
             measure([cell for cell in cells if cell.nodes == nodes], pairs, work)
-        except (LoadkitError, RuntimeError, ValueError) as error:
-            say(f"{error}\nwhat was measured is kept in {work}: the same command goes on from there")
+        except (LoadkitError, RuntimeError, ValueError, KeyboardInterrupt) as error:
+            say(f"{error or 'stopped'}\nwhat was measured is kept in {work}: the same command goes on from there")
             return 3
         there = read(work)
         made = [summary(cell, found) for cell in cells if (found := rounds(there, cell, pairs))]
@@ -66,7 +67,7 @@ def measure(cells: Sequence[Cell], pairs: int, work: Path) -> None:
     if not missing:
         return
     nodes = cells[0].nodes
-    with open_lab(say, 1.0, f"embedded:{nodes}") as lab:
+    with stopping(), open_lab(say, 1.0, f"embedded:{nodes}") as lab:
         lab.warm(_WARM)
         contests = {cell: contest(lab, cell) for cell, _ in missing}
         for number, (cell, turn) in enumerate(missing, 1):

@@ -9,15 +9,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from bench.lab import Say, open_lab
 from trust.soak.figures import Sample
+from trust.stopping import stopping
 
 SCENARIO = Path(__file__).parent / "steady.py"
 RUN, SAMPLES, ASKED = "run", "samples.jsonl", "asked.json"
@@ -112,18 +111,3 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-
-
-@contextmanager
-def stopping(signals: Sequence[int] = (signal.SIGTERM,)) -> Iterator[None]:
-    """Let SIGTERM end a block as Ctrl-C does."""
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    before = {number: signal.signal(number, stop) for number in signals}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
