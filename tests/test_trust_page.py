@@ -65,7 +65,7 @@ def test_the_headline_says_what_is_missed_and_what_is_not_measured() -> None:
     """A miss is named with its figure and bound; a section without figures is named too."""
     text = words(whole.headline([made(3.0), Measured("stalls", None)]))
     assert "0 of 1 promised figures are kept" in text
-    assert "error: 3 ms, wanted <= 2 ms" in text
+    assert "made: error: 3 ms, wanted <= 2 ms" in text
     assert "Not measured yet: stalls." in text
     assert "b.json: not measured yet" in text
     assert "2026-01-01 10:00 UTC, abc1234" in text

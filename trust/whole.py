@@ -55,10 +55,10 @@ def _when(found: Found) -> str:
 
 
 def _verdict(measured: Sequence[Measured]) -> Verdict:
-    claims = [claim for one in measured for claim, _ in _safe(one) if claim.met is not None]
-    missed = [claim for claim in claims if not claim.met]
+    claims = [(one.name, claim) for one in measured for claim, _ in _safe(one) if claim.met is not None]
+    missed = [(name, claim) for name, claim in claims if not claim.met]
     absent = [one.name for one in measured if not one.files]
-    said = [f"{claim.text}: {claim.figure}, wanted {claim.wanted}" for claim in missed]
+    said = [f"{name}: {claim.text}: {claim.figure}, wanted {claim.wanted}" for name, claim in missed]
     rest = (f"Not measured yet: {', '.join(absent)}.",) if absent else ()
     tone = "bad" if missed else "warn" if absent or not claims else "good"
     return Verdict(f"{len(claims) - len(missed)} of {len(claims)} promised figures are kept", rest, tuple(said), tone)

@@ -42,7 +42,8 @@ def producing(lab: Lab, cell: Cell) -> tuple[Callable[[], Figures], Callable[[],
         begun = float(trial.facts["started_epoch"])
         if not cell.rate:
             guess[0] = rate
-        return {"rate": rate, "cpu": trial.ran.cores(begun + start, begun + end) / rate, **times(trial)}
+        cost = {"rate": rate, "cpu": trial.ran.cores(begun + start, begun + end) / rate}
+        return {**cost, **times(trial)} if cell.rate else cost
 
     def java() -> Figures:
         records, before = round(guess[0] * seconds), round(guess[0] * warmup)
@@ -51,8 +52,8 @@ def producing(lab: Lab, cell: Cell) -> tuple[Callable[[], Figures], Callable[[],
             command = peers.producer_perf(lab.java, topic, records, before, properties, cell.size, cell.rate or -1)
             ran = run(command, lab.folder, watch=True)
         got = peers.read_producer_perf(ran.output)
-        return {"rate": got.rate, "cpu": busy(ran, got.records / got.rate) / got.rate,
-                "p50": got.p50 / 1e3, "p99": got.p99 / 1e3, "p99.9": got.p999 / 1e3}  # fmt: skip
+        cost = {"rate": got.rate, "cpu": busy(ran, got.records / got.rate) / got.rate}
+        return {**cost, "p50": got.p50 / 1e3, "p99": got.p99 / 1e3, "p99.9": got.p999 / 1e3} if cell.rate else cost
 
     return loadkit, java
 

@@ -63,12 +63,12 @@ def _parts(mode: Mode, own: Sequence[Mapping[str, Any]]) -> Iterator[Part]:
     yield table(f"{LOADKIT} / {own[0]['peer']}, with intervals of 95 %", head, rows)
     known = [name for name in dict.fromkeys(name for one in own for who in one["medians"].values() for name in who)]
     medians = [
-        [f"{size_text(one['size'])}, {one['nodes']} nodes", who, *(_shown(name, figures.get(name)) for name in known)]
+        [_where(one), who, *(_shown(name, figures.get(name)) for name in known)]
         for one in own for who, figures in one["medians"].items()
     ]  # fmt: skip
     yield table("Medians of both", ("messages", "who", *(_head(name) for name in known)), medians, texts=(0, 1))
     each = [
-        [f"{size_text(one['size'])}, {one['nodes']} nodes", str(turn), who,
+        [_where(one), str(turn), who,
          *(_shown(name, figures.get(name)) for name in known)]
         for one in own for turn, pair in enumerate(one["rounds"], 1) for who, figures in pair.items()
     ]  # fmt: skip
@@ -121,7 +121,11 @@ def _beyond(cells: Sequence[Mapping[str, Any]], name: str, sense: int) -> int:
 def _words(one: Mapping[str, Any]) -> str:
     at = f" at {one['asked']:,}/s" if one["asked"] else ""
     how = {"flat": "flat out", "rate": "producing", "echo": "echo", "drain": "draining"}[one["mode"]]
-    return f"{how}{at}, {size_text(one['size'])} on {one['nodes']} node{'s' * (one['nodes'] > 1)}"
+    return f"{how}{at}, {_where(one)}"
+
+
+def _where(one: Mapping[str, Any]) -> str:
+    return f"{size_text(one['size'])} on {one['nodes']} node{'s' * (one['nodes'] > 1)}"
 
 
 PARTS: tuple[page.Part, ...] = tuple(_section(mode) for mode in TITLES)
