@@ -24,7 +24,7 @@ _WARM, _WARMUP = 20.0, 5.0
 """Seconds in which the broker compiles what matters, and of the run's own warm-up."""
 _EVERY = 2.0
 """Seconds between two looks at the disk."""
-_END = 90.0
+_END = 45.0
 """Seconds in which a run that is stopped may write what it has."""
 
 
