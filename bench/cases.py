@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from statistics import median
 
-from bench import generator, hour, peers, proxy
+from bench import generator, hour, peers
 from bench.case import Case
 from bench.figures import Criterion, differences, ratios
 from bench.lab import FLAT_OUT, JAVA, Lab, Trial, column
 from bench.process import run
+from trust.proxy import record
 
 US, MS = 1e6, 1e3
 
@@ -207,7 +208,8 @@ def delayed(lab: Lab, pairs: int) -> Case:
         with lab.proxy(delay) as (port, log):
             trial = lab.loadkit("delayed", warmup, seconds, target=lab.target_at(f"127.0.0.1:{port}"))
         start, end = (trial.facts["started_epoch"] + at for at in trial.measured)
-        seen = [one for one in proxy.read_log(log.read_text("ascii")) if start <= one.request_ns / 1e9 < end]
+        logged = record.read(log)
+        seen = [one for one in logged.of("produce") if start <= logged.epoch(one.request_ns) < end]
         if len(seen) < 50 * (end - start):
             raise RuntimeError(f"the proxy saw only {len(seen)} produce requests: the client went around it")
         passed = median((one.response_ns - one.request_ns) / 1e9 for one in seen)

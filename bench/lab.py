@@ -21,6 +21,7 @@ from loadkit.target import load_target
 from loadkit.targets import admin, embedded
 from loadkit.targets.embedded_host import free_ports
 from loadkit.targets.properties import Layer, Role
+from trust.proxy.behaviour import Behaviour
 
 SCENARIOS = Path(__file__).parent / "scenarios"
 PARTITIONS = 6
@@ -161,7 +162,7 @@ class Lab:
         """Run the delaying proxy beside a block; give its port and where its log will be."""
         log = self.folder / f"proxy-{next(self._numbers)}.log"
         broker = self.cluster.bootstrap.rpartition(":")[2]
-        with beside([sys.executable, "-m", "bench.proxy", broker, str(delay), str(log)]) as process:
+        with beside([sys.executable, "-m", "trust.proxy", str(log), str(Behaviour(delay)), broker]) as process:
             assert process.stdout
             yield int(process.stdout.readline()), log
 

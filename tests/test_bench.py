@@ -1,15 +1,14 @@
-"""What the bench computes: ratios, verdicts, peers' output, and the bytes the delaying proxy changes."""
+"""What the bench computes: ratios, verdicts, and peers' output."""
 
 from __future__ import annotations
 
 import json
-import struct
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench import peers, proxy, table
+from bench import peers, table
 from bench.case import Case
 from bench.cases import Trial, drained, judged
 from bench.figures import Criterion, differences, ratios, rotated, shown, spread
@@ -121,34 +120,6 @@ def test_the_page_holds_every_pair_and_keeps_other_cases(tmp_path) -> None:
     assert page.count("Title B") == 1
     assert "Only to see that it runs" in page
     assert json.loads((tmp_path / table.JSON).read_text())["cases"]["a"]["criteria"][0]["met"] is True
-
-
-@given(st.binary(max_size=60), st.binary(max_size=60), st.integers(1024, 65535), st.integers(1024, 65535))
-def test_the_proxy_readdresses_the_broker_and_nothing_else(before: bytes, after: bytes, broker: int, ours: int) -> None:
-    """The frame keeps its length, and only the port behind the broker's address changes."""
-    old, new = (proxy.HOST.encode() + struct.pack(">i", port) for port in (broker, ours))
-    frame = proxy.readdressed(before + old + after, broker, ours)
-    assert len(frame) == len(before + old + after)
-    if old not in before + after:
-        assert frame == before + new + after
-
-
-def test_an_address_with_another_port_is_left_alone() -> None:
-    """A second broker of the same host is not the proxy's."""
-    frame = proxy.HOST.encode() + struct.pack(">i", 9093)
-    assert proxy.readdressed(frame, 9092, 1234) == frame
-
-
-def test_request_and_response_are_matched_by_the_correlation_id() -> None:
-    """A request begins with key, version, correlation id; a response with the correlation id alone."""
-    request = struct.pack(">hhi", proxy.PRODUCE, 11, 77) + b"rest"
-    assert proxy.api_and_correlation(request) == (0, 77)
-    assert proxy.correlation_of(struct.pack(">i", 77) + b"rest") == 77
-
-
-def test_the_proxys_log_is_read_back() -> None:
-    """Each line is one request: passed, answered."""
-    assert proxy.read_log("1 2\n30 45\n") == [proxy.Passed(1, 2), proxy.Passed(30, 45)]
 
 
 def _trial(rows: list[dict[str, object]]) -> Trial:
