@@ -11,7 +11,7 @@ from typing import Any
 
 _PRODUCED = re.compile(
     r"^(?P<records>\d+) (?P<steady>steady state )?records sent, (?P<rate>[\d.,]+) records/sec .*?"
-    r"(?P<p50>[\d.]+) ms 50th.*?(?P<p99>[\d.]+) ms 99th, (?P<p999>[\d.]+) ms 99\.9th", re.MULTILINE,
+    r"(?P<max>[\d.]+) ms max latency, (?P<p50>[\d.]+) ms 50th.*?(?P<p99>[\d.]+) ms 99th, (?P<p999>[\d.]+) ms 99\.9th", re.MULTILINE,
 )  # fmt: skip
 
 _ECHOED = re.compile(r"Avg latency: ([\d.]+) ms\s+Percentiles: 50th = ([\d.]+), 99th = ([\d.]+), 99\.9th = ([\d.]+)")
@@ -26,6 +26,7 @@ class Produced:
     p50: float
     p99: float
     p999: float
+    max: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +96,7 @@ def read_producer_perf(output: str) -> Produced:
     if not found:
         raise ValueError(f"no summary of kafka-producer-perf-test in {output[-300:]!r}")
     last = (steady or found)[-1]
-    figures = (float(last[name].replace(",", "")) for name in ("rate", "p50", "p99", "p999"))
+    figures = (float(last[name].replace(",", "")) for name in ("rate", "p50", "p99", "p999", "max"))
     return Produced(int(last["records"]), *figures)
 
 

@@ -32,7 +32,7 @@ ABOUT = {
 
 def test_the_steady_state_line_of_the_producer_tool_is_read() -> None:
     """With --warmup-records the tool prints two summaries; the steady one is the measurement."""
-    assert peers.read_producer_perf(PERF) == peers.Produced(8_000_000, 912345.6, 2.0, 9.0, 14.0)
+    assert peers.read_producer_perf(PERF) == peers.Produced(8_000_000, 912345.6, 2.0, 9.0, 14.0, 45.0)
 
 
 def test_without_warmup_the_whole_summary_is_read_and_progress_lines_are_not() -> None:
@@ -40,6 +40,14 @@ def test_without_warmup_the_whole_summary_is_read_and_progress_lines_are_not() -
     assert peers.read_producer_perf("".join(PERF.splitlines(True)[:2])).records == 10_400_000
     with pytest.raises(ValueError, match="no summary"):
         peers.read_producer_perf(PERF.splitlines()[0])
+
+
+def test_the_summary_of_the_echo_tool_is_read() -> None:
+    """Whole milliseconds; lines of progress have no percentiles."""
+    text = "0\t12.5\nAvg latency: 1.5120 ms\nPercentiles: 50th = 1, 99th = 4, 99.9th = 17\n"
+    assert peers.read_echoes(text) == peers.Echoed(1.0, 4.0, 17.0)
+    with pytest.raises(ValueError, match="no summary"):
+        peers.read_echoes("0\t12.5\n")
 
 
 def test_the_consumer_tools_columns_are_read_by_place() -> None:

@@ -162,7 +162,7 @@ def test_what_would_leave_in_a_stall_leaves_at_its_end() -> None:
     assert way(behaviour, zero_ns=None).leaves(2500 * MS, 1) == 2520 * MS
 
 
-def test_repeated_stalls_begin_at_regular_times_before_an_end() -> None:
+def test_repeated_stalls_begin_at_regular_times_up_to_an_end() -> None:
     """The last one may last beyond it."""
     assert repeated(4, 1, 0.2, 6) == ((4, 4.2), (5, 5.2), (6, 6.2))
     assert repeated(4, 1, 0.2, 3) == ()

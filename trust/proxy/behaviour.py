@@ -37,7 +37,7 @@ class Behaviour:
 
 
 def repeated(first: float, every: float, length: float, until: float) -> tuple[tuple[float, float], ...]:
-    """Return stalls of one length, begun at regular times (s) before `until`."""
+    """Return stalls of one length, begun at regular times (s) up to `until`."""
     count = max(0, int((until - first) // every) + 1)
     return tuple((first + at * every, first + at * every + length) for at in range(count))
 

@@ -1,0 +1,67 @@
+"""The cases: what goes wrong, and when. Times are seconds after the first produce request.
+
+loadkit's warm-up and that of kafka-producer-perf-test end about three seconds after it, or a little later, so what
+goes wrong once goes wrong in the measured ten seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from trust.proxy.behaviour import Behaviour, repeated
+
+RATE = 1000
+"""Messages a second, of `SIZE` bytes: little, so that two slow cores carry broker, proxy and client at once."""
+SIZE = 100
+WARMUP, MEASURED = 3, 10
+"""Seconds."""
+AT = 6.0
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """One broker held by SIGSTOP for a while."""
+
+    who: str
+    """"leader" or "follower" of the partition."""
+    at: float
+    length: float
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One thing that goes wrong, for loadkit and for Kafka's own tools."""
+
+    name: str
+    title: str
+    behaviour: Behaviour = field(default_factory=Behaviour)
+    stop: Stop | None = None
+    nodes: int = 1
+    echoes: int = 3000
+    """Messages of EndToEndLatency, which sends one after the other: about ten seconds of them."""
+    client: Mapping[str, str] = field(default_factory=dict)
+    """Settings of loadkit's producer."""
+    java: Mapping[str, str] = field(default_factory=dict)
+    """The same for kafka-producer-perf-test."""
+
+
+_STALL = Behaviour(stalls=((AT, AT + 2),))
+_CASES = (
+    Case("none", "nothing"),
+    Case("delay", "responses 20 ms late", Behaviour(delay=0.02), echoes=250),
+    Case("jitter", "responses 5 to 35 ms late", Behaviour(delay=0.005, jitter=0.03), echoes=250),
+    Case("bandwidth", "a link of 160 kB/s", Behaviour(bandwidth=160_000), echoes=2000),
+    Case("stall", "the link stands still for 2 s", _STALL),
+    Case("full", "the same, the producer's buffer holds half a second", _STALL, client={
+        "queue.buffering.max.messages": "600", "batch.size": "4096"
+    }, java={"buffer.memory": "65536", "batch.size": "4096"}),
+    Case("stalls", "the link stands still for 200 ms each second", Behaviour(stalls=repeated(4.0, 1.0, 0.2, 16.0))),
+    Case("resets", "all connections are reset three times", Behaviour(resets=(AT, AT + 2, AT + 4))),
+    Case("leader", "the broker stopped for 2 s", stop=Stop("leader", AT, 2)),
+    Case("follower", "a follower stopped for 6 s, out of sync after 3 s", stop=Stop("follower", AT, 6), nodes=3),
+)  # fmt: skip
+CASES = {case.name: case for case in _CASES}
+QUICK = ("none", "stall")
+CLUSTERS = {1: "embedded", 3: "embedded:3?replica.lag.time.max.ms=3000"}
+"""The target by number of nodes."""
