@@ -23,12 +23,12 @@ PUBLISHED = Path(__file__).parent.parent / "reports" / "trust" / "stalls"
 
 def produce(first: int, count: int, request: int, response: int) -> Passed:
     """Return a produce that passed; times in ms."""
-    return Passed("produce", request * MS, response * MS, (Part("t", 0, first, count),))
+    return Passed("produce", request * MS, response * MS, response * MS, (Part("t", 0, first, count),))
 
 
 def fetch(first: int, count: int, response: int) -> Passed:
     """Return a fetch that passed."""
-    return Passed("fetch", 0, response * MS, (Part("t", 0, first, count),))
+    return Passed("fetch", 0, response * MS, response * MS, (Part("t", 0, first, count),))
 
 
 def stored(due_ms: list[int], created_ms: list[int]) -> Stored:
@@ -105,7 +105,7 @@ def test_the_schedule_of_a_tool_begins_so_that_nothing_was_sent_before_it_was_du
 
 def test_a_stall_is_the_longest_gap_between_fetches_with_records() -> None:
     """Empty responses are no records."""
-    passed = [fetch(0, 1, 10), Passed("fetch", 0, 500 * MS), fetch(1, 1, 2010), fetch(2, 1, 2020)]
+    passed = [fetch(0, 1, 10), Passed("fetch", 0, 500 * MS, 500 * MS), fetch(1, 1, 2010), fetch(2, 1, 2020)]
     assert truth.longest_gap(passed) == 2.0
 
 

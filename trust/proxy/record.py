@@ -19,7 +19,9 @@ class Passed:
     request_ns: int
     """When all of the request had been passed on to the broker."""
     response_ns: int
-    """When all of the response had been handed to the client's connection."""
+    """When the last byte of the response was handed to the client's connection."""
+    returned_ns: int
+    """When that call had returned: a client on the same cores may have read the response long before."""
     parts: tuple[Part, ...] = ()
 
 
@@ -58,10 +60,10 @@ def read(path: Path) -> Record:
 
 def _line(one: Passed) -> str:
     parts = [[part.topic, part.partition, part.first, part.count] for part in one.parts]
-    return json.dumps([one.kind, one.request_ns, one.response_ns, parts])
+    return json.dumps([one.kind, one.request_ns, one.response_ns, one.returned_ns, parts])
 
 
 def _passed(lines: Iterable[str]) -> Iterable[Passed]:
     for line in lines:
-        kind, request_ns, response_ns, parts = json.loads(line)
-        yield Passed(kind, request_ns, response_ns, tuple(Part(*part) for part in parts))
+        kind, request_ns, response_ns, returned_ns, parts = json.loads(line)
+        yield Passed(kind, request_ns, response_ns, returned_ns, tuple(Part(*part) for part in parts))

@@ -26,8 +26,8 @@ _LIMIT = 1 << 22
 _RESET = struct.pack("ii", 1, 0)
 """SO_LINGER that makes closing a reset."""
 
-Noted = Callable[[], None]
-"""What is left to do once a frame has left."""
+Noted = Callable[[int, int], None]
+"""What is left to do once a frame has left, which it did between two instants."""
 
 
 def readdressed(frame: bytes, ports: dict[int, int]) -> bytes:
@@ -67,7 +67,7 @@ class Proxy:
     """All connections to some brokers; `failed` is set when bytes came that it cannot read."""
 
     behaviour: Behaviour
-    begun: Noted = lambda: None
+    begun: Callable[[], None] = lambda: None
     """Called when the first produce request has come."""
     seed: int = 1
     log: list[Passed] = field(default_factory=list)
@@ -206,8 +206,8 @@ class Connection:
             waiting.put_nowait((self._ways[0].leaves(now, len(frame) + 4), frame, noted))
 
     def _awaiting(self, asked: wire.Head, parts: list[Part]) -> Noted:
-        def note() -> None:
-            self._asked[asked.correlation] = Asked(asked, monotonic_ns(), parts)
+        def note(left_ns: int, _: int) -> None:
+            self._asked[asked.correlation] = Asked(asked, left_ns, parts)
 
         return note
 
@@ -220,9 +220,9 @@ class Connection:
             waiting.put_nowait((self._ways[1].leaves(now, len(out) + 4), out, noted))
 
     def _answered(self, asked: Asked, parts: tuple[Part, ...]) -> Noted:
-        def note() -> None:
+        def note(left_ns: int, returned_ns: int) -> None:
             kind = wire.NAMES[asked.head.key]
-            self._proxy.log.append(Passed(kind, asked.request_ns, monotonic_ns(), parts))
+            self._proxy.log.append(Passed(kind, asked.request_ns, left_ns, returned_ns, parts))
 
         return note
 
@@ -232,14 +232,23 @@ Waiting = asyncio.Queue[tuple[int, bytes, Noted | None]]
 
 
 async def _give(writer: asyncio.StreamWriter, waiting: Waiting) -> None:
-    """Write each frame at its time; note it when its last byte is gone."""
+    """Write each frame at its time; note it when its last byte is gone.
+
+    The clock is read before the call that hands the bytes over: who waits for them is woken by it, and on a busy
+    machine takes this process's core before the call returns. Where not all was taken at once it is read after.
+    """
     while True:
         at, frame, noted = await waiting.get()
         await until(at)
+        left = monotonic_ns()
         writer.write(struct.pack(">i", len(frame)) + frame)
-        await writer.drain()
+        if writer.transport.get_write_buffer_size():
+            await writer.drain()
+            left = monotonic_ns()
+        if writer.is_closing():
+            return
         if noted:
-            noted()
+            noted(left, monotonic_ns())
 
 
 async def until(at_ns: int) -> None:

@@ -70,8 +70,10 @@ def judged(true: Truth, metrics: Mapping[str, float | None]) -> Facts:
 def seen(record: Record) -> Facts:
     """Return what passed the proxy."""
     fetches = [one for one in record.of("fetch") if one.parts]
+    writing = np.array([one.returned_ns - one.response_ns for one in record.passed], np.int64)
     return {"produces": len(record.of("produce")), "fetches": len(fetches), "resets": len(record.resets),
-            "clocks_apart": (record.wall_end_ns - record.wall_ns) / 1e9}  # fmt: skip
+            "clocks_apart": (record.wall_end_ns - record.wall_ns) / 1e9,
+            "writing": truth.quantiles(writing)}  # fmt: skip
 
 
 def tools(cluster: EmbeddedCluster, case: Case, work: Path) -> Facts:
