@@ -139,10 +139,9 @@ class Proxy:
             ways = Way(up, False), Way(down, True, Random(self._random.random()))
             connection = Connection(self, (reader, to_broker), (from_broker, writer), ways)
             self._open.add(connection)
-            try:
+            with suppress(asyncio.CancelledError):  # at the end: asyncio would print it as an error
                 await connection.carry()
-            finally:
-                self._open.discard(connection)
+            self._open.discard(connection)
 
         return serve  # type: ignore[return-value]
 
