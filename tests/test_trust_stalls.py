@@ -73,6 +73,16 @@ def test_quantiles_are_ranked_as_histograms_rank_them() -> None:
     assert list(truth.quantiles(values[:999])) == ["p50", "p90", "max"]
 
 
+def test_the_measured_messages_are_the_last_ones_by_their_stamps() -> None:
+    """Four seconds of five; a result that says it ended at another time is not the result of this topic."""
+    true = even(np.full(5000, 3.0))
+    result = {"started_epoch": 1_700_000_000.0, "phases": [{"name": "measure", "start": 1.0, "end": 5.0}]}
+    due = measure.measured(true, result, Record([], WALL, WALL)).due
+    assert (len(due), int(due[0]) // MS, int(due[-1]) // MS) == (4000, 1000, 4999)
+    with pytest.raises(RuntimeError, match=r"was due 1\.001 s before the end"):
+        measure.measured(true, {**result, "started_epoch": 1_700_000_001.0}, Record([], WALL, WALL))
+
+
 def even(latency_ms: np.ndarray[Any, Any]) -> Truth:
     """Return messages of one case with such latencies, sent when due, received a millisecond after."""
     due = np.arange(len(latency_ms)) * MS
@@ -122,8 +132,11 @@ def test_cases_are_named_and_have_a_cluster() -> None:
 def case_of(latency_ms: np.ndarray[Any, Any], reported: dict[str, float], **more: Any) -> dict[str, Any]:
     """Return a case as it stands in the file."""
     judged = measure.judged(even(latency_ms), reported)
-    curve = {"shares": [0.5, 1.0], "truth": [0.1, 2.0], "reported": [0.1, 2.0]}
-    return {"case": "stall", "title": "a stall", "loadkit": {**judged, "curve": curve, "lanes": ["fast"]}, **more}
+    more_of_it = {
+        "curve": {"shares": [0.5, 1.0], "truth": [0.1, 2.0], "reported": [0.1, 2.0]}, "lanes": ["fast"],
+        "record": {"writing": {"p99": 0.0001}}, "acked_p99": 0.0002,
+    }  # fmt: skip
+    return {"case": "stall", "title": "a stall", "loadkit": {**judged, **more_of_it}, **more}
 
 
 def reported(latency_ms: np.ndarray[Any, Any], off: float = 0.0) -> dict[str, float]:

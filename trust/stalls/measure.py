@@ -23,6 +23,7 @@ from trust.stalls.truth import Truth
 
 GRID = (*(at / 100 for at in range(2, 100, 2)), 0.99, 0.995, 0.999, 1.0)
 """Shares at which the curve of a case is drawn."""
+CLOSE_S = 0.1
 Facts = dict[str, Any]
 Measure = Callable[[EmbeddedCluster, Case, Path], Facts]
 
@@ -47,11 +48,16 @@ def loadkit(cluster: EmbeddedCluster, case: Case, work: Path) -> Facts:
 
 
 def measured(true: Truth, result: Mapping[str, Any], record: Record) -> Truth:
-    """Return the messages that were due in a run's measured phase."""
+    """Return the messages that were due in a run's measured phase, after which nothing is due.
+
+    Stamps alone tell them: the wall clock of the result is only read to see that it is this phase, RuntimeError if not.
+    """
     phase = next(phase for phase in result["phases"] if phase["name"] == "measure")
-    half = round(0.5e9 / RATE)  # the wall clock dates a run to some microseconds; messages are due further apart
-    zero = round(result["started_epoch"] * 1e9) - record.wall_ns - half
-    return true.between(zero + round(phase["start"] * 1e9), zero + round(phase["end"] * 1e9))
+    last = int(true.due.max())
+    early = result["started_epoch"] + phase["end"] - record.epoch(last)
+    if abs(early) > CLOSE_S:
+        raise RuntimeError(f"the last message in the topic was due {early:.3f} s before the end of the measured phase")
+    return true.between(last + 1 - round((phase["end"] - phase["start"]) * 1e9), last + 1)
 
 
 def judged(true: Truth, metrics: Mapping[str, float | None]) -> Facts:

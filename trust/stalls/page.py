@@ -40,6 +40,8 @@ def percentiles(found: Found) -> Block | None:
         Prose(lead), table("Percentiles", ("case", "series", *_QUANTILES, "verdict"), rows, texts=(0, 1, 7)),
         table("Truth", ("case", "series", *_QUANTILES), [_truths(case, series) for case in found["cases"]
                                                          for series in _NAMES], texts=(0, 1), folded=True),
+        table("Not judged", ("case", "send delay p50", "p99", "passage p50", "p99", "writing p99", "polls apart p99"),
+              [_stated(case) for case in found["cases"]], folded=True),
         Points(_LIMITS),
     ])  # fmt: skip
 
@@ -49,7 +51,9 @@ _LIMITS = (
     "the client needs from there until it has noted the message is in the reported figure and not in the record's.",
     "Service time: no proxy sees when a message was handed over. The record takes librdkafka's CreateTime, whole "
     "milliseconds of the wall clock, as their middles, so a single value is known to half a millisecond. From below it "
-    "is bounded by the passage: request passed on to response left.",
+    "is bounded by the passage: request passed on to response left. Send delay (in brackets by CreateTime) is not judged.",
+    "The record's own uncertainty is the writing: how long the call took that hands a response over. The run's is the "
+    "time between two polls for confirmations.",
     "Two responses that carried the same offset (a reset in between): the last counts, since a client that has the "
     "first does not ask again.",
     "One machine, one clock: what clocks of several hosts do to end-to-end is not seen here.",
@@ -76,6 +80,13 @@ def _truths(case: Found, series: str) -> list[Cell | str]:
     rows = {row["quantile"]: row for row in case["loadkit"]["rows"] if row["series"] == series}
     return [case["title"], _NAMES[series],
             *(_ms(rows[name]["truth"]) if name in rows else "–" for name in _QUANTILES)]  # fmt: skip
+
+
+def _stated(case: Found) -> list[str]:
+    ours = case["loadkit"]
+    delays = (f"{_ms(ours['send_delay'][name][1])} ({_ms(ours['send_delay'][name][0])})" for name in ("p50", "p99"))
+    return [case["title"], *delays, *(_ms(ours["floor"][name]) for name in ("p50", "p99")),
+            _ms(ours["record"]["writing"]["p99"]), _ms(ours["acked_p99"])]  # fmt: skip
 
 
 def tools(found: Found) -> Block | None:

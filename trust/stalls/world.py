@@ -86,7 +86,11 @@ def held(pid: int, seconds: float) -> list[int]:
 
 def node_of(cluster: EmbeddedCluster, who: str) -> int:
     """Return the number of the node that leads the one partition of the one topic there is, or of one that follows."""
-    topics = ck.Consumer(reading(cluster)).list_topics(timeout=20).topics
+    consumer = ck.Consumer(reading(cluster))
+    try:
+        topics = consumer.list_topics(timeout=20).topics
+    finally:
+        consumer.close()
     (one,) = (topic for name, topic in topics.items() if not name.startswith("__"))
     partition = one.partitions[0]
     ids = [partition.leader] if who == "leader" else [one for one in partition.replicas if one != partition.leader]
