@@ -50,8 +50,8 @@ _LIMITS = (
     "Latency and end-to-end: the record's instant is when the last byte was handed to the client's connection. What "
     "the client needs from there until it has noted the message is in the reported figure and not in the record's.",
     "Service time: no proxy sees when a message was handed over. The record takes librdkafka's CreateTime, whole "
-    "milliseconds of the wall clock, as their middles, so a single value is known to half a millisecond. From below it "
-    "is bounded by the passage: request passed on to response left. Send delay (in brackets by CreateTime) is not judged.",
+    "milliseconds of the wall clock, as their middles, so a single value is known to half a millisecond. It is at "
+    "least the passage, from request passed on to response left. Send delay (in brackets by CreateTime) is not judged.",
     "The record's own uncertainty is the writing: how long the call took that hands a response over. The run's is the "
     "time between two polls for confirmations.",
     "Two responses that carried the same offset (a reset in between): the last counts, since a client that has the "
