@@ -113,12 +113,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
                                      formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
     parser.add_argument("cases", nargs="*", metavar="CASE", help=f"of {', '.join(CASES)}; default: all")
     parser.add_argument("--quick", action="store_true", help=f"{' and '.join(QUICK)} by loadkit alone, measured anew")
-    parser.add_argument("--out", type=Path, default=OUT)
+    parser.add_argument("--out", type=Path, help="folder of figures and page; of a slice a scratch one")
     parser.add_argument("--page", action="store_true", help="only write the page, from the figures there are")
     asked = parser.parse_args(arguments)
     if unknown := set(asked.cases) - CASES.keys():
         parser.error(f"no case {', '.join(sorted(unknown))}: there are {', '.join(CASES)}")
-    out = asked.out.resolve()
+    out = (asked.out or (WORK / "quick" if asked.quick else OUT)).resolve()
     os.chdir(ROOT)  # the proxy and loadkit are started as `python -m`
     if not asked.page:
         kept = Kept(out / f"work-{time.time_ns()}" if asked.quick else WORK)
