@@ -134,7 +134,7 @@ def case_of(latency_ms: np.ndarray[Any, Any], reported: dict[str, float], **more
     judged = measure.judged(even(latency_ms), reported)
     more_of_it = {
         "curve": {"shares": [0.5, 1.0], "truth": [0.1, 2.0], "reported": [0.1, 2.0]}, "lanes": ["fast"],
-        "record": {"writing": {"p99": 0.0001}}, "acked_p99": 0.0002,
+        "record": {"writing_p99": 0.0001}, "acked_p99": 0.0002,
     }  # fmt: skip
     return {"case": "stall", "title": "a stall", "loadkit": {**judged, **more_of_it}, **more}
 

@@ -86,7 +86,7 @@ def _stated(case: Found) -> list[str]:
     ours = case["loadkit"]
     delays = (f"{_ms(ours['send_delay'][name][1])} ({_ms(ours['send_delay'][name][0])})" for name in ("p50", "p99"))
     return [case["title"], *delays, *(_ms(ours["floor"][name]) for name in ("p50", "p99")),
-            _ms(ours["record"]["writing"]["p99"]), _ms(ours["acked_p99"])]  # fmt: skip
+            _ms(ours["record"]["writing_p99"]), _ms(ours["acked_p99"])]  # fmt: skip
 
 
 def tools(found: Found) -> Block | None:
