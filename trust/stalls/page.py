@@ -23,6 +23,7 @@ METHOD = (
 )
 _NAMES = {"latency": "latency", "service_time": "service time", "end_to_end": "end-to-end"}
 _QUANTILES = ("p50", "p90", "p99", "p99.9", "max")
+_STATED = ("send delay p50", "p99", "passage p50", "p99", "writing p99", "polls apart p99")
 _TOOL = "kafka-producer-perf-test"
 
 Found = Mapping[str, Any]
@@ -31,17 +32,17 @@ Found = Mapping[str, Any]
 def percentiles(found: Found) -> Block | None:
     """Return every percentile of every case: what the record says, what was reported, and the difference."""
     allowed = f"{found['allowed_share']:.0%} or {found['allowed_s'] * 1e3:g} ms, the larger of both"
-    rows = [_row(case, series) for case in found["cases"] for series in _NAMES]
     lead = (
         f"{found['rate']:,} messages of {found['size']} B a second for {found['seconds']} s, one partition, acks=all, "
-        f"idempotent, defaults otherwise. Each cell: reported, and its difference from the record; allowed: {allowed}."
+        f"idempotent, else defaults. Each cell: reported, and its difference from the record (ms); allowed: {allowed}."
     )
+    head = ("what goes wrong", *_QUANTILES, "verdict")
     return block("Reported percentiles beside the record", [
-        Prose(lead), table("Percentiles", ("case", "series", *_QUANTILES, "verdict"), rows, texts=(0, 1, 7)),
-        table("Truth", ("case", "series", *_QUANTILES), [_truths(case, series) for case in found["cases"]
-                                                         for series in _NAMES], texts=(0, 1), folded=True),
-        table("Not judged", ("case", "send delay p50", "p99", "passage p50", "p99", "writing p99", "polls apart p99"),
-              [_stated(case) for case in found["cases"]], folded=True),
+        Prose(lead), *(table(words[0].upper() + words[1:], head, [_row(case, series) for case in found["cases"]],
+                             texts=(0, 6)) for series, words in _NAMES.items()),
+        table("The record itself", ("what goes wrong", "series", *_QUANTILES),
+              [_truths(case, series) for case in found["cases"] for series in _NAMES], texts=(0, 1), folded=True),
+        table("Not judged", ("what goes wrong", *_STATED), [_stated(case) for case in found["cases"]], folded=True),
         Points(_LIMITS),
     ])  # fmt: skip
 
@@ -64,7 +65,7 @@ def _row(case: Found, series: str) -> list[Cell | str]:
     rows = {row["quantile"]: row for row in case["loadkit"]["rows"] if row["series"] == series}
     missed = [name for name, row in rows.items() if not row["kept"]]
     verdict = Cell("kept", tone="good") if rows and not missed else Cell(f"missed: {', '.join(missed)}", tone="bad")
-    return [case["title"], _NAMES[series], *(_reported(rows.get(name)) for name in _QUANTILES), verdict]
+    return [case["title"], *(_reported(rows.get(name)) for name in _QUANTILES), verdict]
 
 
 def _reported(row: Found | None) -> Cell:
@@ -72,7 +73,7 @@ def _reported(row: Found | None) -> Cell:
         return Cell("–", why="too few messages lie beyond it")
     if row["reported"] is None:
         return Cell("–", why="withheld by the run", tone="bad")
-    text = f"{_ms(row['reported'])} ({row['difference'] * 1e3:+.2f})"
+    text = f"{row['reported'] * 1e3:,.2f} ({row['difference'] * 1e3:+.2f})"
     return Cell(text, tone="" if row["kept"] else "bad", value=row["reported"])
 
 
@@ -102,13 +103,13 @@ def tools(found: Found) -> Block | None:
         f"{_TOOL} at --throughput {found['rate']}, acks=all, idempotent, linger 5 ms. Its clock starts at the call of "
         "send(), which may come late and may block, and it prints whole milliseconds. Each cell: printed, and in "
         "brackets what the record of the same run says about the same messages, counted from when each was due at that "
-        "rate: the schedule is known to a millisecond."
+        "rate, which is known to a millisecond. Marked: more than that, and than 2 %, below the record."
     )
     return block("Kafka's own tools under the same faults", [
-        Prose(lead), table(_TOOL, ("case", "p50", "p99", "p99.9", "max"), said),
+        Prose(lead), table(_TOOL, ("what goes wrong", "p50", "p99", "p99.9", "max"), said),
         Prose("kafka-consumer-perf-test read the same messages. It prints a rate of the whole run and no latency: "
               "beside it the longest time in which it got nothing."),
-        table("kafka-consumer-perf-test", ("case", "printed", "longest gap"), read), *_echoes(found),
+        table("kafka-consumer-perf-test", ("what goes wrong", "printed", "longest gap"), read), *_echoes(found),
     ])  # fmt: skip
 
 
@@ -134,7 +135,7 @@ def _echoes(found: Found) -> list[Any]:
         "steady flow has hundreds. Each cell: printed, and in brackets the truth of end-to-end that the record of "
         f"loadkit's run gives for {found['rate']:,} messages a second under the same fault."
     )
-    return [Prose(lead), table("EndToEndLatency", ("case", "messages", *names), rows, texts=(0, 1))]
+    return [Prose(lead), table("EndToEndLatency", ("what goes wrong", "messages", *names), rows, texts=(0, 1))]
 
 
 def _true(case: Found, name: str) -> float | None:
