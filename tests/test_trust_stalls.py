@@ -74,13 +74,16 @@ def test_quantiles_are_ranked_as_histograms_rank_them() -> None:
 
 
 def test_the_measured_messages_are_the_last_ones_by_their_stamps() -> None:
-    """Four seconds of five; a result that says it ended at another time is not the result of this topic."""
+    """Four thousand of five; a result that says it began at another time is not the result of this topic."""
     true = even(np.full(5000, 3.0))
-    result = {"started_epoch": 1_700_000_000.0, "phases": [{"name": "measure", "start": 1.0, "end": 5.0}]}
+    phase, totals = {"name": "measure", "start": 1.0, "end": 5.0}, {"Clock": {"sent": 4000}}
+    result = {"started_epoch": 1_700_000_000.0, "phases": [phase], "totals": totals}
     due = measure.measured(true, result, Record([], WALL, WALL)).due
     assert (len(due), int(due[0]) // MS, int(due[-1]) // MS) == (4000, 1000, 4999)
-    with pytest.raises(RuntimeError, match=r"was due 1\.001 s before the end"):
+    with pytest.raises(RuntimeError, match=r"was due -1\.000 s after the start"):
         measure.measured(true, {**result, "started_epoch": 1_700_000_001.0}, Record([], WALL, WALL))
+    with pytest.raises(RuntimeError, match="sent 5001 messages, and the topic holds 5000"):
+        measure.measured(true, {**result, "totals": {"Clock": {"sent": 5001}}}, Record([], WALL, WALL))
 
 
 def even(latency_ms: np.ndarray[Any, Any]) -> Truth:

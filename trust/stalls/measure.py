@@ -24,6 +24,8 @@ from trust.stalls.truth import Truth
 GRID = (*(at / 100 for at in range(2, 100, 2)), 0.99, 0.995, 0.999, 1.0)
 """Shares at which the curve of a case is drawn."""
 CLOSE_S = 0.1
+_PATIENT = ("--timeout", "60000")
+"""Of kafka-consumer-perf-test, which is there before the producer's JVM has started."""
 Facts = dict[str, Any]
 Measure = Callable[[EmbeddedCluster, Case, Path], Facts]
 
@@ -39,7 +41,7 @@ def loadkit(cluster: EmbeddedCluster, case: Case, work: Path) -> Facts:
     world.forget(cluster, name)
     true = measured(truth.of(way.seen, stored, stored.intended_ns()), result, way.seen)
     return {
-        **judged(true, result["metrics"]), "stopped": way.stopped, "curve": {
+        **judged(true, result["metrics"], result["totals"]["Clock"]["unsent"]), "stopped": way.stopped, "curve": {
             "shares": list(GRID), "truth": [truth.quantile(true.series()["latency"], q) for q in GRID],
             "reported": (read_tracks(out)["Clock.latency"].total.quantiles(GRID) / 1e6).tolist(),
         }, "record": seen(way.seen), "lanes": sorted({one["lane"] for one in result["classes"].values()}),
@@ -48,24 +50,27 @@ def loadkit(cluster: EmbeddedCluster, case: Case, work: Path) -> Facts:
 
 
 def measured(true: Truth, result: Mapping[str, Any], record: Record) -> Truth:
-    """Return the messages that were due in a run's measured phase, after which nothing is due.
+    """Return the messages that were due in a run's measured phase: the last ones, as many as it says that it sent.
 
-    Stamps alone tell them: the wall clock of the result is only read to see that it is this phase, RuntimeError if not.
+    The wall clock of the result is only read to see that it is this phase: RuntimeError if not.
     """
     phase = next(phase for phase in result["phases"] if phase["name"] == "measure")
-    last = int(true.due.max())
-    early = result["started_epoch"] + phase["end"] - record.epoch(last)
-    if abs(early) > CLOSE_S:
-        raise RuntimeError(f"the last message in the topic was due {early:.3f} s before the end of the measured phase")
-    return true.between(last + 1 - round((phase["end"] - phase["start"]) * 1e9), last + 1)
+    due, sent = np.sort(true.due), result["totals"]["Clock"]["sent"]
+    if not 0 < sent <= len(due):
+        raise RuntimeError(f"the run says that it sent {sent} messages, and the topic holds {len(due)}")
+    off = record.epoch(int(due[-sent])) - result["started_epoch"] - phase["start"]
+    if abs(off) > CLOSE_S:
+        raise RuntimeError(f"the first of {sent} messages was due {off:.3f} s after the start of the measured phase")
+    return true.between(int(due[-sent]), int(due[-1]) + 1)
 
 
-def judged(true: Truth, metrics: Mapping[str, float | None]) -> Facts:
+def judged(true: Truth, metrics: Mapping[str, float | None], unsent: int = 0) -> Facts:
     """Return percentiles beside the truth, and whether they and the number of messages are what they have to be."""
     rows, found = truth.compared(true, metrics), true.series()
-    whole = len(true) == RATE * MEASURED and all(len(found.get(one, ())) == len(true) for one in truth.SERIES)
+    whole = len(true) + unsent == RATE * MEASURED and all(len(found.get(one, ())) == len(true) for one in truth.SERIES)
+    untold = int((true.acked == 0).sum() + (true.got == 0).sum())
     return {
-        "messages": len(true), "untold": int((true.acked == 0).sum() + (true.got == 0).sum()), "rows": rows,
+        "messages": len(true), "unsent": unsent, "untold": untold, "rows": rows,
         "kept": whole and all(row["kept"] for row in rows), "floor": truth.quantiles(found["passage"]), "send_delay": {
             name: [value, metrics.get(f"send_delay.{name}")]
             for name, value in truth.quantiles(found["send_delay"]).items()
@@ -90,7 +95,7 @@ def tools(cluster: EmbeddedCluster, case: Case, work: Path) -> Facts:
         with world.through(cluster, case, work / "tools.log") as way, ThreadPoolExecutor() as pool:
             properties = {"bootstrap.servers": way.bootstrap, **settings}
             producing = peers.producer_perf(java, topic, records, RATE * WARMUP, properties, SIZE, RATE)
-            consuming = peers.consumer_perf(java, way.bootstrap, topic, records)
+            consuming = [*peers.consumer_perf(java, way.bootstrap, topic, records), *_PATIENT]
             ran = [pool.submit(run, command, work) for command in (producing, consuming)]
             wrote, got = (one.result().output for one in ran)
         stored = world.stored(cluster, topic)

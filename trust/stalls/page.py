@@ -43,7 +43,7 @@ def percentiles(found: Found) -> Block | None:
         table("The record itself", ("what goes wrong", "series", *_QUANTILES),
               [_truths(case, series) for case in found["cases"] for series in _NAMES], texts=(0, 1), folded=True),
         table("Not judged", ("what goes wrong", *_STATED), [_stated(case) for case in found["cases"]], folded=True),
-        Points(_LIMITS),
+        Points((*_LIMITS, *_unsent(found["cases"]))),
     ])  # fmt: skip
 
 
@@ -81,6 +81,11 @@ def _truths(case: Found, series: str) -> list[Cell | str]:
     rows = {row["quantile"]: row for row in case["loadkit"]["rows"] if row["series"] == series}
     return [case["title"], _NAMES[series],
             *(_ms(rows[name]["truth"]) if name in rows else "–" for name in _QUANTILES)]  # fmt: skip
+
+
+def _unsent(cases: Sequence[Found]) -> list[str]:
+    return [f"{case['title']}: {case['loadkit']['unsent']:,} messages were never sent. The run counts them as unsent; "
+            "no figure of latency holds them." for case in cases if case["loadkit"]["unsent"]]  # fmt: skip
 
 
 def _stated(case: Found) -> list[str]:
@@ -161,8 +166,8 @@ def _ms(seconds: float | None) -> str:
 def claims(found: Found) -> list[Claim]:
     """Return what is promised: percentiles as the record has them, and every message accounted for in the record."""
     made = [_worst(found["cases"], series) for series in _NAMES]
-    whole = sum(case["loadkit"]["messages"] == found["rate"] * found["seconds"] and not case["loadkit"]["untold"]
-                for case in found["cases"])  # fmt: skip
+    whole = sum(ours["messages"] + ours["unsent"] == found["rate"] * found["seconds"] and not ours["untold"]
+                for ours in (case["loadkit"] for case in found["cases"]))  # fmt: skip
     made.append(Claim("cases in which the record holds every message", whole / len(found["cases"]), ">=", 1.0, "%"))
     under = _under(found["cases"])
     if under:
