@@ -89,19 +89,21 @@ def seen(record: Record) -> Facts:
 
 def tools(cluster: EmbeddedCluster, case: Case, work: Path) -> Facts:
     """Return what kafka-producer-perf-test and kafka-consumer-perf-test printed, run at once, beside the truth."""
-    java, records = embedded.java_command(), RATE * (WARMUP + MEASURED)
+    java, warmup, records = embedded.java_command(), RATE * WARMUP, RATE * MEASURED
     settings = {**JAVA, **case.java}
     with world.topic(cluster, f"tools-{case.name}") as topic:
         with world.through(cluster, case, work / "tools.log") as way, ThreadPoolExecutor() as pool:
             properties = {"bootstrap.servers": way.bootstrap, **settings}
-            producing = peers.producer_perf(java, topic, records, RATE * WARMUP, properties, SIZE, RATE)
-            consuming = [*peers.consumer_perf(java, way.bootstrap, topic, records), *_PATIENT]
+            producing = peers.producer_perf(java, topic, records, warmup, properties, SIZE, RATE)
+            consuming = [*peers.consumer_perf(java, way.bootstrap, topic, warmup + records), *_PATIENT]
             ran = [pool.submit(run, command, work) for command in (producing, consuming)]
             wrote, got = (one.result().output for one in ran)
         stored = world.stored(cluster, topic)
     printed, read = peers.read_producer_perf(wrote), peers.read_consumer_perf(got)
+    if printed.records != records or len(stored.offset) != warmup + records:
+        raise RuntimeError(f"{printed.records} of {records} records were measured, {len(stored.offset)} are in the topic")
     due = truth.schedule(stored.created_ns(way.seen), RATE)
-    true = truth.of(way.seen, stored, due).between(int(due[RATE * WARMUP]), int(due[-1]) + 1)
+    true = truth.of(way.seen, stored, due).between(int(due[warmup]), int(due[-1]) + 1)
     values = true.series()
     return {
         "messages": len(true), "untold": int((true.acked == 0).sum()), "truth": truth.quantiles(values["latency"]),
