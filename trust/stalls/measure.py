@@ -100,8 +100,8 @@ def tools(cluster: EmbeddedCluster, case: Case, work: Path) -> Facts:
             wrote, got = (one.result().output for one in ran)
         stored = world.stored(cluster, topic)
     printed, read = peers.read_producer_perf(wrote), peers.read_consumer_perf(got)
-    if printed.records != records or len(stored.offset) != warmup + records:
-        raise RuntimeError(f"{printed.records} of {records} records were measured, {len(stored.offset)} are in the topic")
+    if (printed.records, there := len(stored.offset)) != (records, warmup + records):
+        raise RuntimeError(f"{printed.records} of {records} records were measured, {there} are in the topic")
     due = truth.schedule(stored.created_ns(way.seen), RATE)
     true = truth.of(way.seen, stored, due).between(int(due[warmup]), int(due[-1]) + 1)
     values = true.series()
