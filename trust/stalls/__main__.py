@@ -71,8 +71,8 @@ def say(text: str) -> None:
 def make(cases: Sequence[Case], measures: Sequence[str], kept: Kept) -> None:
     """Make what is missing, a cluster for all the cases of one size."""
     for nodes in sorted({case.nodes for case in cases}):
-        missing = [(case, name) for case in cases if case.nodes == nodes
-                   for name in measures if kept.get(case, name) is None]  # fmt: skip
+        missing = [(case, name) for case in cases if case.nodes == nodes for name in measures
+                   if (case.echoes or name != "echoes") and kept.get(case, name) is None]  # fmt: skip
         if not missing:
             continue
         with ExitStack() as stack:

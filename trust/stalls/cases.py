@@ -38,8 +38,8 @@ class Case:
     behaviour: Behaviour = field(default_factory=Behaviour)
     stop: Stop | None = None
     nodes: int = 1
-    echoes: int = 3000
-    """Messages of EndToEndLatency, which sends one after the other: about ten seconds of them."""
+    echoes: int = 5000
+    """Messages of EndToEndLatency, which sends one after the other: so many that it is under way at `AT`. 0: not run."""
     client: Mapping[str, str] = field(default_factory=dict)
     """Settings of loadkit's producer."""
     java: Mapping[str, str] = field(default_factory=dict)
@@ -53,7 +53,7 @@ _CASES = (
     Case("jitter", "responses 5 to 35 ms late", Behaviour(delay=0.005, jitter=0.03), echoes=250),
     Case("bandwidth", "a link of 160 kB/s", Behaviour(bandwidth=160_000), echoes=2000),
     Case("stall", "the link stands still for 2 s", _STALL),
-    Case("full", "the same, the producer's buffer holds half a second", _STALL, client={
+    Case("full", "the same, the producer's buffer holds half a second", _STALL, echoes=0, client={
         "queue.buffering.max.messages": "600", "batch.size": "4096"
     }, java={"buffer.memory": "65536", "batch.size": "4096"}),
     Case("stalls", "the link stands still for 200 ms each second", Behaviour(stalls=repeated(4.0, 1.0, 0.2, 16.0))),
