@@ -39,7 +39,7 @@ class Case:
     stop: Stop | None = None
     nodes: int = 1
     echoes: int = 5000
-    """Messages of EndToEndLatency, which sends one after the other: so many that it is under way at `AT`. 0: not run."""
+    """Messages of EndToEndLatency, which sends one after the other: so many that it runs beyond `AT`. 0: not run."""
     client: Mapping[str, str] = field(default_factory=dict)
     """Settings of loadkit's producer."""
     java: Mapping[str, str] = field(default_factory=dict)
