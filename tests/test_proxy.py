@@ -262,11 +262,14 @@ def test_delays_are_held_in_order_and_the_log_is_what_the_client_saw() -> None:
 
 
 def test_nothing_passes_in_a_stall() -> None:
-    """The first produce begins the schedule: what is sent in the stall is answered after its end."""
+    """The third record begins the schedule: what is sent in the stall is answered after its end."""
 
     async def story() -> None:
-        async with opened(Behaviour(stalls=((0.05, 0.2),))) as (proxy, connect):
+        async with opened(Behaviour(stalls=((0.05, 0.2),), after=2)) as (proxy, connect):
             client = await connect()
+            client.send(produce(0, 2))
+            await client.answer()
+            assert proxy.clock.zero_ns is None
             client.send(produce(1, 1))
             await client.answer()
             zero = proxy.clock.zero_ns or 0
@@ -274,7 +277,7 @@ def test_nothing_passes_in_a_stall() -> None:
             client.send(produce(2, 1))
             after, _ = await client.answer()
             assert after >= zero + 200 * MS
-            assert proxy.log[1].response_ns >= zero + 200 * MS
+            assert proxy.log[2].response_ns >= zero + 200 * MS
 
     asyncio.run(story())
 

@@ -14,7 +14,7 @@ from loadkit.histogram import Histogram
 from trust.proxy.record import Passed, Record
 from trust.proxy.wire import Part
 from trust.stalls import measure, page, truth
-from trust.stalls.cases import CASES, CLUSTERS, MEASURED, QUICK, RATE
+from trust.stalls.cases import CASES, CLUSTERS, MEASURED, QUICK, RATE, WARMUP
 from trust.stalls.truth import Stored, Truth
 
 MS, WALL = 1_000_000, 1_700_000_000_000_000_000
@@ -129,7 +129,8 @@ def test_cases_are_named_and_have_a_cluster() -> None:
         assert case.nodes in CLUSTERS
         once = [begin for begin, _ in case.behaviour.stalls] + list(case.behaviour.resets)
         once += [case.stop.at] if case.stop else []
-        assert all(4 <= at <= 16 for at in once)
+        assert all(0 < at <= 12 for at in once)
+        assert not once or case.behaviour.after == RATE * WARMUP
 
 
 def case_of(latency_ms: np.ndarray[Any, Any], reported: dict[str, float], **more: Any) -> dict[str, Any]:

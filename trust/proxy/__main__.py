@@ -1,7 +1,8 @@
 """`python -m trust.proxy LOG BEHAVIOUR PORT...`: a proxy before the brokers at some ports of this machine.
 
-Prints a line with its ports in their order, and the line `begun` when the first produce request has come; serves until
-stdin closes, then writes LOG. BEHAVIOUR is JSON: `{"delay": 0.02}`. Exit code 1 when it met a protocol it cannot read.
+Prints a line with its ports in their order, and the line `begun` when the clock of stalls and resets begins; serves
+until stdin closes, then writes LOG. BEHAVIOUR is JSON: `{"delay": 0.02}`. Exit code 1 when it met a protocol that it
+cannot read.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ SECOND_NS = 10**9
 
 @dataclass(frozen=True, slots=True)
 class Behaviour:
-    """How a proxy behaves; times in seconds, those of stalls and resets since the first produce request."""
+    """How a proxy behaves; times in seconds, those of stalls and resets since its clock began."""
 
     delay: float = 0.0
     """Each response is held back for so long."""
@@ -23,6 +23,8 @@ class Behaviour:
     """(begin, end): nothing leaves in between, either way."""
     resets: tuple[float, ...] = ()
     """When all connections are reset."""
+    after: int = 0
+    """Records that are produced before the clock begins, with the next one."""
 
     @classmethod
     def parse(cls, text: str) -> Behaviour:
@@ -44,7 +46,7 @@ def repeated(first: float, every: float, length: float, until: float) -> tuple[t
 
 @dataclass(slots=True)
 class Clock:
-    """When the first produce request came: the time 0 of stalls and resets."""
+    """The time 0 of stalls and resets; there are none before it."""
 
     zero_ns: int | None = None
 

@@ -68,7 +68,7 @@ class Proxy:
 
     behaviour: Behaviour
     begun: Callable[[], None] = lambda: None
-    """Called when the first produce request has come."""
+    """Called when the clock begins."""
     seed: int = 1
     log: list[Passed] = field(default_factory=list)
     resets: list[int] = field(default_factory=list)
@@ -76,6 +76,7 @@ class Proxy:
     """Each broker's port to ours."""
     clock: Clock = field(default_factory=Clock)
     failed: asyncio.Future[None] | None = None
+    _records: int = 0
     _open: set[Connection] = field(default_factory=set)
     _servers: list[asyncio.Server] = field(default_factory=list)
     _wall_ns: int = 0
@@ -106,9 +107,10 @@ class Proxy:
         for connection in list(self._open):
             connection.close()
 
-    def start_clock(self, now_ns: int) -> None:
-        """Begin the schedule of faults, once."""
-        if self.clock.zero_ns is None:
+    def count(self, now_ns: int, records: int) -> None:
+        """Count records that are produced; begin the schedule of faults when they are enough."""
+        self._records += records
+        if self.clock.zero_ns is None and self._records > self.behaviour.after:
             self.clock.zero_ns = now_ns
             self._resetting = asyncio.create_task(self._reset_on_time(now_ns))
             self.begun()
@@ -199,9 +201,9 @@ class Connection:
             noted = None
             if asked.key in wire.VERSIONS:
                 wire.check(asked)
-                noted = self._awaiting(asked, wire.produced(frame) if asked.key == wire.PRODUCE else [])
-            if asked.key == wire.PRODUCE:
-                self._proxy.start_clock(now)
+                parts = wire.produced(frame) if asked.key == wire.PRODUCE else []
+                self._proxy.count(now, sum(part.count for part in parts))
+                noted = self._awaiting(asked, parts)
             waiting.put_nowait((self._ways[0].leaves(now, len(frame) + 4), frame, noted))
 
     def _awaiting(self, asked: wire.Head, parts: list[Part]) -> Noted:

@@ -1,7 +1,6 @@
-"""The cases: what goes wrong, and when. Times are seconds after the first produce request.
+"""The cases: what goes wrong, and when. Times are seconds after the records of the warm-up have passed the proxy.
 
-loadkit's warm-up and that of kafka-producer-perf-test end about three seconds after it, or a little later, so what
-goes wrong once goes wrong in the measured ten seconds.
+Then the measured phase of kafka-producer-perf-test begins, and loadkit's within the next second.
 """
 
 from __future__ import annotations
@@ -16,7 +15,9 @@ RATE = 1000
 SIZE = 100
 WARMUP, MEASURED = 3, 10
 """Seconds."""
-AT = 6.0
+AT = 2.5
+ECHOES_BEFORE = 200
+"""EndToEndLatency has no warm-up: its time 0 is when so many messages have passed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +40,15 @@ class Case:
     stop: Stop | None = None
     nodes: int = 1
     echoes: int = 5000
-    """Messages of EndToEndLatency, which sends one after the other: so many that it runs beyond `AT`. 0: not run."""
+    """Messages of EndToEndLatency, which sends one after the other: ten seconds of them or more. 0: not run."""
     client: Mapping[str, str] = field(default_factory=dict)
     """Settings of loadkit's producer."""
     java: Mapping[str, str] = field(default_factory=dict)
     """The same for kafka-producer-perf-test."""
 
 
-_STALL = Behaviour(stalls=((AT, AT + 2),))
+_AFTER = RATE * WARMUP
+_STALL = Behaviour(stalls=((AT, AT + 2),), after=_AFTER)
 _CASES = (
     Case("none", "nothing"),
     Case("delay", "responses 20 ms late", Behaviour(delay=0.02), echoes=250),
@@ -56,10 +58,12 @@ _CASES = (
     Case("full", "the same, the producer's buffer holds half a second", _STALL, echoes=0, client={
         "queue.buffering.max.messages": "600", "batch.size": "4096"
     }, java={"buffer.memory": "65536", "batch.size": "4096"}),
-    Case("stalls", "the link stands still for 200 ms each second", Behaviour(stalls=repeated(4.0, 1.0, 0.2, 16.0))),
-    Case("resets", "all connections are reset three times", Behaviour(resets=(AT, AT + 2, AT + 4))),
-    Case("leader", "the broker stopped for 2 s", stop=Stop("leader", AT, 2)),
-    Case("follower", "a follower stopped for 6 s, out of sync after 3 s", stop=Stop("follower", AT, 6), nodes=3),
+    Case("stalls", "the link stands still for 200 ms each second", Behaviour(stalls=repeated(0.5, 1.0, 0.2, 12.0),
+                                                                               after=_AFTER)),
+    Case("resets", "all connections are reset three times", Behaviour(resets=(AT, AT + 2, AT + 4), after=_AFTER)),
+    Case("leader", "the broker stopped for 2 s", Behaviour(after=_AFTER), Stop("leader", AT, 2)),
+    Case("follower", "a follower stopped for 6 s, out of sync after 3 s", Behaviour(after=_AFTER),
+         Stop("follower", AT, 6), nodes=3),
 )  # fmt: skip
 CASES = {case.name: case for case in _CASES}
 QUICK = ("none", "stall")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from loadkit.targets import embedded
 from loadkit.targets.embedded import EmbeddedCluster
 from trust.proxy.record import Record
 from trust.stalls import truth, world
-from trust.stalls.cases import MEASURED, RATE, SIZE, WARMUP, Case
+from trust.stalls.cases import ECHOES_BEFORE, MEASURED, RATE, SIZE, WARMUP, Case
 from trust.stalls.truth import Truth
 
 GRID = (*(at / 100 for at in range(2, 100, 2)), 0.99, 0.995, 0.999, 1.0)
@@ -118,6 +119,7 @@ def tools(cluster: EmbeddedCluster, case: Case, work: Path) -> Facts:
 
 def echoes(cluster: EmbeddedCluster, case: Case, work: Path) -> Facts:
     """Return what EndToEndLatency printed, which sends a message when it has got the one before."""
+    case = replace(case, behaviour=replace(case.behaviour, after=ECHOES_BEFORE))
     with world.topic(cluster, f"echoes-{case.name}") as topic:
         with world.through(cluster, case, work / "echoes.log") as way:
             ran = run(peers.echoes(embedded.java_command(), way.bootstrap, topic, case.echoes, SIZE), work)

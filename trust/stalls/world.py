@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import sys
 import threading
@@ -13,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 import confluent_kafka as ck
 import numpy as np
@@ -28,6 +30,7 @@ from trust.stalls.truth import Stored
 
 SCENARIO = Path(__file__).with_name("scenario.py")
 _RECOVERY = 60.0
+_CONTROLS = re.compile(r"^kafka_controller_kafkacontroller_activecontrollercount\S* 1", re.MULTILINE)
 
 
 @dataclass(slots=True)
@@ -57,8 +60,9 @@ def through(cluster: EmbeddedCluster, case: Case, log: Path) -> Iterator[Through
 
         def stop(one: Stop) -> None:
             if lines.readline() == "begun\n":
-                time.sleep(one.at)
-                way.stopped += held(cluster.node_pid(node_of(cluster, one.who)), one.length)
+                at, pid = time.monotonic() + one.at, cluster.node_pid(node_of(cluster, one.who))
+                time.sleep(max(0.0, at - time.monotonic()))
+                way.stopped += held(pid, one.length)
 
         thread = threading.Thread(target=stop, args=(case.stop,), daemon=True) if case.stop else None
         if thread:
@@ -85,16 +89,27 @@ def held(pid: int, seconds: float) -> list[int]:
 
 
 def node_of(cluster: EmbeddedCluster, who: str) -> int:
-    """Return the number of the node that leads the one partition of the one topic there is, or of one that follows."""
+    """Return the number of the node that leads the one partition of the one topic there is, or of one that follows.
+
+    The follower is not the active controller: without it nobody could be taken out of sync.
+    """
     consumer = ck.Consumer(reading(cluster))
     try:
         topics = consumer.list_topics(timeout=20).topics
     finally:
         consumer.close()
     (one,) = (topic for name, topic in topics.items() if not name.startswith("__"))
-    partition = one.partitions[0]
-    ids = [partition.leader] if who == "leader" else [one for one in partition.replicas if one != partition.leader]
-    return int(max(ids)) - 1
+    leader = int(one.partitions[0].leader) - 1
+    if who == "leader":
+        return leader
+    followers = [int(replica) - 1 for replica in one.partitions[0].replicas if replica - 1 != leader]
+    return next(node for node in followers if not controls(cluster.jmx_urls[node]))
+
+
+def controls(url: str) -> bool:
+    """Return whether a node is the active controller, from its page of metrics."""
+    with urlopen(url, timeout=20) as page:
+        return bool(_CONTROLS.search(page.read().decode("utf-8")))
 
 
 def reading(cluster: EmbeddedCluster) -> dict[str, Any]:
