@@ -11,7 +11,8 @@ from typing import Any
 
 _PRODUCED = re.compile(
     r"^(?P<records>\d+) (?P<steady>steady state )?records sent, (?P<rate>[\d.,]+) records/sec .*?"
-    r"(?P<max>[\d.]+) ms max latency, (?P<p50>[\d.]+) ms 50th.*?(?P<p99>[\d.]+) ms 99th, (?P<p999>[\d.]+) ms 99\.9th", re.MULTILINE,
+    r"(?P<max>[\d.]+) ms max latency, (?P<p50>[\d.]+) ms 50th.*?(?P<p99>[\d.]+) ms 99th, "
+    r"(?P<p999>[\d.]+) ms 99\.9th", re.MULTILINE,
 )  # fmt: skip
 
 _ECHOED = re.compile(r"Avg latency: ([\d.]+) ms\s+Percentiles: 50th = ([\d.]+), 99th = ([\d.]+), 99\.9th = ([\d.]+)")

@@ -122,8 +122,8 @@ def echoes(cluster: EmbeddedCluster, case: Case, work: Path) -> Facts:
     case = replace(case, behaviour=replace(case.behaviour, after=ECHOES_BEFORE))
     with world.topic(cluster, f"echoes-{case.name}") as topic:
         with world.through(cluster, case, work / "echoes.log") as way:
-            ran = run(peers.echoes(embedded.java_command(), way.bootstrap, topic, case.echoes, SIZE), work)
-        printed = peers.read_echoes(ran.output)
+            ran = run(peers.echo(embedded.java_command(), way.bootstrap, topic, case.echoes, SIZE), work)
+        printed = peers.read_echo(ran.output)
     times = [one.response_ns for one in way.seen.of("produce")]
     return {
         "messages": case.echoes, "seconds": (max(times) - min(times)) / 1e9, "stopped": way.stopped,
