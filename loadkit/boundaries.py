@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from loadkit.clusters import Names
+from loadkit.faults import Fault
 from loadkit.scenario import Workload
 
 SHORTEST_WARMUP, LONGEST_WARMUP = 5, 30
@@ -54,6 +55,12 @@ class Site(Protocol):
     def sample(self, second: int, phase: str) -> list[dict[str, Any]]:
         """Return rows of lag and broker metrics."""
 
+    def inflict(self, fault: Fault) -> None:
+        """Return when a fault has begun."""
+
+    def mend(self, fault: Fault) -> None:
+        """Return when a fault that began, or that could not, is over: the broker is as it was."""
+
     def close(self) -> None:
         """Take away what the run made."""
 
@@ -70,6 +77,7 @@ class Options:
     longest_warmup: float = LONGEST_WARMUP
     messages: int | None = None
     drain_timeout: float = 30.0
+    faults: tuple[Fault, ...] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
     """What the command knows: command, argv, scenario file, sets, environment."""
 

@@ -69,6 +69,10 @@ def run(
     out: Annotated[Path | None, typer.Option(help="Folder for the result; default: reports/<scenario>-<time>.")] = None,
     drain_timeout: Annotated[str, typer.Option(help="Longest wait for what is in flight at the end.")] = "30s",
     keep_topics: Annotated[bool, typer.Option(help="Leave the run's topics on an external cluster.")] = False,
+    fault: Annotated[
+        list[str] | None,
+        typer.Option(help="What happens to an embedded broker: 'kill broker 2 at 20s for 10s'; or pause, partition."),
+    ] = None,
     workers: Workers = 0,
     as_json: Json = False,
 ) -> None:
@@ -78,7 +82,7 @@ def run(
     request = drive.Request(
         scenario=scenario, target=target, sets=tuple(set_ or ()), duration=duration, warmup=warmup, messages=messages,
         slo=tuple(slo or ()), out=out or default_out(scenario), drain_timeout=drain_timeout, keep_topics=keep_topics,
-        workers=workers,
+        workers=workers, faults=tuple(fault or ()),
     )  # fmt: skip
     document = drive.run(request, quiet=as_json)
     show(document, as_json)

@@ -13,7 +13,9 @@ from loadkit.boundaries import Options
 from loadkit.changes import changed, options_facts
 from loadkit.document import document_of
 from loadkit.errors import RunError, UsageError
+from loadkit.faults import Fault, parse
 from loadkit.finish import finish
+from loadkit.inflict import permit
 from loadkit.progress import Shown
 from loadkit.result import claim
 from loadkit.scenario import Scenario
@@ -38,19 +40,22 @@ class Request:
     keep_topics: bool = False
     workers: int = 0
     """Load processes of their own; 0: this one."""
+    faults: tuple[str, ...] = ()
 
 
 def run(request: Request, quiet: bool) -> dict[str, Any]:
     """Return the document of one trial; its page and table are made whatever ended it."""
     objectives = [Objective.parse(text) for text in request.slo]
+    faults = parse(request.faults)
     claim(request.out)
     file = load_scenario(request.scenario)
     scenario = changed(file.scenario, request.sets)
-    options, stream = _options(request, scenario), sys.stderr if quiet else sys.stdout
+    options, stream = _options(request, scenario, faults), sys.stderr if quiet else sys.stdout
+    named = permit(faults, request.target, options.duration or 0.0, options.messages)
     with ExitStack() as stack:
         shown = stack.enter_context(closing(Shown(sys.stderr)))
         opening = replace(file, scenario=scenario)
-        target = session.reached(request.target, request.workers)
+        target = session.reached(named, request.workers)
         trials = stack.enter_context(
             session.session(opening, target, shown, shown.say, request.keep_topics, request.workers)
         )
@@ -66,13 +71,13 @@ def run(request: Request, quiet: bool) -> dict[str, Any]:
     return _judged(request.out, objectives)
 
 
-def _options(request: Request, scenario: Scenario) -> Options:
+def _options(request: Request, scenario: Scenario, faults: tuple[Fault, ...]) -> Options:
     try:
         return Options(
             out=request.out, duration=parse_duration(request.duration),
             warmup=None if request.warmup is None else parse_duration(request.warmup),
             messages=request.messages, drain_timeout=parse_duration(request.drain_timeout),
-            facts=options_facts("run", scenario, request.scenario, request.sets),
+            faults=faults, facts=options_facts("run", scenario, request.scenario, request.sets),
         )  # fmt: skip
     except ValueError as error:
         raise UsageError(str(error)) from None

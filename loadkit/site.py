@@ -18,7 +18,8 @@ from typing import Any
 from loadkit import ledger
 from loadkit.budget import partitions_made, peak_bytes
 from loadkit.clusters import KafkaCluster, Names, forms
-from loadkit.errors import LoadkitError, RunError, TargetError, TopicError
+from loadkit.errors import LoadkitError, RunError, TargetError, TopicError, UsageError
+from loadkit.faults import Fault
 from loadkit.lag import History
 from loadkit.scenario import Scenario, Topic, Workload
 from loadkit.target import Target, check_limits
@@ -170,6 +171,13 @@ class SinkSite:
         """Return nothing."""
         return []
 
+    def inflict(self, fault: Fault) -> None:
+        """Raise UsageError: it has no brokers."""
+        raise UsageError(f"--fault {fault}: the simulated sink has no brokers")
+
+    def mend(self, fault: Fault) -> None:
+        """Do nothing: none has begun."""
+
     def close(self) -> None:
         """Do nothing."""
 
@@ -306,6 +314,19 @@ class KafkaSite:
         self._sick_since = self._sick_since or now
         if now - self._sick_since > UNDER_REPLICATED_SECONDS:
             raise RunError("partitions of the cluster stayed under-replicated for 30 s: the load was stopped")
+
+    def inflict(self, fault: Fault) -> None:
+        """Return when an embedded broker is killed, paused or cut off. Raises TargetError or UsageError."""
+        self._by_verb(fault, {"kill": "kill_node", "pause": "pause_node", "partition": "cut_node"})
+
+    def mend(self, fault: Fault) -> None:
+        """Return when it runs, goes on or is reached again. Raises TargetError or UsageError."""
+        self._by_verb(fault, {"kill": "start_node", "pause": "resume_node", "partition": "heal_node"})
+
+    def _by_verb(self, fault: Fault, methods: Mapping[str, str]) -> None:
+        if self._opened.cluster is None:
+            raise UsageError(f"--fault {fault}: loadkit did not start this cluster")
+        getattr(self._opened.cluster, methods[fault.verb])(fault.broker - 1)
 
     def close(self) -> None:
         """Delete the run's topics and groups, unless they are to be kept."""

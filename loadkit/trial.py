@@ -18,6 +18,7 @@ from loadkit.budget import first_rate, total_bytes
 from loadkit.collector import Collector
 from loadkit.delta import Delta
 from loadkit.errors import Interrupted, LoadkitError, RunError
+from loadkit.inflict import Faults
 from loadkit.limit import Warn
 from loadkit.pacer import NEVER, Pacer, pacer, quotas, time_of
 from loadkit.result import Writer
@@ -46,6 +47,7 @@ class Trial:
         self._sleep, self._call, self._progress = sleep, call, progress
         self.collector = Collector(scenario)
         self._sampler = Sampler(site, spawn, call, self.collector.add_rows, self.fail)
+        self._faults = Faults(site, options.faults, spawn, call, sleep)
         self.users: dict[int, tuple[str, str]] = {}
         """Connected users: number to (class, worker)."""
         self.notes: list[dict[str, str]] = []
@@ -185,17 +187,15 @@ class Trial:
 
     def _measure(self) -> None:
         if self._stopping:
-            raise (
-                self._failed
-                or self.interrupted
-                or Interrupted("stopped before the measured phase; there is only warm-up")
-            )
+            early = Interrupted("stopped before the measured phase; there is only warm-up")
+            raise self._failed or self.interrupted or early
         self._duration_ns = self._plan_end()
         self._end_ns = NEVER if self._duration_ns == NEVER else self._measure_ns + self._duration_ns
         self._phases.append({"name": "measure", "start": self._t(self._measure_ns), "end": self._t(self._end_ns)})
         self.writer.facts["phases"] = self._shown_phases()
         self._dirty = False
         self._order("measure", self._measure_ns, 0, self._duration_ns)
+        self._faults.begin(self._measure_ns)
         total = None if self._duration_ns == NEVER else self._duration_ns / 1e9
         while not self._stopping and monotonic_ns() < self._end_ns:
             self._tick("measure", total)
@@ -206,6 +206,7 @@ class Trial:
             self._crew.end(self._end_ns)
             self._wait(LEAD_NS / 1e9)
         self._phases[-1]["end"] = self._t(self._end_ns)
+        self._faults.mend()
 
     def _plan_end(self) -> int:
         """Return the length of the measured phase (ns): a duration, or the time in which so many messages are due."""
@@ -270,11 +271,9 @@ class Trial:
 
     def _unread(self) -> int:
         groups = [(w.name, w.topic.name) for w in self.scenario.consumers]
-        return (
-            sum(v.unread + v.lost for v in self.collector.accounts.verdicts(groups))
-            if self._site.judges_integrity
-            else 0
-        )
+        if not self._site.judges_integrity:
+            return 0
+        return sum(v.unread + v.lost for v in self.collector.accounts.verdicts(groups))
 
     def _tick(self, phase: str, total: float | None) -> None:
         """Wait a little; once a second look after samples, files and errors."""
@@ -311,6 +310,7 @@ class Trial:
             self._phases[-1]["end"] = self._t(now)
         try:
             self._progress("verify", "", 0.0, None)
+            self._faults.end(wait=not self._abandoned)
             self._crew.close()
             self._sampler.end()
             self.collector.flush(self.writer, everything=True)
@@ -318,7 +318,8 @@ class Trial:
                 self._failed = RunError(said)
         except LoadkitError as error:
             self._failed = self._failed or error
-        facts["totals"] = self._totals()
+        facts |= {"totals": self._totals(), **self._faults.facts(self._zero_ns)}
+        self.notes += self._faults.notes()
         try:
             facts["integrity"] = self._verify()
         except LoadkitError as error:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 import signal
+import sys
 import time
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Collection
@@ -13,8 +15,8 @@ from types import TracebackType
 from typing import Self
 
 from loadkit.errors import TargetError
-from loadkit.targets import embedded_spec
-from loadkit.targets.embedded_host import keep_log, log_tail, log_text, new_nodes, write_files
+from loadkit.targets import embedded_routes, embedded_spec, forwarder
+from loadkit.targets.embedded_host import keep_log, log_tail, log_text, new_nodes, write_files, write_routes
 from loadkit.targets.embedded_ready import live_brokers
 from loadkit.targets.embedded_spec import EmbeddedSpec, Node
 from loadkit.targets.java import Java
@@ -53,6 +55,8 @@ class EmbeddedCluster:
         self.spec = spec
         self._kit = kit
         self._pids: dict[int, int] = {}
+        self._cut: set[int] = set()
+        self._forwarder: int | None = None
         self._link = Link()
         self.data_dir: Path = self._link.folder
         self._nodes = new_nodes(spec.nodes, self.data_dir)
@@ -60,7 +64,8 @@ class EmbeddedCluster:
     @property
     def bootstrap(self) -> str:
         """Return the brokers' addresses as `bootstrap.servers` takes them."""
-        return ",".join(f"127.0.0.1:{node.broker}" for node in self._nodes)
+        hosts = [embedded_routes.client_host(node, self.spec.forwarded) for node in self._nodes]
+        return ",".join(f"{host}:{node.broker}" for host, node in zip(hosts, self._nodes, strict=True))
 
     @property
     def jmx_urls(self) -> tuple[str, ...]:
@@ -116,12 +121,33 @@ class EmbeddedCluster:
             del self._pids[index]
             raise TargetError(f"node {index} cannot start again: its port was taken meanwhile") from error
 
+    def pause_node(self, index: int) -> None:
+        """Have a node stand still, by SIGSTOP, until `resume_node`; nothing for one that does not run."""
+        self._link.signal(self._name(index), signal.SIGSTOP)
+
+    def resume_node(self, index: int) -> None:
+        """Let a paused node run on."""
+        self._link.signal(self._name(index), signal.SIGCONT)
+
+    def cut_node(self, index: int) -> None:
+        """Let nothing pass between a forwarded node and clients or other nodes, until `heal_node`."""
+        self._cut.add(self._nodes[index].id)
+        self._tell_forwarder()
+
+    def heal_node(self, index: int) -> None:
+        """Let all pass again to and from a node."""
+        self._cut.discard(self._nodes[index].id)
+        self._tell_forwarder()
+
     def check(self) -> None:
         """Return when all is well: every node runs that was not killed or stopped on purpose.
 
         Raises TargetError with the last log lines of the node that ended.
         """
         self._link.check()
+        if self._forwarder is not None and self._link.ended(self._forwarder) is not None:
+            said = self._forwarder_log.read_text("utf-8", "replace").strip().rpartition("\n")[2]
+            raise TargetError(f"the forwarder before the embedded cluster's brokers ended: {said}")
         for node, status in self._dead():
             raise self._failure(node, f"killed by signal {-status}" if status < 0 else f"it ended with {status}")
 
@@ -146,6 +172,8 @@ class EmbeddedCluster:
         """
         progress(f"formatting {_count(self.spec.nodes, 'data folder')}")
         self._format()
+        if self.spec.forwarded:
+            self._forward()
         progress(f"starting Kafka {self.spec.version} on Java {self.java}, {_count(self.spec.nodes, 'node')}")
         for index in range(self.spec.nodes):
             self._spawn(index)
@@ -162,10 +190,26 @@ class EmbeddedCluster:
             if self._link.wait(pid, _FORMAT) != 0:
                 raise self._failure(node, "its data folder could not be formatted")
 
+    def _forward(self) -> None:
+        files = map(str, write_routes(self.spec, self._nodes, self.data_dir))
+        command = [sys.executable, "-I", "-S", forwarder.__file__, *files]
+        self._forwarder = self._link.spawn("forwarder", command, self._forwarder_log)
+
+    @property
+    def _forwarder_log(self) -> Path:
+        return self.data_dir / "forwarder.log"
+
+    def _tell_forwarder(self) -> None:
+        (self.data_dir / "cut.json").write_text(json.dumps(sorted(self._cut)), "utf-8")
+        self._link.signal("forwarder", signal.SIGUSR1)
+
+    def _name(self, index: int) -> str:
+        return f"node-{self._nodes[index].id}"
+
     def _spawn(self, index: int) -> None:
         node, kit = self._nodes[index], self._kit
         command = embedded_spec.node_command(kit.java.path, kit.classpath, kit.agent, self.spec, node)
-        self._pids[index] = self._link.spawn(f"node-{node.id}", command, node.output, kit.broker_cpus)
+        self._pids[index] = self._link.spawn(self._name(index), command, node.output, kit.broker_cpus)
 
     def _await(self, indexes: Collection[int]) -> None:
         """Return when each of these nodes answers that every running node is live."""
@@ -184,7 +228,7 @@ class EmbeddedCluster:
         pid = self._pids.pop(index, None)
         if pid is None:
             return
-        name = f"node-{self._nodes[index].id}"
+        name = self._name(index)
         self._link.signal(name, number)
         self._link.signal(name, signal.SIGCONT)
         if self._link.wait(pid, _STOP) is None:

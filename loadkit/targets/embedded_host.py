@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import time
@@ -10,7 +11,7 @@ from contextlib import ExitStack
 from importlib import resources
 from pathlib import Path
 
-from loadkit.targets import embedded_spec
+from loadkit.targets import embedded_routes, embedded_spec
 from loadkit.targets.embedded_spec import EmbeddedSpec, Node
 from loadkit.targets.jars import cache_dir
 
@@ -45,10 +46,17 @@ def free_ports(count: int) -> list[int]:
 
 def new_nodes(count: int, folder: Path) -> tuple[Node, ...]:
     """Return `count` nodes with free ports and a folder each below `folder`."""
-    ports = free_ports(3 * count)
+    ports = free_ports(4 * count)
     return tuple(
-        Node(id=index + 1, broker=broker, controller=controller, jmx=jmx, folder=folder / f"node-{index + 1}")
-        for index, (broker, controller, jmx) in enumerate(zip(ports[::3], ports[1::3], ports[2::3], strict=True))
+        Node(
+            id=index + 1,
+            broker=broker,
+            controller=controller,
+            jmx=jmx,
+            inner=inner,
+            folder=folder / f"node-{index + 1}",
+        )
+        for index, (broker, controller, jmx, inner) in enumerate(zip(*(ports[at::4] for at in range(4)), strict=True))
     )
 
 
@@ -60,8 +68,19 @@ def write_files(spec: EmbeddedSpec, node: Node, nodes: Sequence[Node]) -> None:
         "logging.properties": embedded_spec.logging(spec, node),
         "jmx_rules.yml": resources.files("loadkit.targets").joinpath("jmx_rules.yml").read_text("utf-8"),
     }
+    if spec.forwarded:
+        machine = socket.gethostname()
+        files[embedded_routes.hosts_file(node).name] = embedded_routes.hosts(node, nodes, spec.forwarded, machine)
     for name, text in files.items():
         (node.folder / name).write_text(text, "utf-8")
+
+
+def write_routes(spec: EmbeddedSpec, nodes: Sequence[Node], folder: Path) -> tuple[Path, Path]:
+    """Return the forwarder's two files: its routes, and the list of who is cut off, which is empty."""
+    routes, cut = folder / "routes.json", folder / "cut.json"
+    routes.write_text(json.dumps(embedded_routes.routes(nodes, spec.forwarded)), "utf-8")
+    cut.write_text("[]", "utf-8")
+    return routes, cut
 
 
 def log_tail(node: Node) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import quote, unquote
 
 from loadkit.errors import TargetFileError, nearest
+from loadkit.targets import embedded_routes
 
 DEFAULT_VERSION = "4.3.1"
 
@@ -29,14 +30,16 @@ _JVM = (
     "-server", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20", "-XX:InitiatingHeapOccupancyPercent=35",
     "-XX:+ExplicitGCInvokesConcurrent", "-XX:+ExitOnOutOfMemoryError", "-Djava.awt.headless=true",
 )  # fmt: skip
-_JVM_PARAMS = ("heap", "jvm")
+_OWN_PARAMS = ("heap", "jvm", "forwarded")
 """Parameters that are none of Kafka's."""
 _BRIEF_JVM = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xmx256m")
 
 
 @dataclass(frozen=True, slots=True)
 class EmbeddedSpec:
-    """An embedded cluster as asked for: how many nodes, which Kafka, which broker properties (and `heap`, `jvm`)."""
+    """An embedded cluster as asked for: how many nodes, which Kafka, which broker properties (and `heap`, `jvm`,
+    `forwarded`).
+    """
 
     nodes: int = 1
     version: str = DEFAULT_VERSION
@@ -52,11 +55,16 @@ class EmbeddedSpec:
         if match is None:
             raise TargetFileError(f"{text!r} is not an embedded target: write {_GRAMMAR}")
         nodes, version, params = match["nodes"], match["version"], match["params"]
-        return cls(
+        spec = cls(
             nodes=1 if nodes is None else _nodes(text, nodes),
             version=DEFAULT_VERSION if version is None else _version(text, version),
             params=dict(_param(text, part) for part in _unique(text, list(filter(None, (params or "").split("&"))))),
         )
+        if beyond := spec.forwarded - set(range(1, spec.nodes + 1)):
+            raise TargetFileError(
+                f"{text!r}: there is no broker {min(beyond)} to be forwarded: they are numbered from 1"
+            )
+        return spec
 
     def __str__(self) -> str:
         """Return the name that `parse` understands."""
@@ -81,6 +89,11 @@ class EmbeddedSpec:
         """Return the options that a node's JVM gets after ours: the later one of two that differ is in force."""
         return self.params.get("jvm", "").split()
 
+    @property
+    def forwarded(self) -> frozenset[int]:
+        """Return the ids of the brokers that are reached through a forwarder, so that they can be cut off."""
+        return frozenset(map(int, self.params.get("forwarded", "").replace(",", " ").split()))
+
 
 @dataclass(frozen=True, slots=True)
 class Node:
@@ -91,6 +104,8 @@ class Node:
     controller: int
     jmx: int
     folder: Path
+    inner: int = 0
+    """The port on which other brokers reach it where some are forwarded."""
 
     @property
     def log(self) -> Path:
@@ -106,7 +121,9 @@ class Node:
 def properties(spec: EmbeddedSpec, node: Node, nodes: Sequence[Node]) -> str:
     """Return the text of one node's server.properties: ours, then the user's over them."""
     lines = {**_identity(node, nodes), **_cluster(spec), **_protocols(spec)}
-    lines.update({key: value for key, value in spec.params.items() if key not in _JVM_PARAMS})
+    if spec.forwarded:
+        lines.update(embedded_routes.identity(node, nodes, spec.forwarded, spec.release))
+    lines.update({key: value for key, value in spec.params.items() if key not in _OWN_PARAMS})
     return "".join(f"{key}={_escaped(value)}\n" for key, value in lines.items())
 
 
@@ -161,7 +178,7 @@ def _protocols(spec: EmbeddedSpec) -> dict[str, str]:
 
 def format_command(java: Path, classpath: str, spec: EmbeddedSpec, node: Node, cluster_id: str) -> list[str]:
     """Return the command that prepares a node's empty data folder."""
-    command = [str(java), *_BRIEF_JVM, *_private(node), *_logging(spec, node), "-cp", classpath]
+    command = [str(java), *_BRIEF_JVM, *_private(spec, node), *_logging(spec, node), "-cp", classpath]
     command += ["kafka.tools.StorageTool", "format", "-t", cluster_id, "-c", str(node.folder / "server.properties")]
     return command + (["--feature", "share.version=1"] if spec.release[:2] == (4, 1) else [])
 
@@ -172,7 +189,7 @@ def node_command(java: Path, classpath: str, agent: Path, spec: EmbeddedSpec, no
     command = [str(java), *_JVM, f"-Xms{spec.heap}", f"-Xmx{spec.heap}", *spec.jvm]
     return [
         *command,
-        *_private(node),
+        *_private(spec, node),
         *_logging(spec, node),
         exporter,
         "-cp",
@@ -182,9 +199,10 @@ def node_command(java: Path, classpath: str, agent: Path, spec: EmbeddedSpec, no
     ]
 
 
-def _private(node: Node) -> list[str]:
-    """Return the options that keep what a JVM writes beside its data inside its own folder."""
+def _private(spec: EmbeddedSpec, node: Node) -> list[str]:
+    """Return the options that keep what a JVM writes beside its data inside its own folder, and give it its hosts."""
     return [
+        *([f"-Djdk.net.hosts.file={embedded_routes.hosts_file(node)}"] if spec.forwarded else []),
         "-XX:-UsePerfData",
         f"-Djava.io.tmpdir={node.folder / 'tmp'}",
         f"-XX:ErrorFile={node.folder / 'hs_err.log'}",
@@ -280,12 +298,14 @@ def _param(text: str, part: str) -> tuple[str, str]:
         return key, _checked_heap(text, value)
     if key == "jvm":
         return key, _checked_jvm(text, value)
+    if key == "forwarded":
+        return key, _checked_ids(text, value)
     if key in _OURS:
         raise TargetFileError(f"{text!r}: {key} is set by loadkit itself and cannot be changed")
     if not _PROPERTY.match(key):
-        hint = nearest(key, _JVM_PARAMS)
+        hint = nearest(key, _OWN_PARAMS)
         raise TargetFileError(
-            f"{text!r}: {key!r} is neither heap, jvm nor a broker property, like num.partitions{hint}"
+            f"{text!r}: {key!r} is neither heap, jvm, forwarded nor a broker property, like num.partitions{hint}"
         )
     return key, value
 
@@ -300,6 +320,12 @@ def _checked_heap(text: str, value: str) -> str:
 def _checked_jvm(text: str, value: str) -> str:
     if not all(option.startswith("-") for option in value.split()):
         raise TargetFileError(f"{text!r}: jvm={value} is not a list of JVM options, like -XX:+AlwaysPreTouch -Xss512k")
+    return value
+
+
+def _checked_ids(text: str, value: str) -> str:
+    if not all(part.isdigit() for part in value.split(",")):
+        raise TargetFileError(f"{text!r}: forwarded={value} is not a list of brokers, like 2 or 1,3")
     return value
 
 
