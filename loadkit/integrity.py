@@ -3,8 +3,8 @@
 Producers' confirmations carry partition and offset; consumers see the same offsets. Both sides keep
 them as ranges: contiguous when all is well, so a partition costs two numbers and each fault two more.
 
-    lost        confirmed offsets that a group never received, and offsets confirmed twice (an
-                overwritten message: an unclean election does that)
+    lost        confirmed offsets that a group never received, that are no longer in the log, or that
+                were confirmed twice (an overwritten message: an unclean election does these)
     duplicated  one stamp at two offsets of the log
     reordered   a stamp behind a later one of the same producer in the same partition
     redelivered an offset received again (a rebalance or restart does that; it is no fault of the log)
@@ -54,11 +54,16 @@ class Ranges:
         """Add a run; return how many of its offsets were there already."""
         first, last = bisect_left(self._ends, start), bisect_right(self._starts, end)
         touched = range(first, last)
-        overlap = sum(max(0, min(end, self._ends[i]) - max(start, self._starts[i])) for i in touched)
+        overlap = sum(stop - begin for begin, stop in self.common(start, end))
         if touched:
             start, end = min(start, self._starts[first]), max(end, self._ends[last - 1])
         self._starts[first:last], self._ends[first:last] = [start], [end]
         return overlap
+
+    def common(self, start: int, end: int) -> list[Run]:
+        """Return the runs of this set that lie in a run."""
+        touched = range(bisect_right(self._ends, start), bisect_left(self._starts, end))
+        return [(max(start, self._starts[i]), min(end, self._ends[i])) for i in touched]
 
     def contains(self, offsets: Ints) -> NDArray[np.bool_]:
         """Return which offsets are in the set."""
@@ -223,9 +228,14 @@ class _Side:
     ranges: Ranges = field(default_factory=Ranges)
     counts: dict[str, int] = field(default_factory=dict)
     overlap: int = 0
+    again: Ranges | None = None
+    """What stands in `overlap`; only its number is kept where none of it is a fault."""
 
     def add(self, delta: Delta) -> None:
-        self.overlap += sum(self.ranges.add(start, end) for start, end in delta.runs)
+        for start, end in delta.runs:
+            for run in self.ranges.common(start, end) if self.again is not None else ():
+                self.again.add(*run)
+            self.overlap += self.ranges.add(start, end)
         for name, n in delta.counts.items():
             self.counts[name] = self.counts.get(name, 0) + n
 
@@ -258,7 +268,7 @@ class Accounts:
 
     def confirmed(self, topic: str, partition: int, delta: Delta) -> None:
         """Add what one process confirmed."""
-        self._confirmed.setdefault((topic, partition), _Side()).add(delta)
+        self._confirmed.setdefault((topic, partition), _Side(again=Ranges())).add(delta)
 
     def consumed(self, group: str, topic: str, partition: int, delta: Delta) -> None:
         """Add what one process of a group received."""
@@ -289,18 +299,18 @@ class Accounts:
         missing = Ranges(sent.ranges.minus(got.ranges))
         reached = max(max((end for _, end in got.ranges), default=0), log[0])
         unread = Ranges([(reached, log[1])] if log[1] > reached else [])
-        gone = missing.minus(unread)
+        gone = Ranges([*missing.minus(unread), *sent.ranges.common(log[1], 1 << 62)])
         surplus = len(Ranges(got.ranges.minus(sent.ranges)))
         unplaced, duplicated = sent.counts.get("unplaced", 0), got.counts.get("duplicated", 0)
         return Verdict(
             topic, partition, group,
             acked=sent.counts.get("acked", 0),
             received=got.counts.get("received", 0),
-            lost=sum(end - start for start, end in gone) + sent.overlap,
+            lost=len(gone) + sent.overlap,
             duplicated=duplicated,
             reordered=got.counts.get("reordered", 0),
             redelivered=got.counts.get("redelivered", 0) + got.overlap,
             unconfirmed=max(0, surplus - duplicated - unplaced),
-            unread=len(missing) - sum(end - start for start, end in gone),
-            lost_runs=tuple(gone[:20]),
+            unread=sum(end - start for run in unread for start, end in missing.common(*run)),
+            lost_runs=tuple(Ranges([*gone, *(sent.again or ())]))[:20],
         )  # fmt: skip

@@ -263,7 +263,8 @@ class _Run:
         if not self._scenario.consumers:
             return {"withheld": "no class of the scenario consumes"}
         groups = [(w.name, w.topic.name) for w in self._scenario.consumers]
-        ends = {(topic, p): (0, 0) for topic, t in self._scenario.topics.items() for p in range(t.partitions)}
+        # nothing is left in the model's logs: what was confirmed and not delivered is lost
+        ends = {(topic, p): (end, end) for topic, ends in self._ends.items() for p, end in enumerate(ends.tolist())}
         return outcome.verdicts(self.collector.accounts.verdicts(groups, ends))
 
     def totals(self) -> dict[str, dict[str, int]]:

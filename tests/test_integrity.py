@@ -198,11 +198,12 @@ def expected(world: World, group: Group, records: list[Record], p: int, log: tup
     missing = confirmed - set(got)
     reached = max(max((offset + 1 for offset in got), default=0), log[0])
     unread = {offset for offset in missing if reached <= offset < log[1]}
+    gone = {offset for offset in confirmed if offset >= log[1]}
     duplicated = sum(record.duplicated[p] for record in records)
     return {
         "acked": len(offsets),
         "received": len(got),
-        "lost": len(missing - unread) + sum(offset >= 0 for offset in offsets) - len(confirmed),
+        "lost": len((missing - unread) | gone) + sum(offset >= 0 for offset in offsets) - len(confirmed),
         "duplicated": duplicated,
         "reordered": sum(record.reordered[p] for record in records),
         "redelivered": len(got) - len(set(got)),
@@ -338,6 +339,28 @@ def test_what_lies_behind_the_last_received_offset_is_unread_only_while_it_is_in
     assert (verdict.unread, verdict.lost, verdict.lost_runs) == (30, 10, ((60, 70),))
     verdict = accounts.verdicts([("billing", "orders")])[0]
     assert (verdict.unread, verdict.lost) == (40, 0)
+
+
+def test_what_was_received_and_then_cut_off_the_log_is_lost_all_the_same() -> None:
+    """Behind an unclean election a group holds messages that no later reader of the log will find."""
+    accounts = Accounts()
+    accounts.confirmed("orders", 0, Delta([(0, 100)], {"acked": 100}))
+    accounts.consumed("billing", "orders", 0, Delta([(0, 100)], {"received": 100}))
+    verdict = accounts.verdicts([("billing", "orders")], {("orders", 0): (0, 90)})[0]
+    assert (verdict.lost, verdict.unread, verdict.lost_runs) == (10, 0, ((90, 100),))
+    verdict = accounts.verdicts([("billing", "orders")])[0]
+    assert (verdict.lost, verdict.unread) == (0, 0)
+
+
+def test_what_was_overwritten_is_named_among_the_lost() -> None:
+    """Offsets confirmed twice: one message of each is gone, and their offsets stand beside those never received."""
+    accounts = Accounts()
+    accounts.confirmed("orders", 0, Delta([(0, 100), (60, 70), (70, 85)], {"acked": 125}))
+    accounts.confirmed("orders", 0, Delta([(85, 90), (100, 120)], {"acked": 25}))
+    accounts.consumed("billing", "orders", 0, Delta([(0, 95), (97, 120)], {"received": 118}))
+    verdict = accounts.verdicts([("billing", "orders")], {("orders", 0): (0, 120)})[0]
+    assert (verdict.acked, verdict.lost) == (150, 32)
+    assert verdict.lost_runs == ((60, 90), (95, 97))
 
 
 def test_a_group_that_got_nothing_has_everything_unread() -> None:
