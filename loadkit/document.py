@@ -6,12 +6,13 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from loadkit.analysis.recovery import told
 from loadkit.result import load
 from loadkit.summary import summarise
 
 
 def document_of(out: Path, verdict: str | None = None, wanted: Iterable[str] = ()) -> dict[str, Any]:
-    """Return schema, status, limit, verdict, metrics, withheld, warnings and folder of the result in `out`.
+    """Return schema, status, limit, verdict, metrics, withheld, warnings, faults and folder of the result in `out`.
 
     `wanted` names metrics beyond the standard ones, such as `latency.p99.5`.
     """
@@ -21,5 +22,5 @@ def document_of(out: Path, verdict: str | None = None, wanted: Iterable[str] = (
     return {
         "schema": 1, "command": result.facts.get("command", "run"),
         "status": "interrupted" if status == "running" else status,
-        "verdict": verdict, **made.facts(), "out": str(out),
+        "verdict": verdict, **made.facts(), **({"faults": faults} if (faults := told(result)) else {}), "out": str(out),
     }  # fmt: skip

@@ -233,8 +233,9 @@ class _Side:
 
     def add(self, delta: Delta) -> None:
         for start, end in delta.runs:
-            for run in self.ranges.common(start, end) if self.again is not None else ():
-                self.again.add(*run)
+            if self.again is not None:
+                for run in self.ranges.common(start, end):
+                    self.again.add(*run)
             self.overlap += self.ranges.add(start, end)
         for name, n in delta.counts.items():
             self.counts[name] = self.counts.get(name, 0) + n

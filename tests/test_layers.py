@@ -13,7 +13,7 @@ ROOT = Path(__file__).parent.parent / "loadkit"
 
 LAYERS = {
     "base": """
-        arrays blobs document errors faults hashing histogram host_class init integrity intervals kept keys lag limit pacer payloads plugins
+        arrays blobs errors faults hashing histogram host_class init integrity intervals kept keys lag limit pacer payloads plugins
         result scenario secrets shapes slo stamp summary sweep units vocabulary
     """,
     "online": """
@@ -22,7 +22,7 @@ LAYERS = {
         targets telemetry trial users validity worker
     """,
     "offline": "analysis compare gate report sizing",
-    "top": "cli cli_cluster cli_options cli_results drive drive_calibrate drive_check drive_compare drive_gate drive_gate_max drive_history drive_max drive_point drive_size drive_sweep drive_verify finish finish_again finish_sweep plain_errors plain_locust progress pytest_plugin streams __main__ watch",
+    "top": "cli cli_cluster cli_options cli_results document drive drive_calibrate drive_check drive_compare drive_gate drive_gate_max drive_history drive_max drive_point drive_size drive_sweep drive_verify finish finish_again finish_sweep plain_errors plain_locust progress pytest_plugin streams __main__ watch",
 }
 """Each module, or package with all that is in it, and its layer."""
 MAY_SEE = {

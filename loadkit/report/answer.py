@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from loadkit.analysis.recovery import told
 from loadkit.report.view import View
 from loadkit.units import format_count, format_duration, format_rate
 
@@ -145,6 +146,22 @@ def stalls(view: View) -> str:
         f"It was not steady: in {shares} fewer than half of the messages due were acknowledged, "
         f"first {first} after the schedule began."
     )
+
+
+def faults(view: View) -> tuple[str, ...]:
+    """Return a sentence for each fault that was asked for: how long the run took to be as it was before."""
+    return tuple(f"{fault['fault']}: {_recovery(fault)}." for fault in told(view.result))
+
+
+def _recovery(fault: Mapping[str, Any]) -> str:
+    if fault["disturbed"] is None:
+        return f"what it did is not known: {fault['error'] or fault['why']}"
+    if not fault["disturbed"]:
+        return "throughput and latency stayed as before"
+    seconds = f"{fault['disturbed']} s" + (f", {format_count(fault['errors'])} messages failed" * bool(fault["errors"]))
+    if fault["recovered"] is None:
+        return f"not as before again in the measured phase; disturbed for {seconds}"
+    return f"as before {format_duration(fault['recovered'])} after it began; disturbed for {seconds}"
 
 
 def labels(view: View) -> tuple[str, ...]:

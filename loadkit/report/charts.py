@@ -27,6 +27,7 @@ _LIGHT = ("#0072b2", "#c2410c", "#00795a", "#9a4c8b", "#8a6100", "#4b5563", "#0f
 _DARK = ("#56b4e9", "#ff8f57", "#2fc79a", "#e29bc4", "#f0b429", "#b6bfca", "#5eead4", "#fdba74")
 BLUE, RED, GREEN, PINK, AMBER, GREY = range(6)
 INK, FAINT, GRID, SHADE, PAPER = "#3a4350", "#717c89", "#e4e8ee", "rgba(90,105,125,0.10)", "rgba(255,255,255,0.92)"
+FAULT = "rgba(194,65,12,0.16)"
 PALE, DEEP = "#dcecf7", "#0a5c8f"
 """The ends of a heat map's scale: little and much."""
 DARK = {
@@ -35,6 +36,7 @@ DARK = {
     FAINT: "#8a95a2",
     GRID: "#2b333e",
     SHADE: "rgba(160,175,195,0.13)",
+    FAULT: "rgba(255,143,87,0.20)",
     PAPER: "rgba(22,27,34,0.94)",
     PALE: "#1b3345",
     DEEP: "#8fd0f7",
@@ -83,7 +85,9 @@ def over_time(
     log: bool = False,
     top: float | None = None,
 ) -> Figure:
-    """Return lines over the seconds since the schedule began, with the phases other than the measured one shaded."""
+    """Return lines over the seconds since the schedule began, with faults and the phases other than the measured
+    one shaded.
+    """
     scale, word = _time_unit(lines)
     traces = [_line(line, at, scale, word, unit) for at, line in enumerate(lines)]
     figure = go.Figure(traces, layout(f"time since the schedule began ({word})", f"{title} ({unit})"))
@@ -193,12 +197,14 @@ def _shade(figure: go.Figure, phases: Sequence[Phase], extent: tuple[float, floa
         start, end = max(phase.start, first), min(phase.end, last)
         if end <= start:
             continue
-        if phase.name != "measure":
+        if phase.fault or phase.name != "measure":
+            color = FAULT if phase.fault else SHADE
             place = {"xref": "x", "yref": "paper", "x0": start / scale, "x1": end / scale, "y0": 0, "y1": 1}
-            shapes.append({"type": "rect", "fillcolor": SHADE, "line": {"width": 0}, "layer": "below", **place})
-        if (end - start) > 0.07 * (last - first):
+            shapes.append({"type": "rect", "fillcolor": color, "line": {"width": 0}, "layer": "below", **place})
+        if phase.fault or (end - start) > 0.07 * (last - first):
             text = html.escape(_PHASES.get(phase.name, phase.name))
-            place = {"x": (start + end) / 2 / scale, "y": 1, "yref": "paper", "yanchor": "bottom"}
+            anchor = "top" if phase.fault else "bottom"  # below the names of phases
+            place = {"x": (start + end) / 2 / scale, "y": 1, "yref": "paper", "yanchor": anchor}
             labels.append({"text": text, "showarrow": False, "font": {"size": 11, "color": FAINT}, **place})
     figure.update_layout(shapes=shapes, annotations=labels)
 

@@ -55,6 +55,8 @@ def plain(result: Result, summary: Summary, width: int = WIDE) -> str:
 
 def _parts(view: View, wide: bool) -> Iterator[RenderableType]:
     yield from _answer(view)
+    for said in answer.faults(view):
+        yield Text(clean(said))
     notes: list[str] = []
     for title, head, rows in (("Producers", *producer_rows(view, wide)), ("Consumers", *consumer_rows(view))):
         if rows:

@@ -26,6 +26,8 @@ class Phase:
     name: str
     start: float
     end: float
+    fault: bool = False
+    """Whether it is one in which a broker was away on purpose."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +137,7 @@ def view_of(result: Result, summary: Summary) -> View:
         summary,
         tuple(dict.fromkeys([*producers, *rows.get("producer", {})])),
         tuple(dict.fromkeys([*consumers, *rows.get("consumer", {})])),
-        tuple(_phases(result)),
+        (*_phases(result), *_faults(result)),
         rows,
         {series: track for series in vocabulary.LATENCIES if (track := _merged(result, series, ""))},
     )
@@ -148,6 +150,12 @@ def _merged(result: Result, series: str, prefix: str) -> Track | None:
         if tag.startswith(prefix) and (prefix or ":" not in tag) and tag.endswith(f".{series}")
     ]
     return merged(series, parts) if parts else None
+
+
+def _faults(result: Result) -> list[Phase]:
+    """Return when brokers were away by `--fault`."""
+    faults = [fault for fault in result.facts.get("faults") or () if fault["begin"] is not None]
+    return [Phase(fault["fault"], fault["begin"], fault["end"], fault=True) for fault in faults]
 
 
 def _phases(result: Result) -> list[Phase]:
