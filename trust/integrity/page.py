@@ -1,0 +1,75 @@
+"""What was found out about integrity as a page, from the file beside it: `python -m trust.integrity --page`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from loadkit.report.block import Block, Cell, Part, Prose, block, table
+from trust import page
+
+OUT = Path("reports/trust/integrity")
+FIGURES = "cases.json"
+_LEAD = (
+    "embedded:3 under load with --warmup 0s, RF 3 and min.insync.replicas=2, acks=all and idempotence: nothing may be "
+    "lost, doubled or reordered. Each count stands twice: as loadkit's accounts say, and as a plain consumer finds that "
+    "reads the whole topic afterwards and knows of loadkit only the stamp."
+)
+_FORCED = (
+    "acks=1, unclean.leader.election.enable=true, min.insync.replicas=1: a leader confirms alone and dies. loadkit must "
+    "count and name exactly the messages that the reader misses: their partitions and the offsets they were confirmed at, "
+    "which the reader works out from the messages around them. Doubled and reordered messages are not bounded here: a "
+    "client without idempotence sends again what was in flight, and a group may have seen what the log then lost."
+)
+_PAIRS = (("lost", "missing"), ("duplicated", "doubled"), ("reordered", "reordered"))
+
+
+def write(out: Path) -> Path:
+    """Write the page of the figures in a folder and return its path."""
+    parts: tuple[page.Part, ...] = ((FIGURES, _untouched), (FIGURES, _lossy))
+    return page.write(out, "Nothing lost, doubled or reordered unnoticed", parts)
+
+
+def _untouched(found: Mapping[str, Any]) -> Block | None:
+    rows = [one for one in found["cases"] if not one["forced"]]
+    return (
+        block("Brokers killed, leaders moved, members that come and go", [Prose(_LEAD), *_tables(rows)])
+        if rows
+        else None
+    )
+
+
+def _lossy(found: Mapping[str, Any]) -> Block | None:
+    rows = [one for one in found["cases"] if one["forced"]]
+    if not rows:
+        return None
+    places = [
+        [one["case"], str(p), f"{start:,} to {end:,}", f"{end - start + 1:,}",
+         Cell("both" if [p, start, end] in one["places"]["loadkit"] else "the reader alone")]
+        for one in rows if one["places"] for p, start, end in one["places"]["witness"]
+    ]  # fmt: skip
+    head = ("case", "partition", "offsets", "messages", "named by")
+    named = table("Lost offsets", head, places, folded=True, texts=(0, 4))
+    return block("Losses forced", [Prose(_FORCED), *_tables(rows), named])
+
+
+def _tables(rows: Sequence[Mapping[str, Any]]) -> list[Part]:
+    head = ("case", "done meanwhile", "rebalances", "sent", "committed",
+            *(f"{name}, {side}" for name, _ in _PAIRS for side in ("loadkit", "reader")), "as it should be")  # fmt: skip
+    return [table("Cases", head, [_row(one) for one in rows], texts=(0, 1))]
+
+
+def _row(one: Mapping[str, Any]) -> list[Cell | str]:
+    did = ", ".join(f"{count} {what}" for what, count in one["did"].items())
+    counts = [f"{value:,}" for name, other in _PAIRS for value in (one["told"][name], one["read"][other])]
+    kept = Cell("yes", tone="good") if one["kept"] else Cell("NO", "; ".join(one["why"]), "bad")
+    return [
+        one["case"],
+        did,
+        str(one["rebalances"]),
+        f"{one['told']['sent']:,}",
+        f"{one['committed']:,}",
+        *counts,
+        kept,
+    ]
