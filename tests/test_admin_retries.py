@@ -27,6 +27,9 @@ class Client:
         """Return one answered future for each partition."""
         return self._answer(asked, SimpleNamespace(offset=7))
 
+    def list_topics(self, topic: str, **_: Any) -> None:
+        """Do nothing: what is known of leaders is not looked at."""
+
     def describe_topics(self, asked: Any, **_: Any) -> dict[str, Future[Any]]:
         """Return the same for each topic."""
         node = SimpleNamespace(id=1)
@@ -56,6 +59,24 @@ def test_a_leader_that_moves_is_asked_again() -> None:
     """These codes pass; a broker that stood still for seconds gives them for a moment."""
     client = Client(ck.KafkaError.FENCED_LEADER_EPOCH, ck.KafkaError.LEADER_NOT_AVAILABLE)
     assert admin.end_offsets(connection(client), "orders") == {0: 7, 1: 7}
+
+
+class Remembering(Client):
+    """As librdkafka: sends the leader's epoch that it last heard of, until it is made to ask for metadata."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.codes.extend([ck.KafkaError.FENCED_LEADER_EPOCH] * 1000)
+
+    def list_topics(self, topic: str, **_: Any) -> None:
+        """Learn the epoch of a topic's leaders."""
+        assert topic == "orders"
+        self.codes.clear()
+
+
+def test_a_client_that_remembers_an_old_leader_is_made_to_ask_who_leads() -> None:
+    """Asking again alone was refused until the time was over, and a whole run's verdict with it."""
+    assert admin.end_offsets(connection(Remembering()), "orders") == {0: 7, 1: 7}
 
 
 @pytest.mark.parametrize(

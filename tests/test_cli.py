@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shlex
 import subprocess
 import sys
 import textwrap
@@ -89,6 +90,10 @@ WRONG = {
     "wrong slo": ("run good.py --target simulated --slo latency", 2, ["latency.p99 < 20ms"]),
     "unknown metric": ("run good.py --target simulated --slo latencyy.p99<5ms", 2, ["latencyy.p99", "latency.p99"]),
     "unknown flag": ("run good.py --targett simulated", 2, ["--targett"]),
+    "fault elsewhere": ("run good.py --target simulated --fault 'kill broker 1 at 1s for 1s'", 2, ["--target embedded"]),
+    "fault of nobody": ("run good.py --target embedded --fault 'kill broker 2 at 1s for 1s'", 2, ["no such broker"]),
+    "late fault": ("run good.py --target embedded --fault 'pause broker 1 at 29s for 2s'", 2, ["longer --duration"]),
+    "wrong fault": ("run good.py --target embedded --fault 'stop broker 1'", 2, ["broker N at TIME for TIME"]),
     "no result": ("report nowhere", 2, ["nowhere", "no result"]),
     "unknown template": ("init scenrio", 2, ["'scenario'"]),
 }  # fmt: skip
@@ -97,7 +102,7 @@ WRONG = {
 @ahead
 def refused(folder: Path) -> tuple[Path, dict[str, Done]]:
     """Return a folder and what every wrong command did in it."""
-    return folder, run_all({name: case[0].split() for name, case in WRONG.items()}, files(folder), 300)
+    return folder, run_all({name: shlex.split(case[0]) for name, case in WRONG.items()}, files(folder), 300)
 
 
 @pytest.fixture(scope="module")

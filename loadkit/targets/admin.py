@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -197,7 +198,7 @@ def describe_topics(
             found[name] = tuple(sorted((_partition(part) for part in answer.partitions), key=lambda part: part.id))
         return found
 
-    return _once_settled(ask, _unheard(connection, names), connection.timeout)
+    return _once_settled(ask, _unheard(connection, names), connection)
 
 
 def _unheard(connection: Connection, names: Collection[str]) -> tuple[str, ...]:
@@ -241,7 +242,7 @@ def _configs(connection: Connection, kind: Any, name: str, doing: str) -> dict[s
         future = connection.client.describe_configs([asked], request_timeout=connection.timeout)[asked]
         return _result(connection, future, doing, name)
 
-    entries = _once_settled(ask, _unheard(connection, [name]), connection.timeout)
+    entries = _once_settled(ask, _unheard(connection, [name]), connection)
     return {entry.name: entry.value for entry in entries.values() if entry.value is not None and not entry.is_sensitive}
 
 
@@ -312,7 +313,7 @@ def _offsets(connection: Connection, topic: str, spec: Any) -> dict[int, int]:
         futures = connection.client.list_offsets(asked, request_timeout=connection.timeout)
         return {place.partition: _result(connection, future, doing, topic).offset for place, future in futures.items()}
 
-    return _once_settled(ask, (*_NO_LEADER, *_unheard(connection, [topic])), connection.timeout)
+    return _once_settled(ask, (*_NO_LEADER, *_unheard(connection, [topic])), connection, topic)
 
 
 def _numbers(connection: Connection, topic: str) -> tuple[int, ...]:
@@ -337,7 +338,7 @@ def committed(connection: Connection, group: str, topic: str) -> dict[int, int]:
         except ck.KafkaException as refused:
             raise _explain(refused.args[0], doing, group) from None
 
-    found = _once_settled(ask, _NO_COORDINATOR, connection.timeout)
+    found = _once_settled(ask, _NO_COORDINATOR, connection)
     for place in found:
         if place.error is not None:
             raise _explain(place.error, doing, group)
@@ -351,9 +352,9 @@ def _reader(connection: Connection, group: str) -> Any:
     return connection.readers[group]
 
 
-def _once_settled(ask: Callable[[], _Answer], passing: Collection[str], timeout: float) -> _Answer:
+def _once_settled(ask: Callable[[], _Answer], passing: Collection[str], asked: Connection, topic: str = "") -> _Answer:
     """Return what `ask` returns once it is not refused by one of the codes that pass: a leader or coordinator moves."""
-    limit = time.monotonic() + timeout
+    limit = time.monotonic() + asked.timeout
     while True:
         try:
             return ask()
@@ -361,6 +362,9 @@ def _once_settled(ask: Callable[[], _Answer], passing: Collection[str], timeout:
             if refused.code not in passing or time.monotonic() > limit:
                 raise
         time.sleep(_PAUSE)
+        with suppress(ck.KafkaException):  # else librdkafka sends the leaders' old epochs, however often refused
+            if topic:
+                asked.client.list_topics(topic, timeout=asked.timeout)
 
 
 def _result(connection: Connection, future: Future[_Answer], doing: str, subject: str, **facts: object) -> _Answer:
