@@ -55,7 +55,9 @@ class EmbeddedCluster:
         self.spec = spec
         self._kit = kit
         self._pids: dict[int, int] = {}
+        self._paused: set[int] = set()
         self._cut: set[int] = set()
+        """Ids of the nodes that stand still, and of those that are cut off."""
         self._forwarder: int | None = None
         self._link = Link()
         self.data_dir: Path = self._link.folder
@@ -108,7 +110,7 @@ class EmbeddedCluster:
         self._end(index, signal.SIGTERM)
 
     def start_node(self, index: int) -> None:
-        """Return when a node that was killed or stopped runs again, answers, and knows the others that run.
+        """Return when a node that was killed or stopped runs again, answers, and knows the others that can be reached.
 
         Raises TargetError when it does not come back.
         """
@@ -123,11 +125,13 @@ class EmbeddedCluster:
 
     def pause_node(self, index: int) -> None:
         """Have a node stand still, by SIGSTOP, until `resume_node`; nothing for one that does not run."""
+        self._paused.add(self._nodes[index].id)
         self._link.signal(self._name(index), signal.SIGSTOP)
 
     def resume_node(self, index: int) -> None:
         """Let a paused node run on."""
         self._link.signal(self._name(index), signal.SIGCONT)
+        self._paused.discard(self._nodes[index].id)
 
     def cut_node(self, index: int) -> None:
         """Let nothing pass between a forwarded node and clients or other nodes, until `heal_node`."""
@@ -212,8 +216,7 @@ class EmbeddedCluster:
         self._pids[index] = self._link.spawn(self._name(index), command, node.output, kit.broker_cpus)
 
     def _await(self, indexes: Collection[int]) -> None:
-        """Return when each of these nodes answers that every running node is live."""
-        running = {self._nodes[index].id for index in self._pids}
+        """Return when each of these nodes answers that every running node is live that can be."""
         waiting, limit = [self._nodes[index] for index in indexes], time.monotonic() + _READY
         while waiting:
             if any(word in log_text(node) for node, _ in self._dead() for word in _TAKEN):
@@ -222,6 +225,7 @@ class EmbeddedCluster:
             if time.monotonic() > limit:
                 raise self._failure(waiting[0], f"it was not ready within {_READY:.0f} s")
             time.sleep(_PAUSE)
+            running = {self._nodes[index].id for index in list(self._pids)} - self._paused - self._cut
             waiting = [node for node in waiting if not running <= live_brokers(node.broker)]
 
     def _end(self, index: int, number: int) -> None:
@@ -236,8 +240,10 @@ class EmbeddedCluster:
 
     def _dead(self) -> list[tuple[Node, int]]:
         """Return the nodes that ended by themselves, each with its exit code."""
-        codes = {index: self._link.ended(pid) for index, pid in self._pids.items()}
-        return [(self._nodes[index], code) for index, code in codes.items() if code is not None]
+        ended = [(index, pid, self._link.ended(pid)) for index, pid in list(self._pids.items())]
+        # one that another thread has killed meanwhile is no longer among them
+        return [(self._nodes[index], code) for index, pid, code in ended
+                if code is not None and self._pids.get(index) == pid]  # fmt: skip
 
     def _failure(self, node: Node, what: str) -> TargetError:
         return TargetError(
