@@ -132,13 +132,13 @@ class Faults:
             self._call(lambda: self._site.inflict(fault))
             event.begin = monotonic_ns()
             self._until(fault.end)
-        except LoadkitError as error:
+        except (LoadkitError, OSError) as error:
             event.error = str(error)
         event.end = monotonic_ns()
         try:
             self._call(lambda: self._site.mend(fault))
             event.back = monotonic_ns()
-        except LoadkitError as error:
+        except (LoadkitError, OSError) as error:
             event.error = str(error)
 
     def _until(self, at: float) -> None:

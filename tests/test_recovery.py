@@ -103,6 +103,16 @@ def test_a_run_tells_its_faults_on_page_terminal_and_document(tmp_path: Path) ->
     assert "pause broker 1" in html
 
 
+def test_a_fault_that_was_never_mended_lasts_until_the_end(tmp_path: Path) -> None:
+    """A run that was given up at once leaves no end of it: the page and the times are made all the same."""
+    out = with_faults(tmp_path / "run", {**FAULT, "end": None, "back": None})
+    (row,) = told(result.load(out))
+    assert row["recovered"] > 0
+    assert row["after_end"] is None
+    assert row["why"].startswith("it lasted until")
+    assert "kill broker 2" in page.write(out).read_text()
+
+
 def test_a_run_without_faults_has_no_word_of_them(tmp_path: Path) -> None:
     """Neither section, band nor field."""
     out = made.stalled(tmp_path / "run")

@@ -73,6 +73,8 @@ def recovery(seconds: Seconds, calm: NDArray[np.bool_] | None, begin: float, end
     since = [mine & (seconds.t + 1 > at) for at in (begin, end)]
     found = [_settled(seconds.t[one], calm[one], at) for one, at in zip(since, (begin, end), strict=True)]
     why = None if None not in found else f"not as before for {SETTLED} seconds in a row until {until:.0f} s"
+    if found[0] is not None and not since[1].any():
+        why = "it lasted until the next fault began, or the measured phase ended"
     return Recovery(found[0], found[1], int((~calm[mine]).sum()), why)
 
 
@@ -97,8 +99,8 @@ def told(result: Result) -> list[dict[str, Any]]:
     calm = seconds.as_before(begun[0])
     rows = []
     for fault in faults:
-        begin, end = fault["begin"], fault["end"]
-        if begin is None or end is None:
+        begin, end = fault["begin"], fault["end"] or stop  # a run that was given up mends nothing
+        if begin is None:
             rows.append({**fault, **asdict(_NEVER), "errors": 0})
             continue
         until = min((other for other in begun if other > begin), default=stop)

@@ -155,7 +155,8 @@ def _merged(result: Result, series: str, prefix: str) -> Track | None:
 def _faults(result: Result) -> list[Phase]:
     """Return when brokers were away by `--fault`."""
     faults = [fault for fault in result.facts.get("faults") or () if fault["begin"] is not None]
-    return [Phase(fault["fault"], fault["begin"], fault["end"], fault=True) for fault in faults]
+    stop = result.measured[1]
+    return [Phase(fault["fault"], fault["begin"], fault["end"] or stop, fault=True) for fault in faults]
 
 
 def _phases(result: Result) -> list[Phase]:

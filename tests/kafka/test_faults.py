@@ -35,6 +35,7 @@ from loadkit.result import read_tracks
 from loadkit.target import load_target
 from loadkit.targets import admin
 from loadkit.targets.embedded import EmbeddedCluster
+from trust.integrity import cases
 
 pytestmark = pytest.mark.kafka
 
@@ -213,6 +214,16 @@ def test_an_external_cluster_that_stays_under_replicated_is_left_alone(guarded: 
     assert ended.result["metrics"]["throughput"] > 0
     assert ended.result["integrity"]["lost"] == 0
     refused(again, 3, "under-replicated", "wait until it has recovered")
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", cases.QUICK)
+def test_accounts_agree_with_a_full_read_of_the_topic(name: str, kafka3: EmbeddedCluster, tmp_path: Path) -> None:
+    """Leaders move under transactions and nothing is lost; an unclean election loses exactly what a reader misses."""
+    (case,) = (case for case in cases.CASES if case.name == name)
+    with THREE:
+        row = cases.run(case, kafka3, tmp_path / "case")
+    assert row["kept"], row["why"]
 
 
 MEMBER = """
