@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,9 @@ from loadkit import result
 from loadkit.analysis.recovery import Recovery, Seconds, recovery, told
 from loadkit.document import document_of
 from loadkit.report import page, text
+from loadkit.report.block import Chart
+from loadkit.report.sections import over_time
+from loadkit.report.view import view_of
 from loadkit.summary import summarise
 
 
@@ -111,6 +115,27 @@ def test_a_fault_that_was_never_mended_lasts_until_the_end(tmp_path: Path) -> No
     assert row["after_end"] is None
     assert row["why"].startswith("it lasted until")
     assert "kill broker 2" in page.write(out).read_text()
+
+
+def test_seconds_in_which_nothing_came_are_drawn_as_nothing(tmp_path: Path) -> None:
+    """A stall has no rows of acknowledged messages: no line joins the second before it with the one after."""
+    out = made.stalled(tmp_path / "run")
+    rows = [json.loads(line) for line in (out / "series.jsonl").read_text().splitlines()]
+    for row in rows:
+        if row["kind"] == "producer" and (row["t"] in (38, 39) or row["t"] > 60):
+            row.pop("acked", None)
+    (out / "series.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    loaded = result.load(out)
+    block = over_time.build(view_of(loaded, summarise(loaded)))
+    assert block is not None
+    (chart,) = (part for part in block.parts if isinstance(part, Chart) and part.key == "throughput")
+    (line,) = (trace for trace in chart.figure["data"] if trace["name"] == "acknowledged")
+    x, y = (np.frombuffer(base64.b64decode(line[axis]["bdata"]), line[axis]["dtype"]).tolist() for axis in "xy")
+    drawn = dict(zip(x, y, strict=True))
+    assert (drawn[38.0], drawn[39.0]) == (0.0, 0.0)
+    assert drawn[37.0] > 0 < drawn[40.0]
+    last = max(row["t"] for row in rows if row["kind"] == "producer" and row.get("due"))
+    assert drawn[float(last)] == 0.0
 
 
 def test_a_run_without_faults_has_no_word_of_them(tmp_path: Path) -> None:

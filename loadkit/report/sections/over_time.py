@@ -14,7 +14,10 @@ from loadkit.units import format_count, format_duration
 
 TITLE = "Over time"
 ORDER = 20
-_LEAD = "Nothing measured is cut: a stall or a slow start stays in every figure. Shaded: phases that are not measured."
+_LEAD = (
+    "Nothing measured is cut: a stall or a slow start stays in every figure. Shaded: phases that are not measured, and "
+    "faults by their names."
+)
 _QS = (0.5, 0.99)
 _ROWS = 60
 
@@ -27,13 +30,28 @@ def build(view: View) -> Block | None:
 def _throughput(view: View) -> Chart | None:
     lines = [
         charts.Line("due", *view.all_of("producer", "due"), charts.GREY, 1.4),
-        charts.Line("acknowledged", *view.all_of("producer", "acked"), charts.BLUE),
-        charts.Line("received", *view.all_of("consumer", "received"), charts.PINK),
-        charts.Line("failed", *view.all_of("producer", "errors"), charts.RED),
+        charts.Line("acknowledged", *_each_second(view, "producer", "acked"), charts.BLUE),
+        charts.Line("received", *_each_second(view, "consumer", "received"), charts.PINK),
+        charts.Line("failed", *_each_second(view, "producer", "errors"), charts.RED),
     ]
     return line_chart(
         view, "throughput", "Messages a second: due, acknowledged, received", "messages a second", "msg/s", lines
     )
+
+
+def _each_second(view: View, kind: str, key: str) -> tuple[charts.Floats, charts.Floats]:
+    """Return a count for every second from its first to the last in which messages were due or came.
+
+    A second without any has no row of it and counts 0: a line drawn over a stall would show what never was.
+    """
+    t, y = view.all_of(kind, key)
+    if not len(t):
+        return t, y
+    due, _ = view.all_of("producer", "due")
+    every = np.arange(t[0], max(t[-1], due[-1] if len(due) else t[-1]) + 1)
+    found = np.zeros(len(every))
+    found[(t - t[0]).astype(int)] = y
+    return every, found
 
 
 def _waiting(view: View) -> Chart | None:
