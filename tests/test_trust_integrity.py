@@ -8,11 +8,12 @@ import struct
 from pathlib import Path
 from typing import Any
 
+import confluent_kafka as ck
 import pytest
 
 from trust.integrity import page
 from trust.integrity.judge import agreed, untouched
-from trust.integrity.reading import Message, stamp_of
+from trust.integrity.reading import Message, read, stamp_of
 from trust.integrity.truth import Account, account, lost_ranges
 
 
@@ -35,6 +36,18 @@ def test_a_stamp_that_loadkit_makes_is_read() -> None:
 
     made = as_bytes(stamps(9, 3, 41, np.array([10, 20], np.int64)))
     assert [stamp_of(row.tobytes()) for row in made] == [(3, 41), (3, 42)]
+
+
+def test_the_witness_reads_every_partition_to_its_end() -> None:
+    """Of librdkafka's own mock cluster, one partition of which is empty."""
+    producer = ck.Producer({"test.mock.num.brokers": 3, "bootstrap.servers": "mock", "log_level": 0})
+    brokers = producer.list_topics(timeout=10).brokers.values()
+    for seq in range(3000):
+        producer.produce("ledger", struct.pack("<IIQq", 1, 2, seq, 0) + b"x" * 76, partition=seq % 3)
+    assert producer.flush(20) == 0
+    log = read(",".join(f"{one.host}:{one.port}" for one in brokers), "ledger", "read_committed")
+    assert log == {**{p: [Message(at, 2, p + 3 * at) for at in range(1000)] for p in range(3)}, 3: []}
+    assert account(log, 3000) == Account(3000, 3000, 0, 0, 0)
 
 
 def test_an_account_counts_what_is_missing_doubled_and_behind() -> None:
