@@ -20,6 +20,7 @@ from threading import Thread
 import confluent_kafka as ck
 import confluent_kafka.admin as ck_admin
 
+from loadkit.errors import TargetError
 from loadkit.targets import admin, embedded
 
 DOWN = 3.0
@@ -82,16 +83,25 @@ def restarts(stage: Stage) -> None:
 
 
 def leaders(stage: Stage) -> None:
-    """Give every partition another first replica and have it elected, again and again."""
+    """Give every partition another first replica and have it elected, again and again; a dead broker refuses that."""
     connection = stage.connection()
     while not stage.over:
-        parts = admin.describe_topics(connection, [stage.topic])[stage.topic]
-        before = {part.id: part.leader for part in parts}
-        reassign(stage, {part.id: (*part.replicas[1:], part.replicas[0]) for part in parts})
-        elect(connection, stage.topic, list(before), ck.ElectionType.PREFERRED)
+        try:
+            stage.did["leaders moved"] += _move(stage, connection)
+        except (RuntimeError, TargetError):
+            stage.did["moves refused"] += 1
         time.sleep(BETWEEN)
-        after = {part.id: part.leader for part in admin.describe_topics(connection, [stage.topic])[stage.topic]}
-        stage.did["leaders moved"] += sum(after[part] != leader for part, leader in before.items())
+
+
+def _move(stage: Stage, connection: admin.Connection) -> int:
+    """Return how many partitions have another leader than before."""
+    parts = admin.describe_topics(connection, [stage.topic])[stage.topic]
+    before = {part.id: part.leader for part in parts}
+    reassign(stage, {part.id: (*part.replicas[1:], part.replicas[0]) for part in parts})
+    elect(connection, stage.topic, list(before), ck.ElectionType.PREFERRED)
+    time.sleep(BETWEEN)
+    after = {part.id: part.leader for part in admin.describe_topics(connection, [stage.topic])[stage.topic]}
+    return sum(after[part] != leader for part, leader in before.items())
 
 
 def reassign(stage: Stage, replicas: dict[int, tuple[int, ...]]) -> None:
