@@ -6,21 +6,23 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from loadkit.analysis import blame, stages
 from loadkit.analysis.recovery import told
 from loadkit.result import load
 from loadkit.summary import summarise
 
 
 def document_of(out: Path, verdict: str | None = None, wanted: Iterable[str] = ()) -> dict[str, Any]:
-    """Return schema, status, limit, verdict, metrics, withheld, warnings, faults and folder of the result in `out`.
+    """Return schema, status, limit, verdict, metrics, withheld, warnings, stages, faults and folder of a result.
 
     `wanted` names metrics beyond the standard ones, such as `latency.p99.5`.
     """
     result = load(out)
     made = summarise(result, wanted)
-    status = result.facts["status"]
+    status, made_by = result.facts["status"], blame.of_result(result, stages.read(result))
     return {
         "schema": 1, "command": result.facts.get("command", "run"),
         "status": "interrupted" if status == "running" else status,
-        "verdict": verdict, **made.facts(), **({"faults": faults} if (faults := told(result)) else {}), "out": str(out),
+        "verdict": verdict, **made.facts(), "stages": made_by.facts() if made_by else None,
+        **({"faults": faults} if (faults := told(result)) else {}), "out": str(out),
     }  # fmt: skip

@@ -180,6 +180,7 @@ class Recorder:
                 interval.count("producer", name, acked=len(latency), acked_bytes=int(size[at].sum()))
                 _count_odd(interval, "producer", name, latency)
                 self._places(interval, topic, partition[at], "acked")
+                self._places(interval, topic, partition[at], "acked_bytes", size[at])
             yield
 
     def received(self, name: str, topic: str, takes: Iterable[Received]) -> Iterator[None]:
@@ -234,8 +235,10 @@ class Recorder:
         """Return the phase in which a message was due."""
         return "measure" if self.window.from_ns <= intended_ns < self.window.until_ns else "warmup"
 
-    def _places(self, interval: Interval, topic: str, partition: NDArray[np.int32], what: str) -> None:
-        counts = np.bincount(partition)
+    def _places(
+        self, interval: Interval, topic: str, partition: NDArray[np.int32], what: str, each: NDArray[Any] | None = None
+    ) -> None:
+        counts = np.bincount(partition, each)
         for p in np.flatnonzero(counts).tolist():
             interval.count("partition", f"{topic}/{p}", **{what: int(counts[p])})
 

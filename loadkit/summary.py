@@ -184,6 +184,7 @@ def _rates(found: _Numbers, result: Result) -> None:
             found.put(f"{name}.consumed", total(own, "received") / seconds)
         _lag(found, consumers, start)
     _client(found, result, seconds)
+    _skew(found, result)
 
 
 def _plan(found: _Numbers, result: Result, seconds: float) -> None:
@@ -245,6 +246,22 @@ def _client(found: _Numbers, result: Result, seconds: float) -> None:
             found.put("requests.per_mb", total(rows, "requests") / (raw / MEGA))
         if wire and raw:
             found.put("compression.ratio", raw / wire)
+
+
+def _skew(found: _Numbers, result: Result) -> None:
+    """Put how much fuller the fullest partition is than the mean: of the most uneven topic, and of each."""
+    by_topic: dict[str, dict[str, list[Row]]] = {}
+    for row in result.of_kind("partition"):
+        topic, _, number = str(row["name"]).rpartition("/")
+        by_topic.setdefault(topic, {}).setdefault(number, []).append(row)
+    known = (result.facts.get("target") or {}).get("topics") or {}
+    for name, field in (("partition.skew", "acked"), ("partition.skew.bytes", "acked_bytes")):
+        for topic, parts in by_topic.items():
+            sums = [total(rows, field) for rows in parts.values()]
+            count = max((known.get(topic) or {}).get("partitions") or 0, len(sums))  # one without messages has no row
+            if sum(sums):
+                found.put(f"{topic}.{name}", max(sums) * count / sum(sums))
+                found.put(name, max(found.metrics.get(name) or 0.0, max(sums) * count / sum(sums)))
 
 
 def _integrity(found: _Numbers, result: Result) -> None:

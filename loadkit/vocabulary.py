@@ -46,6 +46,8 @@ _PLAIN = (
     Metric("batch.size", "mean bytes of a batch as sent", units.format_size, True),
     Metric("compression.ratio", "bytes before compression to bytes sent", _number, True),
     Metric("requests", "requests sent a second", _number),
+    Metric("partition.skew", "messages of a topic's fullest partition to the mean of its partitions", _number),
+    Metric("partition.skew.bytes", "bytes of a topic's fullest partition to the mean of its partitions", _number),
     Metric("wire.bytes", "bytes of batches sent a second, after compression", units.format_byte_rate),
     Metric("batches", "batches sent a second", _number),
     Metric("requests.per_mb", "requests sent a megabyte (10^6 bytes) of values acknowledged", _number),

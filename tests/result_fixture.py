@@ -296,7 +296,10 @@ def _client_rows(shape: Shape, head: dict[str, Any], able: float, rng: np.random
         batches = max(int(able / 58), 1)
         yield {**head, "kind": "client", "name": f"{name}@w1", "role": "producer", "batches": batches, "batch_bytes": batches * 31_400,
                "requests": batches // 2, "int_latency_p99": 0.0052, "rtt_p99": 0.0031 * np.exp(0.15 * rng.normal()),
-               "rtt_avg": 0.0019, "outbuf_p99": 0.0002, "throttle_avg": 0.0, "queue": int(90 + 20 * rng.normal())}  # fmt: skip
+               "rtt_avg": 0.0019, "outbuf_p99": 0.0002, "throttle_avg": 0.0, "queue": int(90 + 20 * rng.normal()),
+               "connections": 3, "int_latency_count": int(able), "int_latency_sum": able * 0.0016, "outbuf_count": batches // 2,
+               "outbuf_sum": batches // 2 * 0.00005, "rtt_count": batches // 2, "rtt_sum": batches // 2 * 0.0029, "throttle_sum": 0.0,
+               "rtt_max": 0.0061}  # fmt: skip
     for name in shape.consumers:
         yield {**head, "kind": "client", "name": f"{name}@w1", "role": "consumer", "requests": 420, "rtt_p99": 0.004, "rtt_avg": 0.0022,
                "throttle_avg": 0.0, "queue": 12}  # fmt: skip
@@ -304,8 +307,10 @@ def _client_rows(shape: Shape, head: dict[str, Any], able: float, rng: np.random
 
 def _broker_rows(head: dict[str, Any], got: float, rng: np.random.Generator) -> Iterator[Row]:
     for broker in (1, 2, 3):
-        noise = 0.02 * rng.normal()
+        noise, requests = 0.02 * rng.normal(), int(got / 174)
         yield {**head, "kind": "broker", "name": f"broker {broker}", "request_idle": 0.82 + noise, "network_idle": 0.9 + noise,
                "bytes_in": got * 1024 / 3, "bytes_out": got * 3 * 1024 / 3, "messages_in": got / 3, "produce_p99": 0.0029 + noise / 60,
                "fetch_p99": 0.5, "produce_queue_p99": 0.0002, "produce_local_p99": 0.0009, "produce_remote_p99": 0.0018 + noise / 60,
+               "produce_count": requests, "produce_sum": requests * 0.0023, "produce_queue_sum": requests * 0.0001,
+               "produce_local_sum": requests * 0.0006, "produce_remote_sum": requests * 0.0015, "produce_response_sum": requests * 0.0001,
                "under_replicated": 0, "heap": 402_653_184 + int(4e7 * abs(noise) * 50), "cpu": 0.62 + noise * 4}  # fmt: skip

@@ -70,6 +70,40 @@ def test_gauges_are_there_at_once_and_rates_from_the_second_scrape_on(served: di
     assert rates == pytest.approx({"cpu": 0.5, "bytes_in": 1e6, "messages_in": 250, "request_idle": 0.25})
 
 
+TIMES = """\
+kafka_network_requestmetrics_totaltimems_count_total{{request="Produce",}} {count}
+kafka_network_requestmetrics_totaltimems_count_total{{request="FetchConsumer",}} 9
+"""
+
+
+def times(count: int, **sums: float) -> str:
+    """Return the lines of produce requests' times: so many, and the sum (ms) of each part."""
+    lines = [TIMES.format(count=count)]
+    for part in ("total", "requestqueue", "local", "remote", "responsequeue", "responsesend"):
+        mean = sums.get(part, 0.0) / count
+        name = f"kafka_network_requestmetrics_{part}timems"
+        lines.append(f'{name}_mean{{request="Produce",}} {mean!r}\n{name}_mean{{request="FetchConsumer",}} 500.0\n')
+        if part != "total":
+            lines.append(f'{name}_count_total{{request="Produce",}} {count}\n')
+    return "".join(lines)
+
+
+def test_times_of_produce_requests_are_sums_since_the_last_scrape(served: dict[str, Any]) -> None:
+    """A mean since the broker's start times a count is a sum; the growth of two of them is exact over any interval."""
+    brokers = Brokers(["a"])
+    served["a"] = times(1_000_003, total=5_000_000, local=2_000_000, remote=1_000_000, responsequeue=7)
+    (first,) = brokers.sample(lambda: 100.0)
+    assert not any(name.startswith("produce_") for name in first)
+    served["a"] = times(
+        1_000_053, total=5_000_900, local=2_000_650, remote=1_000_200, responsequeue=17, responsesend=40
+    )
+    (second,) = brokers.sample(lambda: 103.0)
+    assert {name: value for name, value in second.items() if name.startswith("produce_")} == pytest.approx(
+        {"produce_count": 50, "produce_sum": 0.9, "produce_queue_sum": 0, "produce_local_sum": 0.65,
+         "produce_remote_sum": 0.2, "produce_response_sum": 0.05}, abs=1e-6
+    )  # fmt: skip
+
+
 def test_an_idle_ratio_is_never_above_one_and_a_restarted_broker_has_no_negative_rate(served: dict[str, Any]) -> None:
     """Timers overlap a little, and counters start anew."""
     brokers = Brokers(["a"])

@@ -70,7 +70,7 @@ class Truth:
             self.value("Checkout.latency", m.intended, m.acked, m.acked - m.intended)
             self.value("Checkout.service_time", m.intended, m.acked, m.acked - m.sent)
             self.count("producer", "Checkout", m.intended, m.acked, acked=1, acked_bytes=m.size)
-            self.count("partition", f"orders/{m.partition}", m.intended, m.acked, acked=1)
+            self.count("partition", f"orders/{m.partition}", m.intended, m.acked, acked=1, acked_bytes=m.size)
         for clock in m.received:
             self.value("Billing.end_to_end", m.intended, clock, clock - m.intended)
             self.count("consumer", "Billing", m.intended, clock, received=1, received_bytes=m.size)

@@ -69,6 +69,25 @@ def test_a_window_without_a_value_is_null_and_not_zero() -> None:
     assert flatten(raw, "orders")["rtt_p99"] is None
 
 
+def test_sums_and_counts_are_of_all_brokers_since_the_last_emission() -> None:
+    """So that means of any stretch are exact: sums over sums. Nothing of a bootstrap connection."""
+    found = flatten(RAW, "orders")
+    sums = {name: found[name] for name in ("int_latency_sum", "outbuf_sum", "rtt_sum", "throttle_sum")}
+    assert sums == pytest.approx({"int_latency_sum": 0.068, "outbuf_sum": 0.002, "rtt_sum": 0.156, "throttle_sum": 10})
+    assert (found["int_latency_count"], found["rtt_count"], found["connections"]) == (80, 80, 2)
+
+
+@pytest.mark.parametrize(
+    ("dropped", "shown"), [(40, 0.3), (2, 0.3), (0, 0.0)], ids=["all beyond its range", "some", "none"]
+)
+def test_a_p99_from_which_the_histogram_dropped_values_is_their_maximum(dropped: int, shown: float) -> None:
+    """librdkafka's histogram begins at 100 ms in the queue: of a steady 300 ms it says that 99 % took none."""
+    raw = copy.deepcopy(RAW)
+    for one in raw["brokers"].values():
+        one["int_latency"] = {**window(300_000, 0), "max": 300_000, "outofrange": dropped}
+    assert flatten(raw, "orders")["int_latency_p99"] == pytest.approx(shown)
+
+
 def test_a_consumer_has_the_lag_of_its_partitions() -> None:
     """By partition, without librdkafka's own unassigned one; fetches are its requests."""
     raw = copy.deepcopy(RAW) | {"type": "consumer"}

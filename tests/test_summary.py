@@ -47,6 +47,20 @@ def row(t: int, kind: str = "producer", name: str = "Checkout", phase: str = "me
     return {"t": t, "phase": phase, "kind": kind, "name": name, **numbers}
 
 
+def test_partition_skew_counts_partitions_without_a_message(tmp_path: Path) -> None:
+    """Of four partitions two got 300 and 100 messages: the fullest has three times the mean; by bytes it differs."""
+    rows = [row(t, "partition", f"orders/{p}", acked=n // 10, acked_bytes=size // 10)
+            for t in range(2, 12) for p, n, size in ((0, 300, 1000), (2, 100, 3000))]  # fmt: skip
+    rows.append(row(1, "partition", "orders/1", "warmup", acked=900))
+    topics = {"orders": {"partitions": 4}}
+    summary = summarise(write(tmp_path, [], [row(3, acked=400), *rows], target={"topics": topics}))
+    shown = {
+        name: summary.metrics[name] for name in ("partition.skew", "orders.partition.skew", "partition.skew.bytes")
+    }
+    assert shown == pytest.approx({"partition.skew": 3, "orders.partition.skew": 3, "partition.skew.bytes": 3})
+    check(summary)
+
+
 def check(summary: Summary) -> None:
     """Assert what holds for every summary: all names there, null exactly where a reason stands, no number that is not finite."""
     assert set(vocabulary.names()) <= set(summary.metrics)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from loadkit.analysis import blame
 from loadkit.analysis.recovery import told
 from loadkit.report.view import View
 from loadkit.units import format_count, format_duration, format_rate
@@ -77,7 +78,7 @@ def one_sentence(view: View) -> str:
 
 def sentences(view: View) -> tuple[str, ...]:
     """Return what a reader needs next: how long messages took, whether any went missing, whether it was steady."""
-    said = [_latency(view), _end_to_end(view), integrity(view), stalls(view)]
+    said = [_latency(view), stage(view), _end_to_end(view), integrity(view), stalls(view)]
     return tuple(text for text in said if text)
 
 
@@ -94,6 +95,12 @@ def _latency(view: View) -> str:
     shorter = [part.replace("were acknowledged within ", "within ") for part in rest]
     slowest = f"; the slowest took {view.shown('latency.max')}" if _known(view, "latency.max") else ""
     return f"Of all messages, counted from the instant each was due, {', '.join([first, *shorter])}{slowest}."
+
+
+def stage(view: View) -> str:
+    """Return which stage made the p99; empty where there is no p99 or nothing was told of stages."""
+    found = blame.of_result(view.result, view.seconds)
+    return found.sentence if found else ""
 
 
 def _end_to_end(view: View) -> str:

@@ -84,15 +84,23 @@ def over_time(
     *,
     log: bool = False,
     top: float | None = None,
+    stacked: bool = False,
 ) -> Figure:
     """Return lines over the seconds since the schedule began, with faults and the phases other than the measured
     one shaded.
+
+    Lines that are stacked have the same seconds, at most `POINTS` of them, and a value in each.
     """
     scale, word = _time_unit(lines)
     traces = [_line(line, at, scale, word, unit) for at, line in enumerate(lines)]
+    if stacked:
+        for trace in traces:
+            trace.update(stackgroup="one", line={"width": 0.5})
     figure = go.Figure(traces, layout(f"time since the schedule began ({word})", f"{title} ({unit})"))
     figure.update_layout(hovermode="x unified", xaxis_hoverformat=",.3~f", showlegend=len(traces) > 1)
-    values = np.concatenate([line.y for line in lines]) if lines else np.zeros(0)
+    values = (
+        np.sum([line.y for line in lines], axis=0) if stacked else np.concatenate([*(line.y for line in lines), []])
+    )
     scale_y(figure, values[np.isfinite(values)], log, top)
     extent = _extent(phases, lines)
     _shade(figure, phases, extent, scale)

@@ -33,6 +33,7 @@ def line_chart(
     top: float | None = None,
     half: bool = False,
     show: Callable[[float], str] = plain,
+    stacked: bool = False,
 ) -> Chart | None:
     """Return lines over time and their table by window (`how`: mean or max); None when no line has a value."""
     filled = [line for line in lines if len(line.t)]
@@ -44,7 +45,7 @@ def line_chart(
         note = f"{note} The {MOST} highest of {len(lines)} are drawn.".strip()
         lines = [line for line in lines if any(line is one for one in highest)]
     caption = f"{caption}: {lines[0].name}" if len(lines) == 1 else caption
-    figure = charts.over_time(lines, title, unit, view.phases, top=top)
+    figure = charts.over_time(lines, title, unit, view.phases, top=top, stacked=stacked)
     return Chart(key, caption, figure, _table(lines, unit, how, show), note, half)
 
 

@@ -81,6 +81,8 @@ def _answer(view: View) -> Iterator[RenderableType]:
     labels = answer.labels(view)
     if labels:
         yield Text(clean("; ".join(labels)), style="dim")
+    if made := answer.stage(view):
+        yield Text(made)
     stalled = answer.stalls(view)
     if stalled:
         yield Text(stalled)

@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loadkit import vocabulary
+from loadkit.analysis import stages
+from loadkit.analysis.stages import Seconds
 from loadkit.report.block import Cell
 from loadkit.result import Result, Row, Track, merged
 from loadkit.summary import Summary
@@ -42,6 +44,8 @@ class View:
     rows: Mapping[str, Mapping[str, list[Row]]] = field(repr=False)
     whole: Mapping[str, Track] = field(repr=False)
     """Each recorded series of the measured phase, all classes merged."""
+    seconds: Seconds | None = field(repr=False)
+    """The stages that messages passed, second by second; None where no producer's statistics were recorded."""
 
     @property
     def facts(self) -> Mapping[str, Any]:
@@ -140,6 +144,7 @@ def view_of(result: Result, summary: Summary) -> View:
         (*_phases(result), *_faults(result)),
         rows,
         {series: track for series in vocabulary.LATENCIES if (track := _merged(result, series, ""))},
+        stages.read(result),
     )
 
 

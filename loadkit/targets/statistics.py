@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+_SUMMED = {"int_latency": "int_latency", "outbuf": "outbuf_latency", "rtt": "rtt"}
+
 
 def flatten(raw: Mapping[str, Any], topic: str) -> dict[str, Any]:
     """Return one emission as flat numbers; windows in seconds.
 
-    `requests`, `tx_bytes` and `rx_bytes` count since the client's start, `batches` and `batch_bytes` since the last
-    emission (librdkafka's windows start anew with each), the rest are gauges.
+    `requests`, `tx_bytes` and `rx_bytes` count since the client's start, `batches`, `batch_bytes` and what ends in
+    `_sum` or `_count` since the last emission (librdkafka's windows start anew with each), the rest are gauges.
+    Sums are over all brokers: of `int_latency` over messages, of the others over requests. `connections` are the
+    brokers that answered since the last emission.
     """
     brokers = [b for b in raw.get("brokers", {}).values() if b.get("nodeid", -1) >= 0]
     own = raw.get("topics", {}).get(topic, {})
@@ -29,7 +33,15 @@ def flatten(raw: Mapping[str, Any], topic: str) -> dict[str, Any]:
         "outbuf_p99": _worst(brokers, "outbuf_latency", "p99"),
         "rtt_p99": _worst(brokers, "rtt", "p99"),
         "rtt_avg": _worst(brokers, "rtt", "avg"),
+        "rtt_max": _worst(brokers, "rtt", "max"),
         "throttle_avg": _worst(brokers, "throttle", "avg", 1e-3),
+        "connections": sum(1 for b in brokers if b.get("rtt", {}).get("cnt")),
+        **{f"{name}_count": _sum(b.get(window, {}).get("cnt", 0) for b in brokers) for name, window in _SUMMED.items()},
+        **{
+            f"{name}_sum": _sum(b.get(window, {}).get("sum", 0) for b in brokers) * 1e-6
+            for name, window in _SUMMED.items()
+        },
+        "throttle_sum": _sum(b.get("throttle", {}).get("sum", 0) for b in brokers) * 1e-3,
         "partitions": {p["partition"]: p.get("consumer_lag", -1) for p in partitions}
         if raw.get("type") == "consumer"
         else {},
@@ -42,5 +54,15 @@ def _sum(values: Iterable[float]) -> float:
 
 def _worst(brokers: list[Mapping[str, Any]], window: str, field: str, scale: float = 1e-6) -> float | None:
     """Return the largest value of a rolling window over all brokers, in seconds; None if there was none."""
-    found = [b[window][field] for b in brokers if b.get(window, {}).get("cnt")]
+    found = [_value(b[window], field) for b in brokers if b.get(window, {}).get("cnt")]
     return max(found) * scale if found else None
+
+
+def _value(window: Mapping[str, Any], field: str) -> float:
+    """Return one field of a window; its maximum for a p99 beyond the range of librdkafka's histogram.
+
+    The histogram drops values beyond its range (at first 100 ms in the queue, 500 ms of round trip) and widens for the
+    next window, but not if it dropped all: a p99 without them would be too small, or 0. The maximum has seen them.
+    """
+    dropped = window.get("outofrange", 0)
+    return float(window["max"] if field == "p99" and dropped > 0.01 * window["cnt"] else window[field])

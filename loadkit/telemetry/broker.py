@@ -16,7 +16,7 @@ TIMEOUT = 10.0
 
 
 class Brokers:
-    """Scrapes each broker; counters become rates between two scrapes."""
+    """Scrapes each broker; counters become rates between two scrapes, and times of requests sums since the last one."""
 
     def __init__(self, urls: Iterable[str]) -> None:
         self._urls = tuple(urls)
@@ -36,12 +36,12 @@ class Brokers:
 
     def _row(self, name: str, samples: list[Sample], now: float) -> dict[str, Any]:
         totals = {key: value for key, labels in _RATES.items() if (value := _sum(samples, *labels)) is not None}
+        totals |= {key: value for key, parts in _SUMS.items() if (value := _spent(samples, parts)) is not None}
         nothing: dict[str, float] = {}
         then, before = self._before.get(name, (now, nothing))
         self._before[name] = (now, totals)
-        rates = {
-            key: max(0.0, (totals[key] - before[key]) / (now - then)) for key in totals if key in before and now > then
-        }
+        grown = {key: max(0.0, totals[key] - before[key]) for key in totals if key in before and now > then}
+        rates = {key: value if key in _SUMS else value / (now - then) for key, value in grown.items()}
         gauges = {key: value * scale for key, (metric, labels, scale) in _GAUGES.items()
                   if (value := _sum(samples, metric, labels)) is not None}  # fmt: skip
         row: dict[str, Any] = {"kind": "broker", "name": name, **gauges, **rates}
@@ -68,6 +68,24 @@ def _sum(samples: list[Sample], metric: str, labels: dict[str, str]) -> float | 
     return sum(found) if found else None
 
 
+def _spent(samples: list[Sample], parts: tuple[str, ...]) -> float | None:
+    """Return the seconds that produce requests have spent in some parts since the broker's start, or their number.
+
+    Kafka's histograms keep an exact sum of whole milliseconds (each request's time is rounded to one) and tell it only
+    as a mean: mean times count is that sum. Their quantiles are no use for a second: they decay over minutes.
+    """
+    label = {"request": "Produce"}
+    if not parts:
+        return _sum(samples, f"{_REQUESTS}totaltimems_count_total", label)
+    sums = []
+    for part in parts:
+        mean, count = (_sum(samples, f"{_REQUESTS}{part}timems_{word}", label) for word in ("mean", "count_total"))
+        if mean is None or count is None:
+            return None
+        sums.append(mean * count * 1e-3)
+    return sum(sums)
+
+
 _TOPICS = "kafka_server_brokertopicmetrics_"
 _REQUESTS = "kafka_network_requestmetrics_"
 _RATES: dict[str, tuple[str, dict[str, str]]] = {
@@ -85,6 +103,16 @@ _RATES: dict[str, tuple[str, dict[str, str]]] = {
     "request_idle": ("kafka_server_kafkarequesthandlerpool_requesthandleravgidle_total", {}),
 }
 
+_SUMS: dict[str, tuple[str, ...]] = {
+    "produce_count": (),
+    "produce_sum": ("total",),
+    "produce_queue_sum": ("requestqueue",),
+    "produce_local_sum": ("local",),
+    "produce_remote_sum": ("remote",),
+    "produce_response_sum": ("responsequeue", "responsesend"),
+}
+"""Number of produce requests that were answered, and the parts of their time (s), since the last scrape."""
+
 
 def _time(part: str, request: str) -> tuple[str, dict[str, str], float]:
     return f"{_REQUESTS}{part}timems", {"request": request, "quantile": "0.99"}, 1e-3
@@ -100,4 +128,8 @@ _GAUGES: dict[str, tuple[str, dict[str, str], float]] = {
     "produce_remote_p99": _time("remote", "Produce"),
     "fetch_p99": _time("total", "FetchConsumer"),
 }
-_WANTED = tuple({metric for metric, _ in _RATES.values()} | {metric for metric, *_ in _GAUGES.values()})
+_WANTED = tuple(
+    {metric for metric, _ in _RATES.values()}
+    | {metric for metric, *_ in _GAUGES.values()}
+    | {f"{_REQUESTS}{part}timems_{word}" for parts in _SUMS.values() for part in parts for word in ("mean", "count")}
+)

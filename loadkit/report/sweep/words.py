@@ -21,6 +21,7 @@ _PLAIN = {
     "client.cpu_per_message": "client CPU a message", "batch.size": "batch size", "requests": "request rate",
     "wire.bytes": "bytes sent a second", "batches": "batch rate", "requests.per_mb": "requests a MB",
     "client.cpu_per_mb": "client CPU a MB", "compression.ratio": "compression ratio",
+    "partition.skew": "partition skew", "partition.skew.bytes": "partition skew by bytes",
     "lag.max": "largest lag", "lag_time.max": "longest lag",
 }  # fmt: skip
 _PLACES = (" matters most:", " comes next:")
