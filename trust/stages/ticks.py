@@ -1,0 +1,11 @@
+"""Ticks: five hundred messages of 1 KiB a second to one partition, so that there is one connection to watch."""
+
+from loadkit import ProducerUser, Topic, payloads
+
+ticks = Topic("ticks", partitions=1)
+
+
+class Clock(ProducerUser):
+    topic = ticks
+    rate = "500/s"
+    payload = payloads.random(size="1KiB")
