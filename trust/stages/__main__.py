@@ -20,6 +20,7 @@ from typing import Any
 
 from loadkit import result
 from loadkit.analysis import blame, stages
+from loadkit.errors import LoadkitError
 from loadkit.summary import summarise
 from loadkit.targets import embedded
 from loadkit.targets.embedded import EmbeddedCluster, EmbeddedSpec
@@ -76,14 +77,16 @@ def measure(case: Case, cluster: EmbeddedCluster, folder: Path, warmup: int) -> 
 
 def judge(case: Case, folder: Path) -> dict[str, Any]:
     """Return which stage is named for a case's run, and whether it is the planted one."""
+    row = {"case": case.name, "planted": case.stage, "how": case.how, "latency_p50": None, "latency_p99": None}
+    missed = {"named": None, "share": None, "clear": False, "shares": {}, "spent": {}, "kept": False}
+    if not done(case, folder):
+        return {**row, **missed, "because": ["the run failed"]}
     loaded = result.load(folder / "run")
     found = blame.of_result(loaded, stages.read(loaded))
     metrics = summarise(loaded).metrics
-    row = {"case": case.name, "planted": case.stage, "how": case.how, "latency_p50": metrics["latency.p50"],
-           "latency_p99": metrics["latency.p99"]}  # fmt: skip
+    row |= {"latency_p50": metrics["latency.p50"], "latency_p99": metrics["latency.p99"]}
     if found is None:
-        return {**row, "named": None, "share": None, "clear": False, "shares": {}, "spent": {}, "because": [],
-                "kept": False}  # fmt: skip
+        return {**row, **missed, "because": ["too few messages for a p99, or none of the client's statistics"]}
     facts = found.facts()
     return {**row, "named": found.stage, "share": round(found.share, 4), "clear": found.clear,
             **{name: facts[name] for name in ("shares", "spent", "because")},
@@ -99,7 +102,14 @@ def run(cases: Sequence[Case], work: Path) -> list[dict[str, Any]]:
         print(f"starting {text}", file=sys.stderr, flush=True)
         with embedded.start(EmbeddedSpec.parse(text)) as cluster:
             for at, case in enumerate(missing):
-                measure(case, cluster, work / _folder(case), WARMUP if at else FIRST_WARMUP)
+                try:
+                    measure(case, cluster, work / _folder(case), WARMUP if at else FIRST_WARMUP)
+                except (
+                    RuntimeError,
+                    subprocess.SubprocessError,
+                    LoadkitError,
+                ) as error:  # the others are still worth it
+                    print(f"{case.name}: {error}", file=sys.stderr, flush=True)
                 print(_line(judge(case, work / _folder(case))), file=sys.stderr, flush=True)
     return [judge(case, work / _folder(case)) for case in cases]
 

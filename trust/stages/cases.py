@@ -102,9 +102,9 @@ CASES = (
     Case("nothing", "", "nothing is planted"),
     Case("late generator", "send delay", "the generator is stopped for 0.3 s of each second", pauses="generator"),
     Case("linger", "client queue", "linger.ms=100", ("linger.ms=100",)),
-    Case("narrow way", "send buffer", "a proxy with a receive buffer of 16 KiB reads nothing for 0.3 s of each second, "
-         "under batches of 80 KiB", ("Clock.rate=2k/s", "linger.ms=40", "batch.size=131072",
-                                     "socket.send.buffer.bytes=8192"), narrow),
+    Case("narrow way", "send buffer", "a proxy with a receive buffer of 4 KiB reads nothing for 0.3 s of each second, "
+         "under batches of 100 KiB", ("Clock.rate=1k/s", "linger.ms=100", "batch.size=131072",
+                                     "socket.send.buffer.bytes=4096"), narrow),
     Case("far broker", "network", "a proxy holds each response back by 30 ms", ("linger.ms=10",), far),
     Case("one request at a time", "network", "the same proxy, and one request in flight: messages queue for it",
          ("linger.ms=0", "max.in.flight.requests.per.connection=1"), far),

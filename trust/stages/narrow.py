@@ -15,7 +15,7 @@ from bench.proxy import HOST, Proxy
 
 EVERY, CLOSED = 1.0, 0.3
 """Of each so many seconds nothing is read for so many at the end."""
-BUFFER = 16384
+BUFFER = 4096
 """Bytes the kernel takes for the proxy before it tells the client to wait."""
 
 

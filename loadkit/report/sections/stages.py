@@ -52,9 +52,10 @@ def _verdict(seconds: Seconds, found: Blame | None) -> Prose:
 def _stacked(view: View, seconds: Seconds, means: dict[str, charts.Floats]) -> Chart | None:
     """Return the stages' means stacked; of long runs, means of some seconds each."""
     lines = []
-    width = -(-len(seconds.t) // POINTS)
+    last = int(np.flatnonzero(seconds.columns["latency_count"])[-1]) + 1
+    width = -(-last // POINTS)
     for name in (name for name in STAGES if name in means):
-        t, y = grouped(seconds.t, means[name] * 1e3, width, "mean")
+        t, y = grouped(seconds.t[:last], means[name][:last] * 1e3, width, "mean")
         lines.append(charts.Line(name, t, y, STAGES.index(name)))
     caption = "Mean time of a message in each stage, stacked"
     return line_chart(view, "stages", caption, "mean time", "ms", lines, note=_ADD, stacked=True)
@@ -82,7 +83,7 @@ def _table(seconds: Seconds, found: Blame | None) -> Table:
         there = [format_duration(times[name]) if name in times else "–" for times in (mean, spent)]
         share = f"{shares[name]:.0%}".replace("%", " %") if name in shares else "–"
         rows.append([name, *there, share, MEANING[name]])
-    head = ("stage", "mean", "in the seconds of the p99", "share of the p99", "what it is")
+    head = ("stage", "mean", "in the p99's seconds", "share of the p99", "what it is")
     return table("Stages", head, rows, texts=(0, 4))
 
 
