@@ -7,8 +7,8 @@ unexplained. Brokers tell no p99 of a second (their quantiles decay over minutes
 means: by what they exceed those of the calm seconds by, where there are calm seconds and that is much of it.
 
 Waiting in the client is not always the client's: a full queue makes messages leave late, and messages that wait longer
-than they linger wait for a response, if every request that may be in flight is under way, or one was for as long as
-they waited. Such waiting is counted to what it waited for.
+than they linger wait for a response, if every request that may be in flight is under way, or one was for about as
+long as they waited. Such waiting is counted to what it waited for.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from loadkit.units import format_duration
 CLEAR = 0.5
 """Share of the p99 from which one stage made it; below, the largest two are named."""
 FULL = 0.8
-"""Share of the requests that may be in flight from which messages queue for a response."""
+"""Share of the requests that may be in flight, and of the time messages wait, from which they queue for a response."""
 CALM = 3
 """Seconds without a message beyond the p99 that it takes to say what is usual."""
 UNUSUAL = 0.25
@@ -145,8 +145,8 @@ def _charged(
     rate = seconds.ratio(f"{TRIP}_count", "connections", others)
     used = rate * away / slots  # Little's law
     waited = charged[QUEUE] - min(linger, charged[QUEUE])
-    longest = seconds.highest(f"{TRIP}_max", tail)
-    if waited > 0 and (used >= FULL or longest >= waited):
+    longest = sum(seconds.highest(f"{name}_max", tail) for name in (BUFFER, TRIP))
+    if waited > 0 and (used >= FULL or longest >= FULL * waited):
         under_way = f"{rate * away:.1f} of the {slots} requests that may be in flight were under way on average"
         stuck = f"requests took up to {format_duration(longest)}"
         said.append(f"messages queued for a response: {under_way if used >= FULL else stuck}")

@@ -181,8 +181,8 @@ def _of_clients(rows: list[Row], t: Floats) -> dict[str, Floats]:
     for stage, key in _CLIENT.items():
         for word in ("sum", "count"):
             columns[f"{stage}_{word}"] = _sums(rows, f"{key}_{word}", t)
-        columns[f"{stage}_p99"] = _highest(rows, f"{key}_p99", t)
-    columns[f"{TRIP}_max"] = _highest(rows, "rtt_max", t)
+        for word in ("p99", "max"):
+            columns[f"{stage}_{word}"] = _highest(rows, f"{key}_{word}", t)
     return columns
 
 

@@ -33,6 +33,7 @@ def flatten(raw: Mapping[str, Any], topic: str) -> dict[str, Any]:
         "outbuf_p99": _worst(brokers, "outbuf_latency", "p99"),
         "rtt_p99": _worst(brokers, "rtt", "p99"),
         "rtt_avg": _worst(brokers, "rtt", "avg"),
+        "outbuf_max": _worst(brokers, "outbuf_latency", "max"),
         "rtt_max": _worst(brokers, "rtt", "max"),
         "throttle_avg": _worst(brokers, "throttle", "avg", 1e-3),
         "connections": sum(1 for b in brokers if b.get("rtt", {}).get("cnt")),
