@@ -157,21 +157,17 @@ def _of_track(series: str, track: Track | None, t: Floats) -> dict[str, Floats]:
     count, mean, p99, tail = (np.zeros(len(t)) for _ in range(4))
     if track is not None and len(track.seconds):
         track.counts.sort_indices()
-        low, high = bounds()
-        threshold = track.total.quantile(QUANTILE)
-        middle = (low + high) / 2
-        for at, second in enumerate(track.seconds):
-            place = int(second - t[0])
-            if not 0 <= place < len(t):
-                continue
-            ends = track.counts.indptr[at : at + 2]
-            columns, values = track.counts.indices[slice(*ends)], track.counts.data[slice(*ends)]
-            if not (total := values.sum()):
-                continue
-            rank = np.searchsorted(np.cumsum(values), np.ceil(QUANTILE * total - 1e-6))
-            count[place], mean[place] = total, (middle[columns] * values).sum() / total / 1e6
-            p99[place] = min(high[columns[rank]], track.maxima[at]) / 1e6
-            tail[place] = values[high[columns] >= threshold].sum()
+        (low, high), values, index = bounds(), track.counts.data, track.counts.indices
+        beyond = np.where(high[index] >= track.total.quantile(QUANTILE), values, 0)
+        starts, ends = track.counts.indptr[:-1], track.counts.indptr[1:]
+        sums = (np.concatenate([[0], np.cumsum(each)]) for each in (values, (low + high)[index] / 2e6 * values, beyond))
+        before, (total, spent, slow) = np.cumsum(values), (each[ends] - each[starts] for each in sums)
+        some = (total > 0) & (track.seconds >= t[0]) & (track.seconds <= t[-1])
+        place = (track.seconds[some] - t[0]).astype(np.int64)
+        rank = (before[ends - 1] - total)[some] + np.ceil(QUANTILE * total[some] - 1e-6)
+        at = index[np.searchsorted(before, rank)]
+        count[place], mean[place], tail[place] = total[some], spent[some] / total[some], slow[some]
+        p99[place] = np.minimum(high[at], track.maxima[some]) / 1e6
     named = {"count": count, "mean": mean, "p99": p99, "tail": tail}
     return {f"{series}_{name}": column for name, column in named.items()}
 
