@@ -9,13 +9,12 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from time import monotonic_ns
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from loadkit import hashing, stamp
+from loadkit import clock, hashing, stamp
 from loadkit.keys.spec import Keys
 from loadkit.leg import Leg
 from loadkit.pacer import NEVER
@@ -189,11 +188,11 @@ class ProducerDriver:
         n = min(n, len(ahead.intended_ns) - at)
         if n <= 0:
             return True
-        full, begun = self.lane.queue_full, monotonic_ns()
+        full, begun = self.lane.queue_full, clock.now_ns()
         taken = self.lane.send(ahead.prepared, at, n)
         if taken:
             size = int(ahead.offsets[at + taken] - ahead.offsets[at])
-            self._chunks.append((self.seq, taken, begun, monotonic_ns(), size))
+            self._chunks.append((self.seq, taken, begun, clock.now_ns(), size))
             self._chunks_due.append(ahead.intended_ns[at : at + taken])
         self.seq += taken
         leg.sent += taken
@@ -206,7 +205,7 @@ class ProducerDriver:
         assert self.workload.transactions
         if not self._open:
             self.lane.begin()
-            self._open = _Open(monotonic_ns())
+            self._open = _Open(clock.now_ns())
         return min(n, self.workload.transactions.messages - self._open.messages)
 
     def _prepare(self, leg: Leg, n: int) -> _Ahead:
@@ -261,12 +260,12 @@ class ProducerDriver:
         commit = bool(chance >= rule.abort)
 
         def end() -> None:
-            begun, error = monotonic_ns(), None
+            begun, error = clock.now_ns(), None
             try:
                 self.lane.end(commit)
             except BaseException as caught:  # carried to the loop, which stops the run with it
                 error = caught
-            now.ended.append((begun, monotonic_ns(), commit, error))
+            now.ended.append((begun, clock.now_ns(), commit, error))
 
         self._start_thread(end)
 

@@ -14,8 +14,9 @@ import platform
 import sys
 from collections import deque
 from collections.abc import Callable
-from time import monotonic_ns, thread_time
+from time import thread_time
 
+from loadkit import clock
 from loadkit.drivers import AT_ONCE, FEW, IDLE_NS, ConsumerDriver, ProducerDriver
 from loadkit.pacer import NEVER
 
@@ -104,17 +105,17 @@ class Loop:
         self.finish_jobs()
         again, in_flight = NEVER, 0
         for producer in self.producers:
-            again = min(again, producer.step(monotonic_ns()))
+            again = min(again, producer.step(clock.now_ns()))
             in_flight += producer.outstanding()
         self._note_gap(in_flight > 0)
         worked = False
         for consumer in self.consumers:
-            worked = consumer.step(monotonic_ns()) or worked
+            worked = consumer.step(clock.now_ns()) or worked
         if worked or again == AT_ONCE:
             return 0
         tick = SHARP_NS if in_flight <= FEW else TICK_NS if not self._full() else FULL_NS
         longest = tick if in_flight else LISTEN_NS if self.consumers else IDLE_NS
-        return min(longest, max(again - monotonic_ns(), LEAST_NS))
+        return min(longest, max(again - clock.now_ns(), LEAST_NS))
 
     def _full(self) -> bool:
         """Return whether no producer's client has room for what is due."""
@@ -128,7 +129,7 @@ class Loop:
 
     def _note_gap(self, in_flight: bool) -> None:
         """Keep the time between two rounds of polling: the uncertainty of `acked`."""
-        now = monotonic_ns()
+        now = clock.now_ns()
         if in_flight and self._last_poll:
             self.gaps.append(now - self._last_poll)
         self._last_poll = now if in_flight else 0

@@ -1,8 +1,10 @@
 """The process that directs: it opens the target, runs one trial after the other, and is the crew of each.
 
-    to load processes     loadkit_plan, loadkit_order, loadkit_end, loadkit_close
-    from load processes   loadkit_hello, loadkit_joined, loadkit_left, loadkit_failed, loadkit_closed,
+    to load processes     loadkit_welcome, loadkit_plan, loadkit_order, loadkit_end, loadkit_close, loadkit_time
+    from load processes   loadkit_hello, loadkit_joined, loadkit_left, loadkit_failed, loadkit_closed, loadkit_ask,
                           and deltas in Locust's own reports
+
+Instants in messages are of the run's clock, which is this process's (`clock.py`).
 
 A local runner hands messages to itself, so a single process directs and loads at once.
 """
@@ -20,13 +22,14 @@ from locust.env import Environment
 from locust.runners import LocalRunner, MasterRunner
 from locust.stats import CSV_STATS_INTERVAL_SEC
 
+from loadkit import clock
 from loadkit.boundaries import Options, Progress
 from loadkit.delta import Delta
 from loadkit.errors import Interrupted, LoadkitError, RunError
 from loadkit.scenario import Scenario
 from loadkit.secrets import MASK
 from loadkit.site import OpenTarget, open_target
-from loadkit.swarm_runtime import clock
+from loadkit.swarm_clock import answer
 from loadkit.target import load_target
 from loadkit.trial import Trial
 from loadkit.worker import Runtime
@@ -66,7 +69,7 @@ class Master:
     def _listen(self) -> None:
         handlers: dict[str, Callable[..., None]] = {
             "hello": self._on_hello, "joined": self._on_joined, "left": self._on_left,
-            "failed": self._on_failed, "closed": self._on_closed,
+            "failed": self._on_failed, "closed": self._on_closed, "ask": self._on_ask,
         }  # fmt: skip
         for name, heard in handlers.items():
             self.runner.register_message(f"loadkit_{name}", heard)
@@ -220,8 +223,13 @@ class Master:
         return self._open is not None and self._open.target.kind == "simulated"
 
     def _on_hello(self, msg: Any, **_: Any) -> None:
-        self.runner.send_message("loadkit_welcome", {"pid": os.getpid(), **clock()}, msg.node_id)
+        self.runner.send_message(
+            "loadkit_welcome", {"pid": os.getpid(), "mark": clock.mark(), **answer(msg.data)}, msg.node_id
+        )
         self._send_plan(msg.node_id)
+
+    def _on_ask(self, msg: Any, **_: Any) -> None:
+        self.runner.send_message("loadkit_time", answer(msg.data), msg.node_id)
 
     def _send_plan(self, client_id: str | None) -> None:
         """Send what a load process needs to know of the run: names of targets, so that each reads secrets itself."""
@@ -301,11 +309,11 @@ class Master:
         """Send a schedule to every process."""
         if order["epoch"] and self.trial:
             self.settings.say(f"loadkit: {self.trial.notes[-1]['text']}")
-        self.runner.send_message("loadkit_order", {**order, **clock()})
+        self.runner.send_message("loadkit_order", order)
 
     def end(self, at_ns: int) -> None:
         """Tell every process when the measured schedule ends."""
-        self.runner.send_message("loadkit_end", {"at_ns": at_ns, **clock()})
+        self.runner.send_message("loadkit_end", {"at_ns": at_ns})
 
     def close(self) -> None:
         """Have every process close its clients and report for the last time; returns when the living have."""

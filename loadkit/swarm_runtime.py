@@ -1,11 +1,8 @@
-"""gevent's ways to sleep, block and start threads, and clocks that processes and hosts can compare."""
+"""gevent's ways to sleep, block and start threads."""
 
 from __future__ import annotations
 
-import platform
-from collections.abc import Callable, Mapping
-from pathlib import Path
-from time import monotonic_ns, time_ns
+from collections.abc import Callable
 from typing import Any
 
 import gevent
@@ -43,24 +40,6 @@ def _unwrap(outcome: tuple[Any, BaseException | None]) -> Any:
     if outcome[1] is not None:
         raise outcome[1]
     return outcome[0]
-
-
-def clock() -> dict[str, Any]:
-    """Return what another process needs to find a monotonic instant of ours on its own clock."""
-    return {"wall_ns": time_ns() - monotonic_ns(), "boot": boot_id()}
-
-
-def shift_ns(theirs: Mapping[str, Any]) -> int:
-    """Return what to add to the monotonic instants of a process that sent its `clock`: nothing on one host."""
-    return 0 if theirs["boot"] == boot_id() else int(theirs["wall_ns"]) - int(clock()["wall_ns"])
-
-
-def boot_id() -> str:
-    """Return what is the same for all processes that share a monotonic clock."""
-    try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-    except OSError:
-        return platform.node()
 
 
 def end_main(error: BaseException) -> None:

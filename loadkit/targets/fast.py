@@ -12,12 +12,12 @@ from collections import deque
 from collections.abc import Mapping
 from ctypes import POINTER, byref
 from dataclasses import dataclass
-from time import monotonic, monotonic_ns
+from time import monotonic
 
 import numpy as np
 from numpy.typing import NDArray
 
-from loadkit import stamp
+from loadkit import clock, stamp
 from loadkit.errors import TargetError
 from loadkit.targets import librdkafka
 from loadkit.targets.fast_client import FastClient, Held, stamps_of
@@ -137,7 +137,7 @@ class FastProducer(FastClient):
             self._convert()  # confirmed messages keep their room in the queue until their events are destroyed
         for i in np.flatnonzero(codes[:taken]).tolist():
             due = int(prepared.batch.stamps["intended"][first + i])
-            self._failures.append(Failure(monotonic_ns(), self.lib.name(int(codes[i])), due))
+            self._failures.append(Failure(clock.now_ns(), self.lib.name(int(codes[i])), due))
         return taken
 
     def poll(self) -> None:
@@ -153,9 +153,9 @@ class FastProducer(FastClient):
             self._hear(event)
             self.lib.event_destroy(event)
             return
-        clock, n = monotonic_ns(), self.lib.event_message_count(event)
+        now, n = clock.now_ns(), self.lib.event_message_count(event)
         self.lib.event_message_array(event, self._held.place(n), n)
-        self._held.took(n, clock)
+        self._held.took(n, now)
         self._events.append(event)
         self._flying -= n
 

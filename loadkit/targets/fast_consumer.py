@@ -10,10 +10,10 @@ from collections import Counter, deque
 from collections.abc import Mapping
 from contextlib import contextmanager
 from ctypes import POINTER, byref, c_int64
-from time import monotonic, monotonic_ns
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from loadkit import stamp
+from loadkit import clock, stamp
 from loadkit.targets import librdkafka
 from loadkit.targets.fast_client import FastClient, Held, stamps_of
 from loadkit.targets.kafka import UNHEARD
@@ -107,7 +107,7 @@ class FastConsumer(FastClient):
         n: int = max(consume(self._queue, wait_ms, self._held.place(most), most), 0)
         self._few = n <= FEW
         if n:
-            self._held.took(n, monotonic_ns())
+            self._held.took(n, clock.now_ns())
         return n
 
     def pending(self) -> int:
@@ -151,13 +151,13 @@ class FastConsumer(FastClient):
     def commit(self) -> None:
         """Commit what was taken, without waiting; one at a time."""
         if not self._committing:
-            self._committing = monotonic_ns()
+            self._committing = clock.now_ns()
             self.lib.commit(self._rk, None, 1)
 
     def _on_commit(self, _: int, code: int, __: int, ___: int) -> None:
         begun, self._committing = self._committing, 0
         if begun and code == NO_ERROR:
-            self._commits.append((begun, monotonic_ns()))
+            self._commits.append((begun, clock.now_ns()))
 
     def take_commits(self) -> list[tuple[int, int]]:
         """Return (begun, done) clocks of the commits confirmed since the last call."""

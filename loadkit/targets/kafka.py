@@ -20,13 +20,13 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import repeat
 from operator import length_hint
-from time import monotonic, monotonic_ns
+from time import monotonic
 from typing import Any
 
 import confluent_kafka as ck
 import numpy as np
 
-from loadkit import stamp
+from loadkit import clock, stamp
 from loadkit.errors import TargetError
 from loadkit.targets import statistics
 from loadkit.targets.lane import Acks, Batch, Failure
@@ -147,12 +147,12 @@ class KafkaProducer(Client):
         self._poll = self._producer.poll
 
     def _callback(self) -> Callable[[Any, Any], None]:
-        clock, clocks, values, partitions = monotonic_ns, self._clocks, self._stamped, self._partitions
+        read, clocks, values, partitions = clock.now_ns, self._clocks, self._stamped, self._partitions
         offsets, failed = self._offsets, self._failed
 
         def delivered(error: Any, message: Any) -> None:
             if error is None:
-                clocks.append(clock())
+                clocks.append(read())
                 values.append(message.value())
                 partitions.append(message.partition())
             else:
@@ -163,7 +163,7 @@ class KafkaProducer(Client):
 
         def delivered_somewhere(error: Any, message: Any) -> None:
             if error is None:
-                clocks.append(clock())
+                clocks.append(read())
                 values.append(message.value())
                 partitions.append(message.partition())
                 offsets.append(message.offset())
@@ -175,7 +175,7 @@ class KafkaProducer(Client):
     def _delivered_named(self, name: bytes, error: Any, message: Any) -> None:
         """Serve the confirmation of a message whose stamp travels in a header."""
         if error is None:
-            self._clocks.append(monotonic_ns())
+            self._clocks.append(clock.now_ns())
             self._stamped.append(name)
             self._sizes.append(len(message))
             self._partitions.append(message.partition())
@@ -188,7 +188,7 @@ class KafkaProducer(Client):
         values = [name if name is not None else message.value()]
         found = stamp.read(values, "binary" if name is not None else self.form)  # type: ignore[arg-type]
         intended = int(found.stamps["intended"][0]) if found.valid[0] else 0
-        self._failures.append(Failure(monotonic_ns(), error.name(), intended))
+        self._failures.append(Failure(clock.now_ns(), error.name(), intended))
 
     def connect(self, timeout: float) -> None:
         """Reach the cluster and every partition's leader, and get a producer id; blocks."""
@@ -267,7 +267,7 @@ class KafkaProducer(Client):
 
     def _unsendable(self, error: Any, at: int, stamps: stamp.Stamps) -> int:
         """Account for a message that the client itself refused (too large, fenced): it failed, the next goes on."""
-        self._failures.append(Failure(monotonic_ns(), error.name(), int(stamps["intended"][at])))
+        self._failures.append(Failure(clock.now_ns(), error.name(), int(stamps["intended"][at])))
         return at + 1
 
     def poll(self) -> None:

@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from operator import methodcaller
-from time import monotonic, monotonic_ns
+from time import monotonic
 from typing import Any
 
 import confluent_kafka as ck
 import numpy as np
 from numpy.typing import NDArray
 
-from loadkit import stamp
+from loadkit import clock, stamp
 from loadkit.errors import TargetError
 from loadkit.targets.kafka import HEADER, UNHEARD, Client, refused
 from loadkit.targets.lane import Received
@@ -93,13 +93,13 @@ class KafkaConsumer(Client):
     def commit(self) -> None:
         """Commit what was taken, without waiting; one at a time."""
         if not self._committing:
-            self._committing = monotonic_ns()
+            self._committing = clock.now_ns()
             self._consumer.commit(asynchronous=True)
 
     def _committed(self, error: Any, _: Any) -> None:
         begun, self._committing = self._committing, 0
         if begun and error is None:
-            self._commits.append((begun, monotonic_ns()))
+            self._commits.append((begun, clock.now_ns()))
 
     def take_commits(self) -> list[tuple[int, int]]:
         """Return (begun, done) clocks of the commits confirmed since the last call."""
@@ -180,7 +180,7 @@ class _Taken:
         if n:
             self.messages += messages
             self._counts.append(n)
-            self._clocks.append(monotonic_ns())
+            self._clocks.append(clock.now_ns())
         return n
 
     def cut(self, form: str, run: int) -> Received | None:

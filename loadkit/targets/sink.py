@@ -9,12 +9,11 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
-from time import monotonic_ns
 from typing import Any
 
 import numpy as np
 
-from loadkit import hashing
+from loadkit import clock, hashing
 from loadkit.targets.lane import Acks, Batch, Failure, Received
 
 CAPACITY = 200_000
@@ -82,7 +81,7 @@ class SinkProducer:
             stamps = prepared.stamps[first : first + n]
             seq, producer = stamps["seq"].astype(np.int64), int(stamps["producer"][0])
             partition = (seq % self.topic.partitions).astype(np.int32)
-            at = monotonic_ns() + np.sort(self.topic.delays_ns(producer, seq))
+            at = clock.now_ns() + np.sort(self.topic.delays_ns(producer, seq))
             size = prepared.values.sizes[first : first + n]
             self._pending.append((stamps, at, partition, self.topic.place(partition), size))
             self._waiting += n
@@ -90,7 +89,7 @@ class SinkProducer:
 
     def poll(self) -> None:
         """Confirm what is due, at the clock of this reading."""
-        now = monotonic_ns()
+        now = clock.now_ns()
         while self._pending and self._pending[0][1][0] <= now:
             stamps, at, partition, offset, size = self._pending.popleft()
             n = int(np.searchsorted(at, now, side="right"))
@@ -159,7 +158,7 @@ class SinkConsumer:
             if len(part[2]) > most - taken:
                 self._queue.appendleft(tuple(column[most - taken :] for column in part))
             stamps, partition, offset, size = (column[: most - taken] for column in part)
-            self._taken.append((stamps, np.full(len(offset), monotonic_ns()), partition, offset, size))
+            self._taken.append((stamps, np.full(len(offset), clock.now_ns()), partition, offset, size))
             taken += len(offset)
         return taken
 
