@@ -234,10 +234,13 @@ def warnings_of(result: Result, metrics: Mapping[str, float | None], judged: Lim
     unacked = sum(t.get("unacked", 0) for t in result.facts.get("totals", {}).values())
     if unacked:
         said.append(Warn.UNACKED.say(f"{unacked:,} messages were sent and never confirmed nor failed"))
-    return said + _of_rows(result)
+    return said + _of_rows(result, metrics)
 
 
-def _of_rows(result: Result) -> list[dict[str, str]]:
+_SEVERAL = "clocks of several hosts are known to clock.bound only: times below 0 count as 0, in every percentile"
+
+
+def _of_rows(result: Result, metrics: Mapping[str, float | None]) -> list[dict[str, str]]:
     said: list[dict[str, Any]] = []
     start, end = result.measured
     if 0 < end - start < 10:
@@ -249,7 +252,8 @@ def _of_rows(result: Result) -> list[dict[str, str]]:
     ):
         count = sum(row.get(counter) or 0 for row in [*producers, *result.of_kind("consumer")])
         if count:
-            said.append(warn.say(f"{count:,} latencies {text}"))
+            several = counter == "negative" and bool(metrics.get("clock.bound"))
+            said.append(warn.say(f"{count:,} latencies {text}", _SEVERAL if several else None))
     gap = max((row.get("poll_gap") or 0 for row in result.of_kind("host")), default=0)
     if gap > 0.05:
         said.append(Warn.POLL_GAP.say(f"the longest gap between polls was {format_duration(gap)}"))

@@ -8,7 +8,10 @@
 Schema history: 1 (first). Times `t` are seconds since the schedule began; `phases` in result.json
 says which of them were measured. A row is `{"t", "phase", "kind", "name", ...numbers}`:
 `producer` and `consumer` rows are named by class, `partition` rows `topic/3`, `host` rows by worker,
-`client` rows `Class@worker` (librdkafka's statistics), `broker` rows by broker.
+`client` rows `Class@worker` (librdkafka's statistics), `broker` rows by broker. `clock` rows are of load processes
+that do not share the master's clock: at the raw instant `at_ns` theirs was read `offset_ns` ahead, wrong by `bound_ns`
+at most since the row before; `round_trip_ns` is the last exchange's, `pace_ppm` how much faster it was made to go, and
+`breaks` how often measured offsets contradicted each other (a clock stepped: the bound did not hold).
 """
 
 from __future__ import annotations

@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from loadkit import limit, vocabulary
+from loadkit import clocks, limit, vocabulary
+from loadkit.clocks import Clocks
 from loadkit.intervals import quantile_intervals
 from loadkit.result import Result, Row, Track, merged
 
@@ -42,24 +43,22 @@ def summarise(result: Result, wanted: Iterable[str] = ()) -> Summary:
 
     `wanted` names further quantiles, such as `Checkout.latency.p99.5`; UsageError when one is no metric.
     """
-    found = _Numbers()
+    found = _Numbers(clocks.known(result))
     tracks = by_series(result)
     whole = {series: [owner for owner, name in tracks if name == series] for series in vocabulary.LATENCIES}
     _rates(found, result)
     _integrity(found, result)
+    if whole["end_to_end"]:
+        found.put("clock.bound", found.clocks.bound)
+    else:
+        found.withhold("clock.bound", "no end-to-end time was recorded, and no other compares two clocks")
     for series, owners in whole.items():
         parts = [tracks[owner, series] for owner in owners]
         found.latency(series, merged(series, parts) if parts else None, _why_none(series, result))
     found.withhold("max_rate", "one trial cannot tell; `loadkit max` searches for it")
     for (owner, series), track in tracks.items():
         found.latency(f"{owner}.{series}", track, "")
-    for topic, members in _topics(result).items():
-        for series in vocabulary.LATENCIES:
-            there = [member for member in members if (member, series) in tracks]
-            if set(there) == set(whole[series]):  # the only topic: the whole's numbers are its own
-                found.copy(series, f"{topic}.{series}")
-            elif there:
-                found.latency(f"{topic}.{series}", merged(series, [tracks[member, series] for member in there]), "")
+    _by_topic(found, result, tracks, whole)
     for name in vocabulary.names():
         if name not in found.metrics:
             found.withhold(name, "nothing of the kind was recorded in the measured phase")
@@ -68,6 +67,18 @@ def summarise(result: Result, wanted: Iterable[str] = ()) -> Summary:
     judged = limit.judge(limit.facts_of(result, found.metrics))
     warnings = limit.warnings_of(result, found.metrics, judged)
     return Summary(found.metrics, found.withheld, found.intervals, judged.limit, list(judged.evidence), warnings)
+
+
+def _by_topic(
+    found: _Numbers, result: Result, tracks: Mapping[tuple[str, str], Track], whole: Mapping[str, list[str]]
+) -> None:
+    for topic, members in _topics(result).items():
+        for series in vocabulary.LATENCIES:
+            there = [member for member in members if (member, series) in tracks]
+            if there and set(there) == set(whole[series]):  # the only topic: the whole's numbers are its own
+                found.copy(series, f"{topic}.{series}")
+            elif there:
+                found.latency(f"{topic}.{series}", merged(series, [tracks[member, series] for member in there]), "")
 
 
 def _further(found: _Numbers, name: str, tracks: Mapping[tuple[str, str], Track], result: Result) -> None:
@@ -104,7 +115,8 @@ def _topics(result: Result) -> dict[str, list[str]]:
 class _Numbers:
     """Metrics as they are found."""
 
-    def __init__(self) -> None:
+    def __init__(self, clocks: Clocks) -> None:
+        self.clocks = clocks
         self.metrics: dict[str, float | None] = {}
         self.withheld: dict[str, str] = {}
         self.intervals: dict[str, tuple[float, float]] = {}
@@ -117,9 +129,7 @@ class _Numbers:
         self.withheld[name] = why
 
     def copy(self, series: str, to: str) -> None:
-        """Put the statistics of one series under another name too; nothing when nothing was recorded."""
-        if self.metrics.get(f"{series}.max") is None:
-            return
+        """Put the statistics of one series under another name too."""
         for statistic in vocabulary.STATISTICS:
             name, other = f"{series}.{statistic}", f"{to}.{statistic}"
             self.metrics[other] = self.metrics[name]
@@ -135,10 +145,15 @@ class _Numbers:
         whole = track.total if track else None
         count = len(whole) if whole else 0
         shown: dict[str, float] = {}
+        doubt = (
+            self.clocks.doubt(whole.quantile(0.5) / 1e6) if whole and count and series.endswith("end_to_end") else ""
+        )
         for statistic in statistics:
             name, q = f"{series}.{statistic}", vocabulary.quantile(statistic)
             if not whole or not count:
                 self.withhold(name, why or "no message of the measured phase")
+            elif doubt:
+                self.withhold(name, doubt)
             elif q is None:
                 self.put(name, (whole.max if statistic == "max" else whole.mean) / 1e6)
             elif q > 0.5 and count * (1 - q) < BEYOND - 1e-6:

@@ -42,6 +42,11 @@ _PLAIN = (
     Metric("lag_time.max", "longest time a group was behind", units.format_duration),
     Metric("lag.slope", "messages a second by which lag grew over the measured phase", _number),
     Metric("client.cpu_per_message", "CPU time of the generator a message handled", units.format_duration),
+    Metric(
+        "clock.bound",
+        "the most by which an end-to-end time may be wrong: several hosts, several clocks",
+        units.format_duration,
+    ),
     Metric("max_rate", "highest sustainable rate", units.format_rate, True),
     Metric("batch.size", "mean bytes of a batch as sent", units.format_size, True),
     Metric("compression.ratio", "bytes before compression to bytes sent", _number, True),

@@ -13,7 +13,7 @@ ROOT = Path(__file__).parent.parent / "loadkit"
 
 LAYERS = {
     "base": """
-        arrays blobs clock errors faults hashing histogram host_class init integrity intervals kept keys lag limit pacer payloads plugins
+        arrays blobs clock clocks errors faults hashing histogram host_class init integrity intervals kept keys lag limit pacer payloads plugins
         result scenario secrets shapes slo stamp summary sweep units vocabulary
     """,
     "online": """

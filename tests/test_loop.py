@@ -68,10 +68,10 @@ def test_polling_is_frequent_while_confirmations_are_outstanding(monkeypatch: py
     stage = Stage(monkeypatch, 500)
     lane = stage.producer(20, delay=3_050_000)
     stage.loop.run()
-    served = [clock for acks in stage.loop.producers[0].acks for clock in acks.acked_ns.tolist()]
+    served = [at for acks in stage.loop.producers[0].acks for at in acks.acked_ns.tolist()]
     assert served
-    for item, clock in zip(lane.items, served, strict=False):
-        assert 0 <= clock - item.at - 3_050_000 <= SHARP_NS
+    for item, at in zip(lane.items, served, strict=False):
+        assert 0 <= at - item.at - 3_050_000 <= SHARP_NS
     assert stage.loop.gaps
     assert max(stage.loop.gaps) <= SHARP_NS
 

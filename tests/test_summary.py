@@ -300,3 +300,58 @@ def test_integrity_that_could_not_be_judged_says_why(tmp_path: Path) -> None:
     )
     assert {summary.metrics[name] for name in ("lost", "duplicated", "reordered")} == {None}
     assert summary.withheld["lost"] == "the simulated sink keeps no log"
+
+
+def _of_two_hosts(tmp_path: Path, bound_ns: int, breaks: int = 0) -> Result:
+    """Return a result of a process of the master's host and one of another, whose clock is known to `bound_ns`."""
+    lines = [LogLine("Billing.end_to_end", 3, 1.0, histogram([5000] * 1000))]
+    rows = [row(3, "host", "near"), row(3, "host", "far"), row(3, "consumer", "Billing", received=1000)]
+    rows += [row(3, "clock", "far", bound_ns=bound_ns, breaks=breaks), row(4, "clock", "far", bound_ns=10, breaks=0)]
+    rows.append(row(1, "clock", "far", "warmup", bound_ns=10**9, breaks=1))
+    return write(tmp_path / "run", lines, rows)
+
+
+def test_end_to_end_times_are_good_to_what_the_clocks_are_known_to(tmp_path: Path) -> None:
+    """The largest bound of the measured phase counts; what was before it does not."""
+    summary = summarise(_of_two_hosts(tmp_path, 500_000))
+    check(summary)
+    assert summary.metrics["clock.bound"] == 0.0005
+    assert summary.metrics["Billing.end_to_end.p50"] == summary.metrics["end_to_end.p50"] == pytest.approx(0.005, 0.001)
+
+
+@pytest.mark.parametrize(
+    ("bound_ns", "breaks", "why"), [(510_000, 0, "known to ±510 µs"), (10, 1, "the clock of far stepped")]
+)
+def test_end_to_end_times_are_withheld_where_the_clocks_are_not_known_well(
+    tmp_path: Path, bound_ns: int, breaks: int, why: str
+) -> None:
+    """A bound above a tenth of the median, or a clock that stepped; under every name, the largest and the mean too."""
+    summary = summarise(_of_two_hosts(tmp_path, bound_ns, breaks), ["orders.end_to_end.p99.5"])
+    check(summary)
+    assert summary.metrics["clock.bound"] == bound_ns / 1e9
+    for owner in ("", "Billing.", "orders."):
+        for statistic in vocabulary.STATISTICS:
+            assert why in summary.withheld[f"{owner}end_to_end.{statistic}"]
+    assert "end_to_end.p50" not in summary.intervals
+
+
+def test_processes_of_one_host_share_a_clock_and_one_process_needs_no_other(tmp_path: Path) -> None:
+    """Then nothing is withheld, however the clock relates to the master's."""
+    lines = [LogLine("Billing.end_to_end", 3, 1.0, histogram([5000] * 1000))]
+    alone = [row(3, "host", "far"), row(3, "clock", "far", bound_ns=10**9, breaks=0)]
+    near = [row(3, "host", "one"), row(3, "host", "two")]
+    for name, rows in (("alone", alone), ("near", near)):
+        summary = summarise(write(tmp_path / name, lines, rows))
+        assert summary.metrics["clock.bound"] == 0
+        assert summary.metrics["end_to_end.p50"] == pytest.approx(0.005, 0.001)
+
+
+def test_negative_times_between_hosts_are_counted_and_stay_in_the_percentiles(tmp_path: Path) -> None:
+    """The warning says why they are no step of a clock; their number is kept."""
+    lines = [LogLine("Billing.end_to_end", 3, 1.0, histogram([-300] * 10 + [5000] * 990))]
+    rows = [row(3, "host", "near"), row(3, "host", "far"), row(3, "consumer", "Billing", received=1000, negative=10)]
+    summary = summarise(write(tmp_path / "run", lines, [*rows, row(3, "clock", "far", bound_ns=400_000, breaks=0)]))
+    (said,) = [warning for warning in summary.warnings if warning["code"] == "negative"]
+    assert said["text"] == "10 latencies were negative"
+    assert "several hosts" in said["next"]
+    assert len(load(tmp_path / "run").tracks["Billing.end_to_end"].total) == 1000

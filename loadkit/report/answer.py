@@ -172,8 +172,10 @@ def _recovery(fault: Mapping[str, Any]) -> str:
 
 
 def labels(view: View) -> tuple[str, ...]:
-    """Return what qualifies every figure: co-located, simulated, cores shared."""
-    return tuple(labels_of(view.facts.get("target") or {}))
+    """Return what qualifies every figure: co-located, simulated, cores shared, several clocks."""
+    bound = view.summary.metrics.get("clock.bound")
+    several = [f"several hosts' clocks: end to end is good to ±{format_duration(bound)}"] if bound else []
+    return (*labels_of(view.facts.get("target") or {}), *several)
 
 
 def labels_of(target: Mapping[str, Any]) -> list[str]:

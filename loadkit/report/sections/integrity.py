@@ -80,8 +80,11 @@ def _uncertainty(view: View) -> Note | None:
         said.append(f"acknowledgements were read within {format_duration(found['acked_p99'])} of their arrival (p99)")
     if found.get("sent") is not None:
         said.append(f"sending was timed to {format_duration(found['sent'])}")
-    if found.get("clock"):
-        said.append(f"clock: {found['clock']}")
+    if bound := view.summary.metrics.get("clock.bound"):
+        said.append(
+            f"end-to-end times compare clocks of several hosts and are good to ±{format_duration(bound)}, while all "
+            "others compare two instants of one process"
+        )
     return Note(f"How exact the times are: {'; '.join(said)}.", tone="") if said else None
 
 
