@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from loadkit.histogram import Histogram
 from loadkit.result import Result
 from loadkit.units import format_duration
 
@@ -27,11 +28,14 @@ class Clocks:
     broken: tuple[str, ...] = ()
     """Load processes whose clock stepped or changed its pace meanwhile, so that its bound did not hold."""
 
-    def doubt(self, median: float) -> str:
-        """Return why end-to-end times of such a median (s) are withheld; empty when they are not."""
+    def doubt(self, series: str, whole: Histogram) -> str:
+        """Return why a recorded series, of a class or not, is withheld; empty when it is not."""
+        if not series.endswith("end_to_end") or not len(whole):
+            return ""
         if self.broken:
             names = ", ".join(self.broken)
             return f"the clock of {names} stepped or changed its pace meanwhile, so no end-to-end time is known"
+        median = whole.quantile(0.5) / 1e6
         if self.bound <= SMALL * median:
             return ""
         return (

@@ -44,7 +44,7 @@ def summarise(result: Result, wanted: Iterable[str] = ()) -> Summary:
     `wanted` names further quantiles, such as `Checkout.latency.p99.5`; UsageError when one is no metric.
     """
     found = _Numbers(clocks.known(result))
-    tracks = by_series(result)
+    tracks = _recorded(result)
     whole = {series: [owner for owner, name in tracks if name == series] for series in vocabulary.LATENCIES}
     _rates(found, result)
     _integrity(found, result)
@@ -94,7 +94,13 @@ def _further(found: _Numbers, name: str, tracks: Mapping[tuple[str, str], Track]
 
 
 def by_series(result: Result) -> dict[tuple[str, str], Track]:
-    """Return the measured tracks by (class, series)."""
+    """Return the measured tracks by (class, series), without end-to-end times that the clocks do not carry."""
+    known = clocks.known(result)
+    tracks = _recorded(result).items()
+    return {key: track for key, track in tracks if key[1] != "end_to_end" or not known.doubt(key[1], track.total)}
+
+
+def _recorded(result: Result) -> dict[tuple[str, str], Track]:
     found = {}
     for tag, track in result.tracks.items():
         owner, _, series = tag.rpartition(".")
@@ -145,9 +151,7 @@ class _Numbers:
         whole = track.total if track else None
         count = len(whole) if whole else 0
         shown: dict[str, float] = {}
-        doubt = (
-            self.clocks.doubt(whole.quantile(0.5) / 1e6) if whole and count and series.endswith("end_to_end") else ""
-        )
+        doubt = self.clocks.doubt(series, whole) if whole else ""
         for statistic in statistics:
             name, q = f"{series}.{statistic}", vocabulary.quantile(statistic)
             if not whole or not count:

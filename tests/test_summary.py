@@ -13,8 +13,9 @@ import result_fixture as made
 from loadkit import vocabulary
 from loadkit.errors import UsageError
 from loadkit.histogram import Histogram, LogLine
+from loadkit.report.view import view_of
 from loadkit.result import Result, Row, Writer, load
-from loadkit.summary import Summary, summarise
+from loadkit.summary import Summary, by_series, summarise
 
 CLASSES = {
     "Checkout": {"role": "producer", "topic": "orders"},
@@ -316,6 +317,7 @@ def test_end_to_end_times_are_good_to_what_the_clocks_are_known_to(tmp_path: Pat
     summary = summarise(_of_two_hosts(tmp_path, 500_000))
     check(summary)
     assert summary.metrics["clock.bound"] == 0.0005
+    assert view_of(load(tmp_path / "run"), summary).track("end_to_end")
     assert summary.metrics["Billing.end_to_end.p50"] == summary.metrics["end_to_end.p50"] == pytest.approx(0.005, 0.001)
 
 
@@ -333,6 +335,9 @@ def test_end_to_end_times_are_withheld_where_the_clocks_are_not_known_well(
         for statistic in vocabulary.STATISTICS:
             assert why in summary.withheld[f"{owner}end_to_end.{statistic}"]
     assert "end_to_end.p50" not in summary.intervals
+    result = load(tmp_path / "run")
+    assert not by_series(result)
+    assert view_of(result, summary).track("end_to_end") is None
 
 
 def test_processes_of_one_host_share_a_clock_and_one_process_needs_no_other(tmp_path: Path) -> None:

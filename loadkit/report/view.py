@@ -73,7 +73,9 @@ class View:
         return by_second([row for row in rows if isinstance(row.get(key), (int, float))], key, how)
 
     def track(self, series: str, owner: str | None = None) -> Track | None:
-        """Return the measured track of a recorded series, of one class or of all merged."""
+        """Return the measured track of a recorded series, of one class or of all merged; None where it is withheld."""
+        if (f"{owner}.{series}.max" if owner else f"{series}.max") in self.summary.withheld:
+            return None
         return self.result.tracks.get(f"{owner}.{series}") if owner else self.whole.get(series)
 
     def warmup(self, series: str) -> Track | None:

@@ -59,9 +59,12 @@ def _of(folder: Path) -> Mapping[str, Counts]:
 @lru_cache(maxsize=4096)
 def _read(folder: Path, mtime_ns: int, size: int) -> Mapping[str, Counts]:
     """Return each series by name: of all classes, of each class, and of each topic's classes together."""
-    classes = json.loads((folder / RESULT).read_text(encoding="utf-8")).get("classes") or {}
+    facts = json.loads((folder / RESULT).read_text(encoding="utf-8"))
+    classes, withheld = facts.get("classes") or {}, facts.get("withheld") or {}
     sums: dict[str, Histogram] = {}
     for (owner, series), track in by_series(Result(folder, {}, [], read_tracks(folder))).items():
+        if f"{owner}.{series}.max" in withheld:
+            continue
         topic = (classes.get(owner) or {}).get("topic")
         total = track.total
         for name in dict.fromkeys((series, f"{owner}.{series}", f"{topic}.{series}" if topic else series)):
