@@ -222,6 +222,7 @@ class LoadProcess:
 
     def _roll(self, worker: Worker) -> None:
         """Fold what was measured, each second; sooner while the run drains."""
+        self._time.ready.wait()  # an order may come before the clock is known: no second of ours would be the run's
         next_at = monotonic()
         while self.worker is worker:
             next_at = max(next_at + 1.0, monotonic() + 0.05)
