@@ -1,6 +1,7 @@
 """The process that directs: it opens the target, runs one trial after the other, and is the crew of each.
 
-    to load processes     loadkit_welcome, loadkit_plan, loadkit_order, loadkit_end, loadkit_close, loadkit_time
+    to load processes     loadkit_welcome, loadkit_refused, loadkit_plan, loadkit_order, loadkit_end, loadkit_close,
+                          loadkit_time
     from load processes   loadkit_hello, loadkit_joined, loadkit_left, loadkit_failed, loadkit_closed, loadkit_ask,
                           and deltas in Locust's own reports
 
@@ -23,13 +24,15 @@ from locust.runners import LocalRunner, MasterRunner
 from locust.stats import CSV_STATS_INTERVAL_SEC
 
 from loadkit import clock
+from loadkit.agreement import differences, terms
 from loadkit.boundaries import Options, Progress
 from loadkit.delta import Delta
-from loadkit.errors import Interrupted, LoadkitError, RunError
+from loadkit.errors import Interrupted, LoadkitError, RunError, UsageError
 from loadkit.scenario import Scenario
 from loadkit.secrets import MASK
 from loadkit.site import OpenTarget, open_target
 from loadkit.swarm_clock import answer
+from loadkit.swarm_runtime import end_main
 from loadkit.target import load_target
 from loadkit.trial import Trial
 from loadkit.worker import Runtime
@@ -223,10 +226,29 @@ class Master:
         return self._open is not None and self._open.target.kind == "simulated"
 
     def _on_hello(self, msg: Any, **_: Any) -> None:
+        unlike = differences(terms(self.environment.user_classes), msg.data["terms"])
+        if unlike:
+            self._refuse(msg.node_id, unlike)
+            return
         self.runner.send_message(
             "loadkit_welcome", {"pid": os.getpid(), "mark": clock.mark(), **answer(msg.data)}, msg.node_id
         )
         self._send_plan(msg.node_id)
+
+    def _refuse(self, client_id: str, unlike: str) -> None:
+        """Send a load process home that is unlike this one; a run that has not begun to load does not begin."""
+        text = f"load process {client_id} has {unlike}; give all hosts the same loadkit and the same scenario file"
+        self.runner.send_message("loadkit_refused", {"text": text}, client_id)
+        error = UsageError(text)
+        if self.trial and not self.trial.connected:
+            self.trial.fail(error)
+        elif not self.begun and not self.settings.commanded and not self.environment.web_ui:
+            self._note(error)
+            self.runner.quit()
+            self.release()
+            end_main(SystemExit(error.exit_code))  # Locust still waits for processes to connect
+        else:
+            self.settings.say(f"warning: {text}")
 
     def _on_ask(self, msg: Any, **_: Any) -> None:
         self.runner.send_message("loadkit_time", answer(msg.data), msg.node_id)

@@ -21,9 +21,10 @@ from locust.env import Environment
 from locust.runners import LocalRunner, WorkerRunner
 
 from loadkit import clock, locust_stats
+from loadkit.agreement import terms
 from loadkit.clusters import Cluster, KafkaCluster, Names, SinkCluster
 from loadkit.delta import Delta
-from loadkit.errors import Interrupted, LoadkitError
+from loadkit.errors import Interrupted, LoadkitError, UsageError
 from loadkit.scenario import Scenario
 from loadkit.secrets import MASK
 from loadkit.swarm_clock import Timekeeper, same_clock
@@ -75,7 +76,7 @@ class LoadProcess:
         return [
             ("welcome", self._on_welcome, False), ("plan", self._on_plan, False), ("order", self._on_order, False),
             ("end", self._on_end, False), ("close", self._on_close, True),
-            ("time", lambda msg, **_: self._time.on_time(msg.data), False),
+            ("refused", self._on_refused, False), ("time", lambda msg, **_: self._time.on_time(msg.data), False),
         ]  # fmt: skip
 
     def _serve(self, runner: WorkerRunner) -> None:
@@ -96,8 +97,9 @@ class LoadProcess:
 
     def _say_hello(self) -> None:
         """Make oneself known until the master answers: it may not listen yet."""
+        ours = terms(self.environment.user_classes)
         while not self._welcomed.is_set():
-            self._send("hello", {"asked": clock.raw_ns()})
+            self._send("hello", {"asked": clock.raw_ns(), "terms": ours})
             self._welcomed.wait(1.0)
 
     # what users do
@@ -160,6 +162,13 @@ class LoadProcess:
             self._ctrl_c.cancel()
             signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C reaches all; the master decides
         self._welcomed.set()
+
+    def _on_refused(self, msg: Any, **_: Any) -> None:
+        """End: the master does not take a process that is unlike it."""
+        if not self._welcomed.is_set():
+            self._welcomed.set()
+            sys.stderr.write(f"error: {msg.data['text']}\n")
+            end_main(SystemExit(UsageError.exit_code))
 
     def _on_plan(self, msg: Any, **_: Any) -> None:
         plan = msg.data

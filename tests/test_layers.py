@@ -17,7 +17,7 @@ LAYERS = {
         result scenario secrets shapes slo stamp summary sweep units vocabulary
     """,
     "online": """
-        boundaries budget changes claims clusters collector commands delta doctor drivers gate_here gate_host gate_sides health hunt inflict lanes ledger leg legs locust_stats loop offset outcome points
+        agreement boundaries budget changes claims clusters collector commands delta doctor drivers gate_here gate_host gate_sides health hunt inflict lanes ledger leg legs locust_stats loop offset outcome points
         recorder sampler scenario_file session simulation site survey_cluster swarm swarm_clock swarm_master swarm_runtime swarm_users swarm_worker swarm_workers sweep_plan target target_sections
         targets telemetry trial users validity worker
     """,

@@ -1,0 +1,39 @@
+"""What a load process must have in common with its master: the versions and the scenario's files."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from loadkit.targets.kafka import versions
+from loadkit.telemetry.host import environment
+
+Terms = dict[str, str]
+
+
+def terms(classes: Iterable[type]) -> Terms:
+    """Return this process's versions, and a mark of the files in which the user classes stand.
+
+    Settings are not among them: a run's own travel to every process in its plan.
+    """
+    found = environment()
+    files = sorted({file for one in classes if (file := _file(one))}, key=lambda file: file.name)
+    mark = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:12]
+    ours = {name: str(found[name]) for name in ("loadkit", "locust")}
+    return {**ours, "librdkafka": versions()["librdkafka"], "scenario file": mark}
+
+
+def _file(one: type) -> Path | None:
+    try:
+        found = inspect.getsourcefile(one)
+    except TypeError:  # made in no file
+        return None
+    return Path(found) if found and Path(found).is_file() else None
+
+
+def differences(ours: Mapping[str, str], theirs: Mapping[str, str]) -> str:
+    """Return in what two processes differ; empty where they agree."""
+    names = [name for name in sorted(ours.keys() | theirs.keys()) if ours.get(name) != theirs.get(name)]
+    return ", ".join(f"{name} {theirs.get(name, 'none')} there and {ours.get(name, 'none')} here" for name in names)

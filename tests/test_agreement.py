@@ -1,0 +1,65 @@
+"""Load processes that are unlike their master are refused, with the difference."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ahead import ahead
+from locust_process import ORDERS, Ended, Locust, free_port, write
+
+from loadkit.agreement import differences, terms
+
+LOW = ["--target", "simulated", "--warmup", "1s", "-t", "60s"]
+
+
+def test_what_differs_is_named_with_both_sides() -> None:
+    """A name that one side does not know is none there."""
+    assert differences({"loadkit": "2", "locust": "3"}, {"loadkit": "2", "locust": "3"}) == ""
+    assert (
+        differences({"loadkit": "2", "a": "1"}, {"loadkit": "3"})
+        == "a none there and 1 here, loadkit 3 there and 2 here"
+    )
+
+
+def test_the_mark_is_of_the_files_that_the_classes_stand_in(tmp_path: Path) -> None:
+    """Not of their names or places: a copy elsewhere agrees, a changed one does not; built-in classes have no file."""
+
+    def of(name: str, text: str) -> str:
+        module: dict[str, object] = {"__name__": name, "__file__": str(write(tmp_path / f"{name}.py", text))}
+        made = type(name, (), {"__module__": name})
+        import sys
+        from types import ModuleType
+
+        sys.modules[name] = ModuleType(name)
+        sys.modules[name].__dict__.update(module)
+        try:
+            return terms([made, int])["scenario file"]
+        finally:
+            del sys.modules[name]
+
+    assert of("agreed_one", "rate = 1\n") == of("agreed_two", "rate = 1\n") != of("agreed_three", "rate = 2\n")
+    assert set(terms([])) == {"loadkit", "locust", "librdkafka", "scenario file"}
+
+
+@ahead
+def unlike(folder: Path) -> tuple[Ended, Ended]:
+    """Return a master and a load process whose scenario file is another."""
+    other = write(folder / "orders.py", ORDERS.read_text() + "# changed\n")
+    port = str(free_port())
+    flags = ["--headless", "--master", "--expect-workers", "1", "--master-bind-port", port]
+    master = Locust(folder / "master", *flags, *LOW)
+    worker = Locust(folder / "worker", "--worker", "--master-port", port, *LOW, file=other)
+    try:
+        return master.ended(), worker.ended()
+    finally:
+        master.kill()
+        worker.kill()
+
+
+def test_a_run_does_not_start_with_a_process_that_has_another_file(unlike: tuple[Ended, Ended]) -> None:
+    """Both end with 2 and one sentence that names the difference."""
+    for ended in unlike:
+        assert ended.clean().code == 2, ended.said
+        (said,) = ended.errors
+        assert "scenario file" in said
+        assert "give all hosts the same loadkit and the same scenario file" in said
