@@ -13,6 +13,8 @@ import result_fixture as made
 from loadkit import vocabulary
 from loadkit.errors import UsageError
 from loadkit.histogram import Histogram, LogLine
+from loadkit.report import answer
+from loadkit.report.text import plain
 from loadkit.report.view import view_of
 from loadkit.result import Result, Row, Writer, load
 from loadkit.summary import Summary, by_series, summarise
@@ -317,7 +319,10 @@ def test_end_to_end_times_are_good_to_what_the_clocks_are_known_to(tmp_path: Pat
     summary = summarise(_of_two_hosts(tmp_path, 500_000))
     check(summary)
     assert summary.metrics["clock.bound"] == 0.0005
-    assert view_of(load(tmp_path / "run"), summary).track("end_to_end")
+    view = view_of(load(tmp_path / "run"), summary)
+    assert view.track("end_to_end")
+    assert answer.labels(view) == ("several hosts' clocks: end to end is good to ±500 µs",)
+    assert "good to ±500 µs" in plain(view.result, summary)
     assert summary.metrics["Billing.end_to_end.p50"] == summary.metrics["end_to_end.p50"] == pytest.approx(0.005, 0.001)
 
 
