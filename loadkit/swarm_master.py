@@ -32,7 +32,6 @@ from loadkit.scenario import Scenario
 from loadkit.secrets import MASK
 from loadkit.site import OpenTarget, open_target
 from loadkit.swarm_clock import answer
-from loadkit.swarm_runtime import end_main
 from loadkit.target import load_target
 from loadkit.trial import Trial
 from loadkit.worker import Runtime
@@ -64,6 +63,7 @@ class Master:
         self._given_up: Interrupted | None = None
         self._runs = 0
         self._closed: set[str] = set()
+        self._refused: dict[str, UsageError] = {}
         self._open, self._lent = opened, opened is not None
         self._listen()
         if not opened:
@@ -109,6 +109,7 @@ class Master:
             return
         if self._given_up:
             self.trial.stop(self._given_up)
+        self._check_refused()
         gevent.spawn(self._direct, self.trial)  # first: it ends the run whatever becomes of the plan
         self._send_plan(None)
 
@@ -233,22 +234,25 @@ class Master:
         self.runner.send_message(
             "loadkit_welcome", {"pid": os.getpid(), "mark": clock.mark(), **answer(msg.data)}, msg.node_id
         )
+        if self.trial and self.trial.connected and not self.trial.done and not self._closing:
+            self.settings.say(
+                f"loadkit: {msg.node_id} came while the run is under way, which goes on: it takes its part"
+            )
         self._send_plan(msg.node_id)
 
     def _refuse(self, client_id: str, unlike: str) -> None:
-        """Send a load process home that is unlike this one; a run that has not begun to load does not begin."""
+        """Send a load process home that is unlike this one."""
         text = f"load process {client_id} has {unlike}; give all hosts the same loadkit and the same scenario file"
         self.runner.send_message("loadkit_refused", {"text": text}, client_id)
-        error = UsageError(text)
-        if self.trial and not self.trial.connected:
-            self.trial.fail(error)
-        elif not self.begun and not self.settings.commanded and not self.environment.web_ui:
-            self._note(error)
-            self.runner.quit()
-            self.release()
-            end_main(SystemExit(error.exit_code))  # Locust still waits for processes to connect
-        else:
-            self.settings.say(f"warning: {text}")
+        self.settings.say(f"warning: {text}")
+        self._refused[client_id] = UsageError(text)
+        self._check_refused()
+
+    def _check_refused(self) -> None:
+        """Let no run begin that Locust has counted a refused process for."""
+        counted = self._refused.keys() & _alive(self.runner) if isinstance(self.runner, MasterRunner) else set()
+        if counted and self.trial and not self.trial.connected:
+            self.trial.fail(self._refused[min(counted)])
 
     def _on_ask(self, msg: Any, **_: Any) -> None:
         self.runner.send_message("loadkit_time", answer(msg.data), msg.node_id)

@@ -6,6 +6,7 @@ Runs that are there already, made by the same code, are not made again. Exit cod
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -34,6 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     asked = parser.parse_args(arguments)
     if unknown := set(asked.parts) - PARTS.keys():
         parser.error(f"no part {', '.join(sorted(unknown))}: there are {', '.join(PARTS)}")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the processes of a run end with this one
     missed = []
     for name in () if asked.page else asked.parts or PARTS:
         print(f"== {name}", file=sys.stderr, flush=True)
