@@ -236,7 +236,7 @@ class Master:
         )
         if self.trial and self.trial.connected and not self.trial.done and not self._closing:
             self.settings.say(
-                f"loadkit: {msg.node_id} came while the run is under way, which goes on: it takes its part"
+                f"loadkit: {msg.node_id} came late: the run goes on, and it takes its part"
             )
         self._send_plan(msg.node_id)
 

@@ -326,6 +326,6 @@ def test_a_worker_that_comes_late_takes_its_part(late: Ended) -> None:
     ended = late.in_order()
     complete(ended)
     assert {note["code"] for note in ended.result["notes"]} == {"users_changed"}
-    assert ended.said.count("came while the run is under way, which goes on") == 1
+    assert ended.said.count("came late: the run goes on") == 1
     assert ended.said.count("loadkit: measure") == 1
     assert len({row["name"] for row in rows(ended) if row["kind"] == "host"}) == 2

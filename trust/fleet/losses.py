@@ -67,7 +67,7 @@ def late(folder: Path, seconds: float) -> dict[str, Any]:
         before = json.loads((lab.out / "result.json").read_text("utf-8"))
         time.sleep(1.0)
         lab.join()
-        joined = lab.master.until_said("came while the run is under way")
+        joined = lab.master.until_said("came late: the run goes on")
         shared = lab.master.until_said(f"{USERS} users share the rates")
         time.sleep(seconds)
         result = lab.end()
