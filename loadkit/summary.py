@@ -29,6 +29,8 @@ class Summary:
     metrics: dict[str, float | None]
     withheld: dict[str, str]
     intervals: dict[str, tuple[float, float]]
+    too_short: dict[str, str]
+    """Why a percentile that is shown has no interval: the run is too short to tell."""
     limit: str
     evidence: list[str]
     warnings: list[dict[str, str]]
@@ -66,7 +68,9 @@ def summarise(result: Result, wanted: Iterable[str] = ()) -> Summary:
         _further(found, name, tracks, result)
     judged = limit.judge(limit.facts_of(result, found.metrics))
     warnings = limit.warnings_of(result, found.metrics, judged)
-    return Summary(found.metrics, found.withheld, found.intervals, judged.limit, list(judged.evidence), warnings)
+    return Summary(
+        found.metrics, found.withheld, found.intervals, found.too_short, judged.limit, list(judged.evidence), warnings
+    )  # fmt: skip
 
 
 def _by_topic(
@@ -126,6 +130,7 @@ class _Numbers:
         self.metrics: dict[str, float | None] = {}
         self.withheld: dict[str, str] = {}
         self.intervals: dict[str, tuple[float, float]] = {}
+        self.too_short: dict[str, str] = {}
 
     def put(self, name: str, value: float) -> None:
         self.metrics[name] = float(value)
@@ -143,6 +148,8 @@ class _Numbers:
                 self.withheld[other] = self.withheld[name]
             if name in self.intervals:
                 self.intervals[other] = self.intervals[name]
+            if name in self.too_short:
+                self.too_short[other] = self.too_short[name]
 
     def latency(
         self, series: str, track: Track | None, why: str, statistics: Iterable[str] = vocabulary.STATISTICS
@@ -166,8 +173,11 @@ class _Numbers:
                 self.put(name, whole.quantile(q) / 1e6)
                 shown[name] = q
         if track and shown:
-            found = quantile_intervals(track, list(shown.values()))
-            self.intervals |= {name: ends for name, ends in zip(shown, found, strict=True) if ends}
+            for name, told in zip(shown, quantile_intervals(track, list(shown.values())), strict=True):
+                if told.ends:
+                    self.intervals[name] = told.ends
+                else:
+                    self.too_short[name] = told.why
 
 
 def total(rows: Iterable[Row], name: str) -> float:

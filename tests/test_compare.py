@@ -16,10 +16,8 @@ from checkout import SCENARIO, TARGET
 from commands import Done, run_all
 from scipy import stats
 
-from loadkit.compare.within import log_draws
+from loadkit.compare.within import log_ends, ratio
 from loadkit.gate.statistics import ALPHA, two_samples
-from loadkit.result import load
-from loadkit.summary import by_series
 
 RUN = ["run", "orders.py", "--target", TARGET, "--duration"]
 RUNS = {
@@ -229,12 +227,26 @@ def test_one_result_a_side_has_no_ends_and_equal_ones_no_width() -> None:
     assert two_samples([1.0, 1.0], [2.0, 2.0], 0.005) == (1.0, 1.0, 1.0)
 
 
-def test_the_seconds_of_two_results_are_resampled_independently(tmp_path: Path) -> None:
-    """Drawn alike, two results that are the same would seem to differ by nothing, with certainty."""
-    result = load(result_fixture.write(tmp_path / "one", result_fixture.Shape(seconds=30, warmup=0, rate=2000)))
-    track = by_series(result)["Checkout", "latency"]
-    one, other = (log_draws(track, (0.5, 0.99), 400, stream) for stream in (0, 1))
-    assert one is not None
-    assert other is not None
-    assert abs(np.corrcoef(one[:, 1], other[:, 1])[0, 1]) < 0.2
-    assert np.std(other[:, 1] - one[:, 1]) == pytest.approx(np.sqrt(2) * np.std(one[:, 1]), rel=0.2)
+def test_the_interval_of_a_ratio_follows_from_those_of_both_sides() -> None:
+    """Ends of equal distance add up as standard deviations do; ends of unlike distance each to the side they push to."""
+    around = np.log([2.0, 1.0, 4.0])
+    middle, low, high = ratio(tuple(around), tuple(around))
+    assert middle == 0
+    assert (low, high) == (pytest.approx(-np.sqrt(2) * np.log(2)), pytest.approx(np.sqrt(2) * np.log(2)))
+    sure, unsure = np.log([2.0, 2.0, 2.0]), np.log([6.0, 5.0, 9.0])
+    assert np.exp(ratio(tuple(sure), tuple(unsure))) == pytest.approx([3, 2.5, 4.5])
+    assert np.exp(ratio(tuple(unsure), tuple(sure))) == pytest.approx([1 / 3, 1 / 4.5, 1 / 2.5])
+
+
+def test_intervals_of_the_ratio_of_two_runs_cover_the_truth() -> None:
+    """Two runs of 60 s whose p90 is the same: at 99 % the ratio's interval misses 1 in about 1 % of 200 comparisons."""
+    rng, missed = np.random.default_rng(4), 0
+    for _ in range(200):
+        around = []
+        for _ in range(2):
+            track = result_fixture.track(list(rng.exponential(1e4, (60, 50))))
+            low, high = log_ends(track, [0.9], 0.99)
+            around.append((np.log(track.total.quantiles([0.9]) / 1e6), low, high))
+        _, low, high = ratio(*around)
+        missed += not low[0] <= 0 <= high[0]
+    assert missed <= 7

@@ -14,11 +14,12 @@ from functools import cached_property
 
 import numpy as np
 
-from loadkit import intervals, vocabulary
+from loadkit import vocabulary
 from loadkit.compare.sides import Side, paired
-from loadkit.compare.within import DRAWS, Floats, log_draws
+from loadkit.compare.within import Around, logs, ratio
 from loadkit.gate.statistics import ALPHA, FEWEST, estimate, two_samples
 from loadkit.gate.verdicts import mean
+from loadkit.intervals import Interval, quantile_intervals
 from loadkit.result import Track, merged
 from loadkit.summary import by_series
 
@@ -102,19 +103,21 @@ class Compared:
         _, _, statistic = vocabulary.split(name)[1].partition(".")
         if vocabulary.quantile(statistic) is None:
             return None, "two single results give intervals of percentiles alone"
-        draws = [self._drawn[at].get(name) for at in range(2)]
-        if draws[0] is None or draws[1] is None:
-            return None, f"fewer than {intervals.FEWEST} seconds with values"
-        ratios = draws[1] - draws[0]
-        if not np.isfinite(ratios).all():
-            return None, "zero in some resamples, and nothing is a share of that"
-        low, high = np.quantile(ratios, [ALPHA / 2, 1 - ALPHA / 2])
+        around: list[Around] = []
+        for side, told in zip(self.sides, self._by_seconds, strict=True):
+            if (ends := told[name].ends) is None:
+                return None, f"{side.name}: {told[name].why}"
+            middle, low, high = logs(np.array([side.summaries[0].metrics[name], *ends]))
+            around.append((middle, low, high))
+        _, low, high = ratio(around[0], around[1])
+        if not math.isfinite(low):
+            return None, "an interval reaches zero, and nothing is a share of that"
         return (float(low), float(high)), ""
 
     @cached_property
-    def _drawn(self) -> tuple[dict[str, Floats], dict[str, Floats]]:
-        """The logs of each percentile in every resample of the two results, by metric."""
-        return _all_draws(self.sides[0], 0), _all_draws(self.sides[1], 1)
+    def _by_seconds(self) -> tuple[dict[str, Interval], dict[str, Interval]]:
+        """The interval of each percentile of the two results, by metric."""
+        return _all_intervals(self.sides[0]), _all_intervals(self.sides[1])
 
 
 def compared(sides: tuple[Side, Side]) -> Compared:
@@ -125,20 +128,19 @@ def compared(sides: tuple[Side, Side]) -> Compared:
     return Compared(in_pairs, "pairs") if in_pairs else Compared(sides, "samples")
 
 
-def _all_draws(side: Side, stream: int) -> dict[str, Floats]:
+def _all_intervals(side: Side) -> dict[str, Interval]:
     tracks = by_series(side.results[0])
     quantiles = {name: q for name in vocabulary.STATISTICS if (q := vocabulary.quantile(name)) is not None}
-    found: dict[str, Floats] = {}
+    found: dict[str, Interval] = {}
     for series in vocabulary.LATENCIES:
         mine: dict[str, Track] = {owner: track for (owner, name), track in tracks.items() if name == series}
         if mine:
             mine = {**({} if len(mine) == 1 else mine), "": merged(series, mine.values())}
         for owner, track in mine.items():
-            draws = log_draws(track, list(quantiles.values()), DRAWS, stream)
-            if draws is not None:
-                place = f"{owner}.{series}" if owner else series
-                found |= {f"{place}.{name}": draws[:, at] for at, name in enumerate(quantiles)}
+            place = f"{owner}.{series}" if owner else series
+            told = quantile_intervals(track, list(quantiles.values()), LEVEL)
+            found |= {f"{place}.{name}": one for name, one in zip(quantiles, told, strict=True)}
         if len(mine) == 1:  # the only class's numbers are the whole's
             only = next(owner for owner, name in tracks if name == series)
-            found |= {f"{only}.{series}.{q}": found[f"{series}.{q}"] for q in quantiles if f"{series}.{q}" in found}
+            found |= {f"{only}.{series}.{q}": found[f"{series}.{q}"] for q in quantiles}
     return found

@@ -1,7 +1,7 @@
 """What can be said of two single results: how far their percentiles could have moved by their own seconds alone; pure.
 
-Each result's seconds are resampled in blocks, as `intervals` has it, and independently of the other's. How far two runs
-of the same thing differ is not in it, and nothing within a run can tell: such an interval is no ground for a verdict.
+Each result's percentile has the interval of `intervals`, and the two are independent. How far two runs of the same
+thing differ is not in it, and nothing within a run can tell: such an interval is no ground for a verdict.
 """
 
 from __future__ import annotations
@@ -11,20 +11,33 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from loadkit import intervals
+from loadkit.intervals import quantile_intervals
 from loadkit.result import Track
 
 Floats = NDArray[np.float64]
-DRAWS = 1000
-"""Resamples, of which five lie beyond each end of a 99 % interval."""
+Around = tuple[Floats, Floats, Floats]
+"""Middles with their low and high ends, as logs of seconds or of ratios; NaN where there is none."""
 
 
-def log_draws(track: Track, qs: Sequence[float], draws: int, stream: int) -> Floats | None:
-    """Return draws x qs: the log (of seconds) of each quantile in each resample; NaN where it is zero.
+def log_ends(track: Track, qs: Sequence[float], level: float) -> tuple[Floats, Floats]:
+    """Return the logs of both ends (seconds) of each quantile's interval; NaN where there is none, or it reaches 0."""
+    ends = [told.ends or (np.nan, np.nan) for told in quantile_intervals(track, qs, level)]
+    low, high = np.array(ends).T
+    return logs(low), logs(high)
 
-    None with fewer than `intervals.FEWEST` seconds of data. `stream` as for `intervals.quantile_draws`.
+
+def logs(values: Floats) -> Floats:
+    """Return logs; NaN of what is not above zero."""
+    return np.log(np.where(values > 0, values, np.nan))
+
+
+def ratio(one: Around, other: Around) -> Around:
+    """Return the log of other / one and its ends, from the intervals of both at the same level.
+
+    Each end is as far away as the two ends that push it there are together, by Pythagoras (Zou & Donner, Statistics in
+    Medicine 27(10), 2008).
     """
-    if len(track.seconds) < intervals.FEWEST:
-        return None
-    found = intervals.quantile_draws(track, qs, draws, stream)
-    return np.log(np.where(found > 0, found, np.nan))
+    middle = other[0] - one[0]
+    down = np.hypot(other[0] - other[1], one[2] - one[0])
+    up = np.hypot(other[2] - other[0], one[0] - one[1])
+    return middle, middle - down, middle + up

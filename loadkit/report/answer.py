@@ -9,6 +9,7 @@ import numpy as np
 
 from loadkit.analysis import blame
 from loadkit.analysis.recovery import told
+from loadkit.intervals import TOO_SHORT
 from loadkit.report.view import View
 from loadkit.units import format_count, format_duration, format_rate
 
@@ -114,6 +115,13 @@ def _end_to_end(view: View) -> str:
 
 def _known(view: View, name: str) -> bool:
     return view.summary.metrics.get(name) is not None
+
+
+def untold(view: View) -> str:
+    """Return of which percentiles in the answer the run is too short to give intervals; an empty text when of none."""
+    series = "latency" if _known(view, "latency.p50") else "end_to_end"
+    short = [p for p in ("p50", "p99", "p99.9") if f"{series}.{p}" in view.summary.too_short]
+    return f"95 % interval of {series.replace('_', ' ')} {', '.join(short)}: {TOO_SHORT}" if short else ""
 
 
 def integrity(view: View) -> str:

@@ -86,6 +86,9 @@ def _answer(view: View) -> Iterator[RenderableType]:
     stalled = answer.stalls(view)
     if stalled:
         yield Text(stalled)
+    untold = answer.untold(view)
+    if untold:
+        yield Text(untold, style="dim")
 
 
 def _grid(title: str, head: Sequence[str], rows: Sequence[Sequence[Cell]], notes: list[str]) -> Table:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from loadkit import vocabulary
 from loadkit.analysis import stages
 from loadkit.analysis.stages import Seconds
+from loadkit.intervals import TOO_SHORT
 from loadkit.report.block import Cell
 from loadkit.result import Result, Row, Track, merged
 from loadkit.summary import Summary
@@ -98,10 +99,10 @@ class View:
         return self.summary.withheld.get(name, "nothing of the kind was recorded")
 
     def interval(self, name: str) -> str:
-        """Return a metric's 95 % interval, or an empty text."""
+        """Return a metric's 95 % interval, that the run is too short to tell, or an empty text."""
         ends = self.summary.intervals.get(name)
         if not ends:
-            return ""
+            return TOO_SHORT if name in self.summary.too_short else ""
         (low, low_unit), (high, high_unit) = (parted(format_duration(end)) for end in ends)
         return f"{low} to {high} {high_unit}" if low_unit == high_unit else f"{low} {low_unit} to {high} {high_unit}"
 

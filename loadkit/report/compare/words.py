@@ -59,8 +59,8 @@ def basis(found: Compared) -> str:
     each = f"each {_LEVEL} interval holds for its metric alone"
     if found.basis == "within":
         return (
-            "One result a side: the intervals are of what happened within the two runs (their seconds, resampled in "
-            "blocks). Run-to-run noise is not in them, so this is no verdict."
+            "One result a side: the intervals are of what happened within the two runs (their seconds, in blocks). "
+            "Run-to-run noise is not in them, so this is no verdict."
         )
     if found.basis == "pairs":
         return f"{a} pairs of a gate, as log ratios pair by pair; {each}. The verdict is the gate's."

@@ -9,15 +9,13 @@ from typing import Protocol
 import numpy as np
 
 from loadkit import vocabulary
-from loadkit.compare.within import DRAWS, log_draws
+from loadkit.compare.within import Around, log_ends, logs, ratio
 from loadkit.gate.statistics import ALPHA, estimate, two_samples
 from loadkit.report.curves import Floats
 from loadkit.result import Result, Track, merged
 from loadkit.summary import BEYOND, by_series
 
 QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 0.999, 0.9999)
-Ends = tuple[Floats, Floats, Floats]
-"""Middle, low and high end of each of `QUANTILES`; the ends are the middle where there is no interval."""
 
 
 @dataclass
@@ -33,7 +31,6 @@ class Beside:
     fewest: int = 2
     """Results of a side under which no interval over them is given."""
     _tracks: dict[tuple[str, str], list[Track]] = field(default_factory=dict)
-    _drawn: dict[str, Floats | None] = field(default_factory=dict)
 
     @property
     def series(self) -> str:
@@ -62,34 +59,31 @@ class Beside:
             whole = track.total
             values = np.asarray(whole.quantiles(QUANTILES), float) / 1e6
             enough = len(whole) * (1 - np.array(QUANTILES)) >= BEYOND - 1e-6
-            rows.append(np.log(np.where(enough & (values > 0), values, np.nan)))
+            rows.append(logs(np.where(enough, values, 0)))
         return np.array(rows) if rows else np.zeros((0, len(QUANTILES)))
 
-    def band(self, side: str) -> Ends:
-        """Return the log of each percentile of a side with its interval; NaN where a result has no value."""
-        logs = self.logs(side)
-        if self.basis == "within":
-            return _around(logs[0], self._draws(side))
-        return _by_column([logs], lambda column: _one(column, self.fewest))
+    def band(self, side: str) -> Around:
+        """Return the log of each of `QUANTILES` of a side with its interval; NaN where a result has no value.
 
-    def shift(self) -> Ends | None:
-        """Return the log ratio of each percentile, second side to first, with its interval."""
-        one, other = (self.logs(name) for name in self.names)
+        Where there is no interval, its ends are the middle.
+        """
         if self.basis == "within":
-            draws = [self._draws(name) for name in self.names]
-            known = all(draw is not None for draw in draws)
-            return _around(other[0] - one[0], draws[1] - draws[0] if known else None)  # type: ignore[operator]
+            return _whole(self._within(side))
+        return _by_column([self.logs(side)], lambda column: _one(column, self.fewest))
+
+    def shift(self) -> Around | None:
+        """Return the log ratio of each percentile, second side to first, with its interval, as `band` does."""
+        if self.basis == "within":
+            return _whole(ratio(*(self._within(name) for name in self.names)))
+        one, other = (self.logs(name) for name in self.names)
         if self.basis == "samples":
             return _by_column([one, other], lambda a, b: _two(a, b, self.fewest))
         if len(one) != len(other):
             return None
         return _by_column([other - one], lambda column: _one(column, self.fewest))
 
-    def _draws(self, side: str) -> Floats | None:
-        if side not in self._drawn:
-            track = self.tracks(side, self.series)[0]
-            self._drawn[side] = log_draws(track, QUANTILES, DRAWS, self.names.index(side))
-        return self._drawn[side]
+    def _within(self, side: str) -> Around:
+        return self.logs(side)[0], *log_ends(self.tracks(side, self.series)[0], QUANTILES, 1 - ALPHA)
 
 
 class Sided(Protocol):
@@ -100,15 +94,14 @@ class Sided(Protocol):
         """The sides."""
 
 
-def _around(middle: Floats, draws: Floats | None) -> Ends:
-    """Return the middle between the ends of what was drawn."""
-    if draws is None:
-        return middle, middle, middle
-    low, high = np.quantile(draws, [ALPHA / 2, 1 - ALPHA / 2], axis=0)
-    return middle, np.where(np.isfinite(low), low, middle), np.where(np.isfinite(high), high, middle)
+def _whole(found: Around) -> Around:
+    """Return the middle for both ends where one of them is not known."""
+    middle, low, high = found
+    known = np.isfinite(low) & np.isfinite(high)
+    return middle, np.where(known, low, middle), np.where(known, high, middle)
 
 
-def _by_column(groups: Sequence[Floats], ends: Callable[..., tuple[float, float, float]]) -> Ends:
+def _by_column(groups: Sequence[Floats], ends: Callable[..., tuple[float, float, float]]) -> Around:
     """Return middle and ends of each percentile; NaN where a result has no value, one value where no interval."""
     found = []
     for columns in zip(*(group.T for group in groups), strict=True):

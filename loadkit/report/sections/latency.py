@@ -81,4 +81,4 @@ def _table(view: View, names: list[tuple[str, str]]) -> Table:
 def _cell(view: View, name: str) -> Cell:
     shown = view.cell(name)
     interval = view.interval(name)
-    return Cell(f"{shown.text} ({interval})") if interval else shown
+    return Cell(f"{shown.text} ({interval})", view.summary.too_short.get(name, "")) if interval else shown

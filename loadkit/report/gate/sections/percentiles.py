@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from loadkit.compare.within import Around
 from loadkit.report.block import Block, Cell, Chart, Table, block, table
 from loadkit.report.gate import pictures, words
-from loadkit.report.gate.beside import QUANTILES, Beside, Ends, Sided
+from loadkit.report.gate.beside import QUANTILES, Beside, Sided
 from loadkit.units import format_duration
 
 TITLE = "Percentiles"
@@ -17,7 +18,7 @@ _LEADS = {
     f"mean change over pairs; {_READING}",
     "samples": "Each line is the geometric mean over results, its band the 99 % interval of that mean. The shift is "
     f"the change from mean to mean; {_READING}",
-    "within": "Each line is one result, its band the 99 % interval by its own seconds (block bootstrap): how far runs "
+    "within": "Each line is one result, its band the 99 % interval by its own seconds, in blocks: how far runs "
     f"differ from each other is not in it. The shift is the change from one to the other; {_READING}",
 }
 
@@ -39,13 +40,13 @@ def build(view: Sided) -> Block | None:
     return block(TITLE, parts, _LEADS[beside.basis])
 
 
-def _shift(beside: Beside, ends: Ends) -> Chart:
+def _shift(beside: Beside, ends: Around) -> Chart:
     middle, low, high = (100 * np.expm1(part) for part in ends)
     figure = pictures.shift(np.array(QUANTILES), middle, low, high, beside.names[0])
     return Chart("shift", "Shift of each percentile", figure, _table(beside, (middle, low, high)))
 
 
-def _table(beside: Beside, percent: Ends) -> Table:
+def _table(beside: Beside, percent: Around) -> Table:
     rows: list[list[Cell | str]] = []
     middle, low, high = percent
     means = [np.exp(beside.logs(name).mean(axis=0)) for name in beside.names]

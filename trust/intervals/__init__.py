@@ -1,0 +1,1 @@
+"""How often intervals of percentiles hold the truth: `python -m trust.intervals`."""
