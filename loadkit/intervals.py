@@ -71,7 +71,9 @@ def quantile_intervals(track: Track, qs: Sequence[float], level: float = LEVEL) 
     whole = np.cumsum(np.asarray(track.counts.sum(axis=0), float).ravel())
     all_qs = np.array([0.5, *qs])
     messages, beyond = _by_second(track, whole, all_qs)
-    median, *spreads = (spread(row - (1 - q) * messages) for q, row in zip(all_qs, beyond, strict=True))
+    off = beyond - (1 - all_qs)[:, None] * messages
+    off[np.abs(off) < 1e-9 * messages] = 0  # what rounding leaves where every second has the same share
+    median, *spreads = map(spread, off)
     most = float(track.maxima.max())
     return [
         _interval(replace(found, blocks=min(found.blocks, median.blocks)), q, whole, most, level)

@@ -18,6 +18,7 @@ from scipy import stats
 
 from loadkit.compare.within import log_ends, ratio
 from loadkit.gate.statistics import ALPHA, two_samples
+from trust.intervals.processes import Run
 
 RUN = ["run", "orders.py", "--target", TARGET, "--duration"]
 RUNS = {
@@ -244,7 +245,7 @@ def test_intervals_of_the_ratio_of_two_runs_cover_the_truth() -> None:
     for _ in range(200):
         around = []
         for _ in range(2):
-            track = result_fixture.track(list(rng.exponential(1e4, (60, 50))))
+            track = Run(np.repeat(np.arange(60), 50), rng.exponential(1e4, 3000)).track
             low, high = log_ends(track, [0.9], 0.99)
             around.append((np.log(track.total.quantiles([0.9]) / 1e6), low, high))
         _, low, high = ratio(*around)

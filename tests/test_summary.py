@@ -225,14 +225,21 @@ def test_any_quantile_can_be_asked_for(tmp_path: Path) -> None:
 
 
 def test_intervals_stand_beside_what_is_shown_only(tmp_path: Path) -> None:
-    """Ten or more seconds give an interval to each quantile that is shown, none to a withheld one."""
+    """A quantile that is shown has an interval or is said to be of too short a run; a withheld one has neither."""
     rng = np.random.default_rng(1)
-    lines = [LogLine("Checkout.latency", float(t), 1.0, histogram(rng.integers(1000, 2000, 30))) for t in range(2, 14)]
-    summary = summarise(write(tmp_path / "run", lines, [row(2, acked=1)]))
-    check(summary)
-    shown = {n for n, v in summary.metrics.items() if v is not None and n.startswith("latency.p")}
-    assert {name for name in summary.intervals if name.startswith("latency.")} == shown
-    assert all(low <= (summary.metrics[n] or 0) <= high for n, (low, high) in summary.intervals.items())
+    for seconds, given in ((40, True), (8, False)):
+        lines = [LogLine("Checkout.latency", float(t), 1.0, histogram(rng.integers(1000, 2000, 30)))
+                 for t in range(2, 2 + seconds)]  # fmt: skip
+        phases = [{"name": "measure", "start": 2.0, "end": 2.0 + seconds}]
+        summary = summarise(write(tmp_path / str(seconds), lines, [row(2, acked=1)], phases=phases))
+        check(summary)
+        shown = {n for n, v in summary.metrics.items() if v is not None and ".latency.p" in f".{n}"}
+        assert len(shown) > 9
+        told, untold = (summary.intervals, summary.too_short) if given else (summary.too_short, summary.intervals)
+        assert set(told) == shown
+        assert not untold
+        assert all(low <= (summary.metrics[n] or 0) <= high for n, (low, high) in summary.intervals.items())
+        assert all(why == "too short to tell: 8 s have values, it takes 10" for why in summary.too_short.values())
 
 
 def test_what_no_class_does_is_withheld_with_that_reason(tmp_path: Path) -> None:
