@@ -63,7 +63,7 @@ def test_a_folder_without_a_sweep_is_refused(tmp_path: Path) -> None:
 def test_a_trial_is_told_by_its_own_folder(tmp_path: Path) -> None:
     """Metrics, limit and intervals come from the result; a folder that says nothing is no trial."""
     assert store.recorded(tmp_path, record()) is None
-    folder = result_fixture.healthy(tmp_path / "trials" / "p000-0", seconds=12)
+    folder = result_fixture.healthy(tmp_path / "trials" / "p000-0", seconds=12, cached=1)
     found = store.recorded(tmp_path, record(seconds=9.0), ["latency.p99.5"])
     assert found
     assert found.status == "complete"

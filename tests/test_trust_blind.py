@@ -1,0 +1,63 @@
+"""Sizes of blind spots: those that are worked out, and that each spot on the page has a size and says where from."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from trust.blind import __main__ as blind
+from trust.blind import exact, spots
+
+RUNS = [
+    {"target": target, "rate": "1k/s", "seconds": 10, "status": "complete", "limit": "none", "poll_gap_p99": gap,
+     "poll_gap_widest": gap and 20 * gap, "latency.p50": p50, "latency.p99": 3 * p50, "end_to_end.p50": p50,
+     "send_delay.p50": 1e-4, "send_delay.p99": 1e-3}
+    for target, gap, p50 in (("embedded", 3e-4, 6e-3), ("simulated", None, 7e-3))
+]  # fmt: skip
+
+
+def test_a_histogram_is_as_coarse_as_three_digits_allow() -> None:
+    found = exact.histogram()
+    assert found["widest"] == pytest.approx(1 / 1024, rel=0.01)
+    assert found["exact_below_us"] == 2048
+    assert (found["two_hours_us"], found["overflow"]) == (pytest.approx(3.6e9, rel=1e-3), 1)
+
+
+def test_ten_values_are_few() -> None:
+    """The known interval of a Poisson count of ten (Garwood)."""
+    assert (exact.few()["low"], exact.few()["high"]) == (pytest.approx(4.795, abs=1e-3), pytest.approx(18.39, abs=1e-2))
+
+
+def test_a_stamp_costs_less_than_its_bytes_and_more_than_nothing() -> None:
+    for one in exact.stamps():
+        assert 1 < one["bytes_a_message"] < 24
+        assert one["ratio"] < one["ratio_without"]
+
+
+def test_a_duplicate_is_told_until_its_twin_is_forgotten() -> None:
+    assert exact.judged(1000) == "duplicated"
+    assert exact.judged(exact.REMEMBERED + 100_000) == "reordered"
+
+
+def test_every_spot_has_a_size_and_a_source(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """From the figures of this repository and made-up runs; all stand on the page."""
+    (tmp_path / blind.LIVE).write_text(json.dumps({"runs": RUNS}))
+    assert blind.main(["--quick", "--out", str(tmp_path)]) == 0
+    found = json.loads((tmp_path / blind.FIGURES).read_text())
+    assert {"command", "date", "commit", "machine"} <= found.keys()
+    assert all(spot[name] for spot in found["spots"] for name in ("what", "effect", "size", "source"))
+    assert "up to 300 µs" in capsys.readouterr().out
+    page = (tmp_path / "report.html").read_text()
+    assert all(word in page for word in ("acks=0", "simulated cluster is a model", "Measured "))
+
+
+def test_a_figure_that_is_not_there_leaves_no_spot_without_a_size(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    made = spots.spots(exact.sizes(), [])
+    assert made
+    assert all(spot.size for spot in made)
+    assert not any("bench" in spot.source for spot in made)
