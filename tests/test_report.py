@@ -165,6 +165,14 @@ def test_percentiles_with_too_few_values_are_greyed_with_the_reason() -> None:
     assert "<li>80 values are too few: it takes 1,000</li>" in source
 
 
+def test_a_percentile_of_too_short_a_run_is_faint_and_says_so() -> None:
+    """In the tile and in the table of intervals, with the reason as a footnote."""
+    source = made.page("healthy")
+    assert "95 %: too short to tell" in source
+    assert re.search(r'<td class="num faint" title="too short to tell: \d effective blocks, it takes 10">[^<]+'
+                     r"\(too short to tell\)<sup>", source)  # fmt: skip
+
+
 def test_consumers_alone_have_no_producing_sections() -> None:
     """A section that does not apply is silent, and the headline speaks of consumers."""
     source = made.page("consumers_only")

@@ -54,6 +54,15 @@ def test_the_terminal_has_a_row_a_class_and_drops_columns_when_narrow() -> None:
     assert "send delay" in narrow
 
 
+def test_a_run_too_short_for_an_interval_says_so(tmp_path: Path) -> None:
+    """A wave as long as the run: percentiles are shown, and that their interval cannot be told."""
+    view = made.view("healthy")
+    assert "95 % interval of latency p50, p99, p99.9: too short to tell" in text.plain(view.result, view.summary)
+    steady = made.write(tmp_path / "run", made.Shape(seconds=20, warmup=0, cached=1))
+    told = result.load(steady)
+    assert "too short to tell" not in text.plain(told, summarise(told))
+
+
 def test_withheld_numbers_have_a_footnote() -> None:
     """A dash with a number, and the number's reason below."""
     view = made.view("tiny")

@@ -34,9 +34,10 @@ def _one(folder: Path, target: str, rate: str, seconds: int) -> dict[str, Any]:
     facts = json.loads((out / "result.json").read_text("utf-8"))
     rows, _ = read_rows(out)
     measured = [row for row in rows if row["phase"] == "measure"]
+    known = facts.get("uncertainty") or {}
     gaps = [row["poll_gap"] for row in measured if row["kind"] == "host" and row.get("poll_gap") is not None]
     return {
         "target": target, "rate": rate, "seconds": seconds, "status": told["status"], "limit": told["limit"],
-        "poll_gap_p99": facts["uncertainty"]["acked_p99"], "poll_gap_widest": max(gaps, default=None),
+        "poll_gap_p99": known.get("acked_p99"), "poll_gap_widest": max(gaps, default=None),
         **{name: told["metrics"][name] for name in SHOWN},
     }  # fmt: skip

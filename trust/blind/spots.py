@@ -10,11 +10,13 @@ from typing import Any
 
 from loadkit.drivers import AHEAD_BYTES, CHUNK
 from loadkit.report.block import Block, Prose, block, table
+from loadkit.scenario import ConsumerWorkload
 from loadkit.units import format_duration
 
 BENCH = Path("reports/bench/bench.json")
 GATES = Path("reports/trust/gate/live.json")
 INTERVALS = Path("reports/trust/intervals/coverage.json")
+TAKE = int(ConsumerWorkload.model_fields["poll_size"].default)
 Figures = Mapping[str, Any]
 
 
@@ -65,9 +67,9 @@ def _of_clocks(live: list[Figures]) -> Iterator[Spot]:
             )  # fmt: skip
     if cost := _criterion(BENCH, "consuming", "CPU a message, loadkit"):
         yield Spot(
-            "Messages of one take share one clock reading, made before they are worked through",
-            "end to end holds the wait for the take, and nothing of what a consumer does with a message",
-            f"{cost['median']:.2f} {cost['unit']} a message of its own", str(BENCH),
+            f"Messages of one take ({TAKE:,} at most) share one clock reading", "end to end holds the wait while the "
+            "take before it was worked through, and nothing of what a consumer does with a message",
+            f"up to {_time(TAKE * cost['median'] / 1e6)} flat out; at ease a take is a message or a batch", str(BENCH),
         )  # fmt: skip
     yield Spot(
         "Load processes on several hosts", "end to end across hosts holds the offset of their clocks; latency, service "
