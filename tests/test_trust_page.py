@@ -66,7 +66,7 @@ def test_the_headline_says_what_is_missed_and_what_is_not_measured() -> None:
     text = words(whole.headline([made(3.0), Measured("stalls", None)]))
     assert "0 of 1 promised figures are kept" in text
     assert "made: error: 3 ms, wanted <= 2 ms" in text
-    assert "Not measured yet: stalls." in text
+    assert "Not measured yet, or not all of it: made, stalls." in text
     assert "b.json: not measured yet" in text
     assert "2026-01-01 10:00 UTC, abc1234" in text
     assert "1 of 1 promised figures are kept" in words(whole.headline([made(1.0)]))
@@ -94,7 +94,10 @@ def test_figures_of_another_shape_cost_only_their_own_section() -> None:
     broken = made()
     broken.files["a.json"].pop("value")  # type: ignore[attr-defined]
     assert "its figures cannot be read: KeyError" in words(whole.headline([broken, made()]))
-    assert "1 of 1 promised figures" in words(whole.headline([broken, made()]))
+    text = words(whole.headline([broken, made()]))
+    assert "1 of 1 promised figures" in text
+    assert "Cannot be read: made." in text
+    assert "tone='bad'" in text
     broken.files["a.json"].pop("date")  # type: ignore[attr-defined]
     assert "a.json cannot be shown: KeyError" in words(whole.section(broken))
 

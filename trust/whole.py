@@ -55,20 +55,24 @@ def _when(found: Found) -> str:
 
 
 def _verdict(measured: Sequence[Measured]) -> Verdict:
-    claims = [(one.name, claim) for one in measured for claim, _ in _safe(one) if claim.met is not None]
+    claims = [(one.name, claim) for one in measured for claim, _ in _safe(one) or () if claim.met is not None]
     missed = [(name, claim) for name, claim in claims if not claim.met]
-    absent = [one.name for one in measured if not one.files]
+    absent = [one.name for one in measured if not one.files or one.missing]
+    broken = [one.name for one in measured if _safe(one) is None]
     said = [f"{name}: {claim.text}: {claim.figure}, wanted {claim.wanted}" for name, claim in missed]
-    rest = (f"Not measured yet: {', '.join(absent)}.",) if absent else ()
-    tone = "bad" if missed else "warn" if absent or not claims else "good"
-    return Verdict(f"{len(claims) - len(missed)} of {len(claims)} promised figures are kept", rest, tuple(said), tone)
+    rest = [f"{words}: {', '.join(names)}." for words, names in
+            (("Not measured yet, or not all of it", absent), ("Cannot be read", broken)) if names]  # fmt: skip
+    tone = "bad" if missed or broken else "warn" if absent or not claims else "good"
+    kept = f"{len(claims) - len(missed)} of {len(claims)} promised figures are kept"
+    return Verdict(kept, tuple(rest), tuple(said), tone)
 
 
-def _safe(one: Measured) -> list[tuple[Claim, Found]]:
+def _safe(one: Measured) -> list[tuple[Claim, Found]] | None:
+    """Return what a section promises; None where its figures cannot be read, which the table tells."""
     try:
         return one.claims()
-    except Exception:  # told in the table
-        return []
+    except Exception:
+        return None
 
 
 def section(one: Measured) -> Block:
@@ -95,7 +99,7 @@ def section(one: Measured) -> Block:
 
 
 def _promised(one: Measured) -> Table | None:
-    rows = [_cells(claim) for claim, _ in _safe(one)]
+    rows = [_cells(claim) for claim, _ in _safe(one) or ()]
     return table("Promised", ("claim", "figure", "bound", "verdict"), rows, texts=(0, 3), whole=True) if rows else None
 
 
