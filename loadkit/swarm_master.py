@@ -235,9 +235,7 @@ class Master:
             "loadkit_welcome", {"pid": os.getpid(), "mark": clock.mark(), **answer(msg.data)}, msg.node_id
         )
         if self.trial and self.trial.connected and not self.trial.done and not self._closing:
-            self.settings.say(
-                f"loadkit: {msg.node_id} came late: the run goes on, and it takes its part"
-            )
+            self.settings.say(f"loadkit: {msg.node_id} came late: the run goes on, and it takes its part")
         self._send_plan(msg.node_id)
 
     def _refuse(self, client_id: str, unlike: str) -> None:
