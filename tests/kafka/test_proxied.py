@@ -17,8 +17,8 @@ from trust.stalls.truth import Truth, compared, of
 
 pytestmark = pytest.mark.kafka
 
-STALLED = Case("slice", "stalls of 0.7 s", Behaviour(stalls=((0.5, 1.2), (2.0, 2.7)), after=1000))
-"""Once the second of warm-up has passed."""
+STALLED = Case("slice", "stalls of 0.7 s", Behaviour(stalls=((1.0, 1.7), (2.2, 2.9)), after=1000))
+"""After the second of warm-up; the measured phase begins within the next."""
 SLACK = 0.1
 """Seconds by which a client that shares its cores with other tests may be late to see a response."""
 
