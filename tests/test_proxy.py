@@ -175,7 +175,7 @@ def test_repeated_stalls_begin_at_regular_times_up_to_an_end() -> None:
 
 def test_a_behaviour_is_read_as_it_was_written() -> None:
     """The command line carries it as JSON."""
-    one = Behaviour(delay=0.02, bandwidth=1e5, stalls=((1.0, 2.0),), resets=(3.0,))
+    one = Behaviour(delay=0.02, bandwidth=1e5, stalls=((1.0, 2.0),), resets=(3.0,), after=7)
     assert Behaviour.parse(str(one)) == one
     assert str(Behaviour()) == "{}"
 
@@ -185,10 +185,8 @@ def test_a_log_is_read_as_it_was_written(tmp_path: Path) -> None:
     passed = [Passed("produce", 1, 2, 3, (Part("ticks", 0, 5, 2),)), Passed("fetch", 3, 9, 9)]
     written = Record(passed, 1_000_000_000, 1_000_000_001, [4])
     record.write(tmp_path / "log", written)
-    read = record.read(tmp_path / "log")
-    assert read == written
-    assert read.of("fetch") == passed[1:]
-    assert read.epoch(500_000_000) == 1.5
+    assert (read := record.read(tmp_path / "log")) == written
+    assert (read.of("fetch"), read.epoch(500_000_000)) == (passed[1:], 1.5)
 
 
 # the proxy in front of a made-up broker
@@ -226,8 +224,7 @@ async def broker(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
 @asynccontextmanager
 async def opened(behaviour: Behaviour) -> AsyncIterator[tuple[Proxy, Callable[[], Awaitable[Client]]]]:
     """Yield a proxy before a made-up broker, and what connects to it."""
-    server = await asyncio.start_server(broker, HOST, 0)
-    proxy = Proxy(behaviour)
+    server, proxy = await asyncio.start_server(broker, HOST, 0), Proxy(behaviour)
     (port,) = await proxy.listen([server.sockets[0].getsockname()[1]])
 
     async def connect() -> Client:
