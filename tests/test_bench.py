@@ -45,9 +45,9 @@ def test_without_warmup_the_whole_summary_is_read_and_progress_lines_are_not() -
 def test_the_summary_of_the_echo_tool_is_read() -> None:
     """Whole milliseconds; lines of progress have no percentiles."""
     text = "0\t12.5\nAvg latency: 1.5120 ms\nPercentiles: 50th = 1, 99th = 4, 99.9th = 17\n"
-    assert peers.read_echoes(text) == peers.Echoed(1.0, 4.0, 17.0)
+    assert peers.read_echo(text) == peers.Echoed(1.512, 1.0, 4.0, 17.0)
     with pytest.raises(ValueError, match="no summary"):
-        peers.read_echoes("0\t12.5\n")
+        peers.read_echo("0\t12.5\n")
 
 
 def test_the_consumer_tools_columns_are_read_by_place() -> None:
