@@ -329,14 +329,12 @@ class Worker:
         for consumer in self._consumers.values():
             if again := consumer.rebalanced():
                 recorder.interval(second, phase).count("consumer", consumer.workload.name, rebalances=again)
-            rows += [
-                {"kind": "client", **row, "name": f"{consumer.workload.name}@{self.name}"}
-                for row in consumer.lane.take_statistics()
-            ]
+            name = f"{consumer.workload.name}@{self.name}"
+            rows += [{"kind": "client", **row, "name": name} for row in consumer.lane.take_statistics()]
         if told := clock.told():
             rows.append({"kind": "clock", "name": self.name, **told})
         self._gauged = second
-        delta.rows = [{"t": second, "phase": phase, **row} for row in rows]
+        delta.rows = [{"t": second, "phase": phase, **_placed(row, window.zero_ns)} for row in rows]
 
     def _totals(self, now: int) -> dict[str, dict[str, int]]:
         totals: dict[str, dict[str, int]] = {}
@@ -391,6 +389,12 @@ class Worker:
                 held.driver.close()
 
         self._runtime.call(closed)
+
+
+def _placed(row: dict[str, Any], zero_ns: int) -> dict[str, Any]:
+    """Return a row with the clock at which its numbers end, where it has one, as the schedule's time `until` (s)."""
+    clock = row.pop("clock", None)
+    return row if clock is None else {**row, "until": round(clock - zero_ns / 1e9, 3)}
 
 
 def _drain(queue: deque[Any]) -> list[Any]:

@@ -64,7 +64,7 @@ class Run:
         return sum(times[name] for name in ("network", "queue", "local", "remote", "response")) + self.throttle
 
     def _client(self, t: int, times: dict[str, float]) -> Row:
-        row: Row = {"t": t, "phase": "measure", "kind": "client", "name": "Checkout@w1", "role": "producer",
+        row: Row = {"t": t - 1, "until": t + 0.8, "phase": "measure", "kind": "client", "name": "Checkout@w1", "role": "producer",
                     "connections": 1, "throttle_sum": self.throttle * self.requests}  # fmt: skip
         for name, value, count in (("int_latency", times["int_latency"], RATE), ("outbuf", times["outbuf"], self.requests),
                                    ("rtt", self._trip(times), self.requests)):  # fmt: skip

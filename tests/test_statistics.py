@@ -75,6 +75,7 @@ def test_sums_and_counts_are_of_all_brokers_since_the_last_emission() -> None:
     sums = {name: found[name] for name in ("int_latency_sum", "outbuf_sum", "rtt_sum", "throttle_sum")}
     assert sums == pytest.approx({"int_latency_sum": 0.068, "outbuf_sum": 0.002, "rtt_sum": 0.156, "throttle_sum": 10})
     assert (found["int_latency_count"], found["rtt_count"], found["connections"]) == (80, 80, 2)
+    assert found["clock"] == pytest.approx(5_016_483.227792)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,8 @@
     unexplained       what is left of the service time   until the client was polled, and requests of unequal size
 
 Means add up and percentiles do not, so means are what is stacked. Brokers tell whole milliseconds, of all clients'
-produce requests; a row of theirs begins and ends up to a second beside the schedule's, and so does librdkafka's.
+produce requests. A row of theirs or of librdkafka ends within the second it is placed in, so what happened in a second
+stands in its row or in the next.
 """
 
 from __future__ import annotations
@@ -76,7 +77,8 @@ def read(result: Result) -> Seconds | None:
     """Return the seconds of the measured phase and its drain; None where no producer's statistics were recorded."""
     tracks = {series: _merged(result, series) for series in ("latency", "service_time", "send_delay")}
     rows = [row for row in result.rows if row["phase"] in ("measure", "drain")]
-    clients = [row for row in rows if row["kind"] == "client" and row.get("role") == "producer" and "rtt_sum" in row]
+    told = (row for row in rows if row["kind"] == "client" and row.get("role") == "producer" and "rtt_sum" in row)
+    clients = [{**row, "t": max(0, int(row["until"] if "until" in row else row["t"]))} for row in told]
     latency = tracks["latency"]
     if not clients or latency is None or not len(latency.seconds):
         return None

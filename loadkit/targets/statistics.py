@@ -12,9 +12,9 @@ def flatten(raw: Mapping[str, Any], topic: str) -> dict[str, Any]:
     """Return one emission as flat numbers; windows in seconds.
 
     `requests`, `tx_bytes` and `rx_bytes` count since the client's start, `batches`, `batch_bytes` and what ends in
-    `_sum` or `_count` since the last emission (librdkafka's windows start anew with each), the rest are gauges.
-    Sums are over all brokers: of `int_latency` over messages, of the others over requests. `connections` are the
-    brokers that answered since the last emission.
+    `_sum` or `_count` since the last emission (librdkafka's windows start anew with each), the rest are gauges. `clock`
+    (s of the monotonic clock) is when it was made. Sums are over all brokers: of `int_latency` over messages, of the
+    others over requests. `connections` are the brokers that answered since the last emission.
     """
     brokers = [b for b in raw.get("brokers", {}).values() if b.get("nodeid", -1) >= 0]
     own = raw.get("topics", {}).get(topic, {})
@@ -22,6 +22,7 @@ def flatten(raw: Mapping[str, Any], topic: str) -> dict[str, Any]:
     batch = own.get("batchsize", {})
     return {
         "client": raw.get("name", ""),
+        "clock": raw.get("ts", 0) / 1e6,
         "role": raw.get("type", ""),
         "batches": batch.get("cnt", 0),
         "batch_bytes": batch.get("sum", 0),

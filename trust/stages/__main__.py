@@ -30,8 +30,8 @@ from trust.stages.cases import CASES, NOT_PLANTED, QUICK, Case, pause
 
 OUT, WORK = Path("reports/trust/stages"), Path("reports/trust-stages-work")
 SCENARIO = Path(__file__).parent / "ticks.py"
-WARMUP, DURATION = 4, 16
-FIRST_WARMUP = 12
+WARMUP, DURATION = 5, 18
+FIRST_WARMUP = 20
 """Seconds of warm-up of a cluster's first case: a cold JVM is slow by itself."""
 LONGEST = 150
 """Seconds after which a run that should have ended is killed."""

@@ -17,10 +17,10 @@ from loadkit.targets.embedded import EmbeddedCluster
 
 ONE = "embedded?num.io.threads=1"
 """One request thread, so that it can be kept busy; the other cases hardly need it."""
-THREE = "embedded:3?replica.fetch.min.bytes=1000000&replica.fetch.wait.max.ms=100"
-"""Followers that ask their leader to wait until there is a megabyte, or 100 ms have passed."""
-DELAY = 0.03
-"""Seconds by which a proxy holds each response back."""
+THREE = "embedded:3?replica.fetch.min.bytes=1000000&replica.fetch.wait.max.ms=400"
+"""Followers that ask their leader to wait until there is a megabyte, or 400 ms have passed."""
+DELAY = 0.25
+"""Seconds by which a proxy holds each response back: delays are long, so that they outdo what a busy machine adds."""
 QUOTA = 450_000
 """Bytes a second a client may send: an eighth less than it is asked to."""
 
@@ -28,7 +28,7 @@ Place = Iterator[str]
 """A context in which the load runs; it gives the address that the load is to use."""
 
 
-def pause(pid: int, seconds: float = 0.3, every: float = 1.0) -> None:
+def pause(pid: int, seconds: float = 0.6, every: float = 1.5) -> None:
     """Hold a process by SIGSTOP for a part of the coming stretch of time."""
     time.sleep(every - seconds)
     try:
@@ -94,28 +94,28 @@ class Case:
     sets: tuple[str, ...] = ()
     place: Callable[[EmbeddedCluster], AbstractContextManager[str]] = plain
     pauses: str = ""
-    """Who is held by SIGSTOP for 0.3 s of each second: "generator", "broker" or nobody."""
+    """Who is held by SIGSTOP for 0.6 s of each 1.5 s: "generator", "broker" or nobody."""
     cluster: str = ONE
 
 
 CASES = (
     Case("nothing", "", "nothing is planted"),
-    Case("late generator", "send delay", "the generator is stopped for 0.3 s of each second", pauses="generator"),
-    Case("linger", "client queue", "linger.ms=100", ("linger.ms=100",)),
-    Case("narrow way", "send buffer", "a proxy with a receive buffer of 4 KiB reads nothing for 0.3 s of each second, "
+    Case("late generator", "send delay", "the generator is stopped for 0.6 s of each 1.5 s", pauses="generator"),
+    Case("linger", "client queue", "linger.ms=500", ("linger.ms=500",)),
+    Case("narrow way", "send buffer", "a proxy with a receive buffer of 4 KiB reads nothing for 0.6 s of each 1.5 s, "
          "under batches of 100 KiB", ("Clock.rate=1k/s", "linger.ms=100", "batch.size=131072",
                                      "socket.send.buffer.bytes=4096"), narrow),
-    Case("far broker", "network", "a proxy holds each response back by 30 ms", ("linger.ms=10",), far),
+    Case("far broker", "network", "a proxy holds each response back by 250 ms", ("linger.ms=10",), far),
     Case("one request at a time", "network", "the same proxy, and one request in flight: messages queue for it",
          ("linger.ms=0", "max.in.flight.requests.per.connection=1"), far),
-    Case("stopped broker", "network", "the broker is stopped for 0.3 s of each second, and so is its clock",
+    Case("stopped broker", "network", "the broker is stopped for 0.6 s of each 1.5 s, and so is its clock",
          pauses="broker"),
     Case("quota", "throttle", "a quota of 450,000 B/s for 512,000 B/s of load", place=quota),
-    Case("busy request thread", "broker queue", "another client's batches, which the broker recompresses, keep its one "
-         "request thread busy", place=hogged),
-    Case("flush each batch", "broker local", "flush.messages=1: each batch is on disk before it is acknowledged",
-         ("linger.ms=1", "ticks.config.flush.messages=1")),
-    Case("slow followers", "broker remote", "followers fetch after 100 ms (acks=all, three replicas)", cluster=THREE),
+    Case("busy request thread", "broker queue", "another client's batches, four at a time, which the broker recompresses, "
+         "keep its one request thread busy", place=hogged),
+    Case("flush each batch", "broker local", "flush.messages=1: each batch of eight partitions is on disk before it is "
+         "acknowledged", ("linger.ms=1", "ticks.partitions=8", "ticks.config.flush.messages=1")),
+    Case("slow followers", "broker remote", "followers fetch after 400 ms (acks=all, three replicas)", cluster=THREE),
 )  # fmt: skip
 QUICK = ("linger", "far broker")
 """Cases of a short look."""

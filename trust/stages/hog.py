@@ -1,6 +1,6 @@
 """Another client that keeps a broker's request thread busy: `python -m trust.stages.hog BOOTSTRAP TOPIC`.
 
-It sends large batches, one after the other, to a topic that the broker recompresses. Serves until stdin closes.
+It sends four large batches at a time to a topic that the broker recompresses. Serves until stdin closes.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from threading import Event, Thread
 
 import confluent_kafka as ck
 
-SIZE = 900_000
+SIZE, AT_ONCE = 900_000, 4
 
 
 def main(bootstrap: str, topic: str) -> None:
@@ -20,11 +20,14 @@ def main(bootstrap: str, topic: str) -> None:
     stop = Event()
     Thread(target=lambda: (sys.stdin.read(), stop.set()), daemon=True).start()
     value = base64.b64encode(os.urandom(SIZE))[:SIZE]  # takes a compressor long and gets a quarter smaller
-    producer = ck.Producer({"bootstrap.servers": bootstrap, "acks": "1", "linger.ms": "0"})
+    config = {"bootstrap.servers": bootstrap, "acks": "1", "linger.ms": "0"}
+    producers = [ck.Producer(config) for _ in range(AT_ONCE)]
     print("ready", flush=True)
     while not stop.is_set():
-        producer.produce(topic, value)
-        producer.flush(10)
+        for producer in producers:
+            producer.produce(topic, value)
+        for producer in producers:
+            producer.flush(10)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from contextlib import suppress
 
 from bench.proxy import HOST, Proxy
 
-EVERY, CLOSED = 1.0, 0.3
+EVERY, CLOSED = 1.5, 0.6
 """Of each so many seconds nothing is read for so many at the end."""
 BUFFER = 4096
 """Bytes the kernel takes for the proxy before it tells the client to wait."""
