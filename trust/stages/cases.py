@@ -111,8 +111,8 @@ CASES = (
     Case("stopped broker", "network", "the broker is stopped for 0.6 s of each 1.5 s, and so is its clock",
          pauses="broker"),
     Case("quota", "throttle", "a quota of 450,000 B/s for 512,000 B/s of load", place=quota),
-    Case("busy request thread", "broker queue", "another client's batches, four at a time, which the broker recompresses, "
-         "keep its one request thread busy", place=hogged),
+    Case("busy request thread", "broker queue", "another client's batches, four at a time, which the broker "
+         "recompresses, keep its one request thread busy", place=hogged),
     Case("flush each batch", "broker local", "flush.messages=1: each batch of eight partitions is on disk before it is "
          "acknowledged", ("linger.ms=1", "ticks.partitions=8", "ticks.config.flush.messages=1")),
     Case("slow followers", "broker remote", "followers fetch after 400 ms (acks=all, three replicas)", cluster=THREE),
