@@ -93,7 +93,8 @@ def spread(series: Floats) -> Spread:
     variance = _variance(series, length)
     variance = max(variance, 2 * variance - _variance(series, length // 2)) if length > 1 else variance
     sums = _sums(series, least)
-    heavy = float(np.mean(sums**4) / np.mean(sums**2) ** 2) - 3  # excess kurtosis: a few of the blocks weigh most
+    square = float(np.mean(sums**2))  # zero where blocks cancel out, as of seconds that alternate
+    heavy = float(np.mean(sums**4)) / square**2 - 3 if square else 0.0  # excess kurtosis: a few blocks weigh most
     freedom = 2 / (2 / (1.5 * (n / length - 1)) + max(heavy, 0.0) * least / n)
     return Spread(variance, freedom, n / max(time, variance / alone, 1.0))
 
@@ -159,9 +160,8 @@ def _shares(share: float, found: Spread, messages: float, level: float) -> tuple
     independent *= (special.ndtri(alpha) / special.stdtrit(found.freedom, alpha)) ** 2
     inside = share * independent
     outside = independent - inside
-    return float(special.betaincinv(inside, outside + 1, alpha)), float(
-        special.betaincinv(inside + 1, outside, 1 - alpha)
-    )
+    low = special.betaincinv(inside, outside + 1, alpha)
+    return float(low), float(special.betaincinv(inside + 1, outside, 1 - alpha))
 
 
 def _rank(qs: Floats, messages: float) -> Floats:

@@ -105,6 +105,14 @@ def test_a_constant_latency_has_an_interval_of_no_width() -> None:
     assert [one.ends for one in found] == [(0.001, 0.001), (0.001, 0.001)]
 
 
+@pytest.mark.parametrize("seconds", [12, 13, 40, 61])
+def test_seconds_that_alternate_exactly_have_intervals(seconds: int) -> None:
+    """Blocks of two cancel out: nothing is divided by what is left."""
+    turns = [np.full(50, 1000.0 if second % 2 else 3000.0) for second in range(seconds)]
+    for found in quantile_intervals(track(turns), [0.25, 0.5, 0.9]):
+        assert found.why or (1000 <= ends(found)[0] <= ends(found)[1] <= 3002)
+
+
 def test_the_interval_of_independent_messages_is_that_of_their_ranks() -> None:
     """A minute of independent latencies: wider than the binomial interval, which knows that, by a third at most."""
     rng = np.random.default_rng(5)
