@@ -7,10 +7,14 @@ STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test test-long test-lanes check bench bench-long stress memcheck trust-search trust-sizing trust-gate gate build clean
+# of reports/trust.html
+SECTIONS := search sizing gate stalls peers limits stages fleet intervals integrity soak blind
+
+.PHONY: help quickstart test test-long test-lanes check bench bench-long stress memcheck trust gate build clean $(addprefix trust-,$(SECTIONS))
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@echo "  make trust-X      one section whole, for X in $(SECTIONS)"
 
 quickstart: $(STAMP) ## install, start a real Kafka, sweep two settings on it, print the answer and the report's path
 	$(BIN)/loadkit quickstart
@@ -42,15 +46,12 @@ memcheck: $(DEV_STAMP) ## the fast lane under valgrind (apt-get install valgrind
 bench-long: $(DEV_STAMP) ## ten minutes at 100k msg/s: memory; and the page of an hour's run
 	$(BIN)/python -m bench.long
 
-trust-search: $(DEV_STAMP) ## sweeps and searches against known truth and on a real Kafka; about 40 minutes, resumable
-	$(BIN)/python -m trust.search
+trust: $(DEV_STAMP) ## a short slice of every section measured anew beside the committed figures, then reports/trust.html; half an hour
+	$(BIN)/python -m trust --run
 
-trust-sizing: $(DEV_STAMP) ## 1,000 plans against true ceilings; broker CPU predicted on a real Kafka; half an hour, resumable
-	$(BIN)/python -m trust.sizing
-	$(BIN)/python -m trust.sizing.prediction
-
-trust-gate: $(DEV_STAMP) ## false alarms and power of gates against known truth, beside common ways to compare; resumable
-	$(BIN)/python -m trust.gate
+# trust-search, trust-stalls, ...: a section's committed figures made anew; resumable
+$(addprefix trust-,$(SECTIONS)): trust-%: $(DEV_STAMP)
+	$(BIN)/python -m trust.$*
 
 gate: $(DEV_STAMP) ## this checkout against REV (default: the last tag, or main) on a real Kafka; takes about ten minutes
 	$(BIN)/loadkit gate scenarios/orders.py --baseline-rev $(REV) --baseline-set Checkout.rate=1k/s --candidate-set Checkout.rate=1k/s --fail-if 'client.cpu_per_message > +10%' \
