@@ -11,7 +11,7 @@ from loadkit import lanes, secrets, stamp
 from loadkit.errors import ScenarioError
 from loadkit.scenario import ConsumerWorkload, ProducerWorkload, Scenario
 from loadkit.target import Target
-from loadkit.targets import fast, fast_consumer, kafka, kafka_consumer, sink
+from loadkit.targets import fast, fast_consumer, kafka, kafka_consumer, mock, sink
 from loadkit.targets.lane import ConsumerLane, ProducerLane
 from loadkit.targets.properties import Layer, Role
 from loadkit.targets.simspec import SimulatedSpec
@@ -151,6 +151,14 @@ class SinkCluster:
     def config(self, workload: ProducerWorkload | ConsumerWorkload) -> dict[str, str]:
         """Return the workload's own settings."""
         return dict(workload.config)
+
+
+class MockCluster(KafkaCluster):
+    """Lanes of the real client to librdkafka's mock cluster in this process: what the client can do, and no cluster."""
+
+    def __init__(self, target: Target, scenario: Scenario, names: Names) -> None:
+        self._mock = mock.Mock({names.topics[topic.name]: topic.partitions for topic in scenario.topics.values()})
+        super().__init__(target.at(self._mock.bootstrap), names)
 
 
 def forms(scenario: Scenario) -> dict[str, str]:

@@ -34,6 +34,7 @@ from loadkit.result import load
 from loadkit.scenario import parse_assignment
 from loadkit.target import load_target
 from loadkit.targets.simspec import SimulatedSpec
+from loadkit.telemetry.host import machine
 from loadkit.units import format_duration, parse_duration
 
 EXIT_CODES = {"pass": 0, "fail": 1, "inconclusive": 4}
@@ -152,7 +153,7 @@ def read(request: Request) -> Asked:
 
 def _virtual(target: str) -> bool:
     found = load_target(target)
-    return found.kind == "simulated" and not SimulatedSpec.parse(found.text).sink
+    return found.kind == "simulated" and SimulatedSpec.parse(found.text).virtual
 
 
 def _sized(
@@ -182,7 +183,7 @@ def _sized(
 
 def head_of(asked: Asked, calibrate: bool = False) -> dict[str, Any]:
     """Return what `gate.json` holds before the first pair."""
-    host = gate_host.host()
+    host = dict(machine())
     noise = {} if calibrate else gate_host.noise(host, asked.sides[0], asked.length, asked.within) or {}
     design = Design(asked.thresholds, asked.max_pairs, store.noise_of({"noise": noise}))
     return {

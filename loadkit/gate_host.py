@@ -15,7 +15,6 @@ from typing import Any
 from loadkit import kept, ledger
 from loadkit.errors import UsageError
 from loadkit.gate_sides import Length, Side
-from loadkit.host_class import host_class
 from loadkit.result import Result
 from loadkit.secrets import MASK
 from loadkit.summary import summarise
@@ -28,12 +27,6 @@ except ImportError:  # pragma: no cover
     fcntl = None  # type: ignore[assignment]
 
 LOCK = "gate.lock"
-
-
-def host() -> dict[str, Any]:
-    """Return the class of this machine."""
-    found = host_class(environment())
-    return dict(found) if found else {"name": "a machine that does not say what it is", "id": "unknown"}
 
 
 def software() -> dict[str, Any]:

@@ -2,6 +2,11 @@
 
 Pure rules over facts of the measured phase. A certain answer needs evidence on one side and none on
 the other; where both sides show some, or neither does, the answer is `unknown`.
+
+A full queue or late acknowledgements alone accuse nobody: a client that gets no core, or whose queue is small, shows
+both on the fastest cluster. They count against the cluster only where it owed the client answers all the while, for
+what is the bottleneck always has something to do (`Facts.outstanding`), and the client had its cores (`Facts.waited`).
+`python -m trust.limits` plants slow generators and slow clusters and counts the answers.
 """
 
 from __future__ import annotations
@@ -11,6 +16,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from loadkit.limit_facts import Facts, facts_of
 from loadkit.result import Result
 from loadkit.units import format_duration, format_rate
 
@@ -24,27 +30,33 @@ BUSY = 0.90
 """Share of one core at which a Python process (one interpreter lock) can do no more."""
 BROKER_BUSY = 0.20
 """Idle ratio of broker threads below which the broker is busy (Kafka's own advice: keep it above 0.3)."""
+STARVED = 0.40
+"""Share of the time in which a load process's threads wanted a core, that they waited for one."""
+OWED = 0.80
+"""Requests that the busiest broker owes an answer on average, from which on the client waits for the cluster."""
+USED = 0.85
+"""Share of what a load process of this machine makes (`loadkit calibrate`) at which it can do no more."""
+STOLEN = 0.10
+"""Share of the machine's cores that its host gave to others (steal)."""
+THROTTLED = 0.001
+"""Mean time (s) for which brokers told the client to pause."""
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
-    """What the rules look at; None where it was not measured."""
+class Thresholds:
+    """Where evidence begins; fixed on the training half of the cases of `trust/limits`."""
 
-    offered: float | None
-    throughput: float | None
-    unsent: float
-    send_delay_p99: float | None
-    latency_p50: float | None
-    process_cores: float | None
-    """Busiest generator process, in cores of Python's own work (one interpreter lock), mean of the measured phase."""
-    machine_busy: float | None
-    """Share of all cores of the generator's machine that were busy."""
-    queue_full: float
-    lag_slope: float | None
-    consumed: float | None
-    broker_idle: float | None
-    """Lowest mean idle ratio of any broker's request or network threads."""
-    co_located: bool
+    late: float = LATE
+    busy: float = BUSY
+    broker_busy: float = BROKER_BUSY
+    starved: float = STARVED
+    owed: float = OWED
+    used: float = USED
+    stolen: float = STOLEN
+    throttled: float = THROTTLED
+
+
+USUAL = Thresholds()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +67,13 @@ class Limit:
     evidence: tuple[str, ...]
 
 
-def judge(facts: Facts) -> Limit:
+def judge(facts: Facts, at: Thresholds = USUAL) -> Limit:
     """Return what limited the trial."""
     if facts.offered is None and facts.consumed is None:
         return Limit("unknown", ("nothing was measured",))
-    if _kept_up(facts):
+    if _kept_up(facts, at):
         return Limit("none", tuple(_calm(facts)))
-    generator, cluster = _of_generator(facts), _of_cluster(facts)
+    generator, cluster = _of_generator(facts, at), _of_cluster(facts, at)
     evidence = tuple([_shortfall(facts), *generator, *cluster])
     if generator and not cluster:
         return Limit("generator", evidence)
@@ -70,21 +82,40 @@ def judge(facts: Facts) -> Limit:
     return Limit("unknown", evidence)
 
 
-def _kept_up(facts: Facts) -> bool:
-    in_time = facts.offered is None or (facts.throughput or 0) >= KEPT_UP * facts.offered
+def _kept_up(facts: Facts, at: Thresholds) -> bool:
     sent = facts.unsent <= (1 - KEPT_UP) * (facts.offered or 0)
-    return in_time and sent and not _late(facts) and not _lagging(facts)
+    return not _short(facts) and sent and not _late(facts, at) and not _lagging(facts)
 
 
-def _late(facts: Facts) -> bool:
+def _short(facts: Facts) -> bool:
+    """Return whether less was acknowledged than was offered."""
+    return facts.offered is not None and (facts.throughput or 0) < KEPT_UP * facts.offered
+
+
+def _late(facts: Facts, at: Thresholds) -> bool:
     """Return whether messages left late by more than hardly matters beside what they waited for afterwards."""
-    return facts.send_delay_p99 is not None and facts.send_delay_p99 > max(LATE, MATERIAL * (facts.latency_p50 or 0))
+    return facts.send_delay_p99 is not None and facts.send_delay_p99 > max(at.late, MATERIAL * (facts.latency_p50 or 0))
 
 
 def _lagging(facts: Facts) -> bool:
     """Return whether a group fell behind by more than a hundredth of what came in."""
     came = max(facts.consumed or 0, facts.throughput or 0)
     return facts.lag_slope is not None and facts.lag_slope > (1 - KEPT_UP) * came
+
+
+def _starved(facts: Facts, at: Thresholds) -> bool:
+    """Return whether the load processes did not get the cores that they wanted."""
+    return facts.waited is not None and facts.waited >= at.starved
+
+
+def _owed(facts: Facts, at: Thresholds) -> bool:
+    """Return whether the client waited for answers of the cluster all the while; true where that is not known."""
+    return facts.outstanding is None or facts.outstanding >= at.owed
+
+
+def _handed_over(facts: Facts, at: Thresholds) -> bool:
+    """Return whether everything was handed over on time and acknowledged late."""
+    return facts.send_delay_p99 is not None and not _late(facts, at) and bool(facts.offered) and _short(facts)
 
 
 def _calm(facts: Facts) -> list[str]:
@@ -95,7 +126,15 @@ def _calm(facts: Facts) -> list[str]:
         said.append(f"99 % of messages left within {format_duration(facts.send_delay_p99)} of being due")
     if facts.offered is None:
         said.append(f"consumed {format_rate(facts.consumed)} and lag did not grow")
-    return said
+    return [*said, *_compared(facts)]
+
+
+def _compared(facts: Facts) -> list[str]:
+    """Return how the trial compares with what the machine can generate, where that is known."""
+    if facts.share is None:
+        return []
+    like = "at this size and setting" if facts.share_exact else "at the nearest calibrated size and setting"
+    return [f"a load process was at {facts.share:.0%} of what one of this machine makes {like}"]
 
 
 def _shortfall(facts: Facts) -> str:
@@ -109,69 +148,46 @@ def _shortfall(facts: Facts) -> str:
     return f"{got}, {facts.unsent:,.0f} unsent{late}"
 
 
-def _of_generator(facts: Facts) -> list[str]:
+def _of_generator(facts: Facts, at: Thresholds) -> list[str]:
     """Return the signs that the generator could not do more."""
     said = []
-    if facts.process_cores is not None and facts.process_cores >= BUSY and not facts.queue_full:
+    if facts.process_cores is not None and facts.process_cores >= at.busy and not facts.queue_full:
         said.append(f"generator: a load process used {facts.process_cores:.2f} cores and its queue never filled")
+    if _starved(facts, at):
+        said.append(f"generator: its threads waited for a core {facts.waited:.0%} of the time in which they wanted one")
     if facts.machine_busy is not None and facts.machine_busy >= 0.95 and facts.co_located:
         said.append(f"generator: its machine was {facts.machine_busy:.0%} busy, shared with the brokers")
-    if _late(facts) and not facts.queue_full and not said:
+    if facts.steal is not None and facts.steal >= at.stolen:
+        said.append(f"generator: the host of its machine gave {facts.steal:.0%} of the cores to others")
+    if facts.share is not None and facts.share >= at.used and facts.share_exact:
+        said.append(f"generator: {_compared(facts)[0]}")
+    if not _owed(facts, at) and (facts.queue_full or _handed_over(facts, at)):
+        full = f"its queue was full {facts.queue_full:,.0f} times" if facts.queue_full else "its client held them back"
+        said.append(
+            f"generator: {full} while the busiest broker owed it {facts.outstanding:.2f} answers on average: "
+            "it asked the cluster for too little"
+        )
+    if _late(facts, at) and not facts.queue_full and not said:
         said.append("generator: messages left late though the client's queue had room")
     return said
 
 
-def _of_cluster(facts: Facts) -> list[str]:
+def _of_cluster(facts: Facts, at: Thresholds) -> list[str]:
     """Return the signs that the cluster could not do more."""
     said = []
-    if facts.queue_full and (facts.process_cores is None or facts.process_cores < BUSY):
-        said.append(
-            f"cluster: the client's queue was full {facts.queue_full:,.0f} times while the generator had CPU to spare"
-        )
-    elif facts.queue_full:
-        said.append(f"cluster: the client's queue was full {facts.queue_full:,.0f} times")
-    if facts.broker_idle is not None and facts.broker_idle < BROKER_BUSY:
+    waits = _owed(facts, at) and not _starved(facts, at)
+    if facts.queue_full and waits:
+        idle = facts.process_cores is None or facts.process_cores < at.busy
+        spare = " while the generator had CPU to spare" if idle else ""
+        said.append(f"cluster: the client's queue was full {facts.queue_full:,.0f} times{spare}")
+    if facts.throttled is not None and facts.throttled >= at.throttled:
+        said.append(f"cluster: brokers throttled the client by {format_duration(facts.throttled)} on average (a quota)")
+    if facts.broker_idle is not None and facts.broker_idle < at.broker_busy:
         said.append(f"cluster: a broker's threads were idle only {facts.broker_idle:.0%} of the time")
-    on_time = facts.send_delay_p99 is not None and not _late(facts)
-    if on_time and facts.offered and (facts.throughput or 0) < KEPT_UP * facts.offered:
+    if _handed_over(facts, at) and waits:
         half = f", half of them after {format_duration(facts.latency_p50)} or more" if facts.latency_p50 else ""
         said.append(f"cluster: everything was handed over on time and acknowledged late{half}")
     return said
-
-
-def facts_of(result: Result, metrics: Mapping[str, float | None]) -> Facts:
-    """Return the facts of the measured phase of a result."""
-    start, end = result.measured
-    hosts = [row for row in result.of_kind("host") if row["t"] < end]
-    by_process: dict[str, float] = {}
-    for row in hosts:
-        spent = row.get("python", row.get("cpu")) or 0  # librdkafka's threads spin on their own while a cluster stalls
-        by_process[row["name"]] = by_process.get(row["name"], 0) + spent
-    busy = [row["busy"] for row in hosts if row.get("busy") is not None]
-    seconds = max(end - start, 1e-9)
-    return Facts(
-        offered=metrics.get("offered"),
-        throughput=metrics.get("throughput"),
-        unsent=metrics.get("unsent") or 0,
-        send_delay_p99=metrics.get("send_delay.p99"),
-        latency_p50=metrics.get("latency.p50"),
-        process_cores=max(by_process.values()) / seconds if by_process else None,
-        machine_busy=sum(busy) / len(busy) if busy else None,
-        queue_full=sum(row.get("queue_full") or 0 for row in result.of_kind("producer")),
-        lag_slope=metrics.get("lag.slope"),
-        consumed=metrics.get("consumed"),
-        broker_idle=_broker_idle(result),
-        co_located=bool(result.facts.get("target", {}).get("co_located")),
-    )
-
-
-def _broker_idle(result: Result) -> float | None:
-    by_broker: dict[tuple[str, str], list[float]] = {}
-    for row in result.of_kind("broker"):
-        for name in ("request_idle", "network_idle"):
-            if row.get(name) is not None:
-                by_broker.setdefault((row["name"], name), []).append(row[name])
-    return min((sum(v) / len(v) for v in by_broker.values()), default=None)
 
 
 class Warn(Enum):
@@ -179,8 +195,14 @@ class Warn(Enum):
 
     CO_LOCATED = "run the target on other machines to learn about it; this shows the method, not your cluster"
     CORES_SHARED = "use a machine with four or more cores, so that brokers and generator get their own"
-    GENERATOR_LIMITED = "lower the rate, or generate with more processes: --workers N, or plain locust with --processes"
-    UNKNOWN_LIMIT = "repeat with more generator processes and watch broker metrics to tell the two apart"
+    GENERATOR_LIMITED = (
+        "lower the rate, or generate with more processes: --workers N, or plain locust with --processes; "
+        "`loadkit calibrate` finds out what one makes"
+    )
+    UNKNOWN_LIMIT = (
+        "repeat with more generator processes and watch broker metrics to tell the two apart; `loadkit calibrate` "
+        "finds out what a process of this machine makes"
+    )
     NOT_STEADY = "lengthen --warmup and --duration; all data is kept and shown"
     WARMUP_NOT_FLAT = "give a longer --warmup; the measured phase began all the same"
     UNSENT = "lower the rate or raise the limit that the evidence names"

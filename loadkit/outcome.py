@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
+from loadkit import calibrated
 from loadkit.integrity import Verdict
 from loadkit.result import Writer, load
 from loadkit.scenario import ProducerWorkload, Scenario, Workload
@@ -19,7 +20,10 @@ def classes(
     config: Callable[[Workload], dict[str, str]],
     lane: Callable[[Workload], str],
 ) -> dict[str, Any]:
-    """Return the facts of each class: role, topic, users, rate or group id, lane, and the client settings in force."""
+    """Return the facts of each class: role, topic, users, rate or group id, lane, and the client settings in force.
+
+    And what a load process of this machine makes of a producing class's messages, where that was calibrated.
+    """
     return {
         w.name: {
             "role": "producer" if isinstance(w, ProducerWorkload) else "consumer",
@@ -28,6 +32,7 @@ def classes(
             **({"rate": w.rate} if isinstance(w, ProducerWorkload) else {"group_id": groups.get(w.name, "")}),
             "lane": lane(w),
             "config": config(w),
+            **(calibrated.beside(w, lane(w), config(w)) if isinstance(w, ProducerWorkload) else {}),
         }
         for w in scenario.workloads
     }

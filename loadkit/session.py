@@ -73,7 +73,7 @@ def reached(target: str, workers: int) -> str:
 def virtual(target: str) -> bool:
     """Return whether a target runs in virtual time."""
     found = load_target(target)
-    return found.kind == "simulated" and not SimulatedSpec.parse(found.text).sink
+    return found.kind == "simulated" and SimulatedSpec.parse(found.text).virtual
 
 
 class _VirtualTrials:

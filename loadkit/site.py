@@ -119,7 +119,8 @@ class OpenTarget:
         permit(self.target, scenario)
         names = new_names(self.target, scenario)
         if self.connection is None:
-            self.site = SinkSite(self.target, names)
+            mock = SimulatedSpec.parse(self.target.text).mock
+            self.site = MockSite(self.target, names, scenario) if mock else SinkSite(self.target, names)
         else:
             self.site = KafkaSite(self, self.connection, names, scenario, keep_topics)
         return self.site
@@ -161,7 +162,7 @@ class SinkSite:
         return "sink"
 
     def permit(self, total_bytes: float) -> None:
-        """Do nothing: the sink has no limits."""
+        """Do nothing: neither has limits."""
 
     def ends(self) -> Mapping[tuple[str, int], tuple[int, int]]:
         """Return nothing."""
@@ -180,6 +181,23 @@ class SinkSite:
 
     def close(self) -> None:
         """Do nothing."""
+
+
+class MockSite(SinkSite):
+    """librdkafka's mock cluster, which each load process starts for itself: it forgets all but the last 5 MB."""
+
+    def __init__(self, target: Target, names: Names, scenario: Scenario) -> None:
+        super().__init__(target, names)
+        self._scenario = scenario
+        self._kafka = KafkaCluster(target.at("mock"), names)
+
+    def config(self, workload: Workload) -> dict[str, str]:
+        """Return the client settings in force for a workload."""
+        return self._kafka.config(workload)
+
+    def lane(self, workload: Workload) -> str:
+        """Return which lane a workload's users take, and why where it is not the fast one."""
+        return self._kafka.lane(workload, forms(self._scenario)[workload.topic.name])
 
 
 class KafkaSite:

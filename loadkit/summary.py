@@ -15,6 +15,7 @@ import numpy as np
 from loadkit import clocks, limit, vocabulary
 from loadkit.clocks import Clocks
 from loadkit.intervals import quantile_intervals
+from loadkit.limit_facts import facts_of
 from loadkit.result import Result, Row, Track, merged
 
 MEGA = 1e6
@@ -66,7 +67,7 @@ def summarise(result: Result, wanted: Iterable[str] = ()) -> Summary:
             found.withhold(name, "nothing of the kind was recorded in the measured phase")
     for name in wanted:
         _further(found, name, tracks, result)
-    judged = limit.judge(limit.facts_of(result, found.metrics))
+    judged = limit.judge(facts_of(result, found.metrics))
     warnings = limit.warnings_of(result, found.metrics, judged)
     return Summary(
         found.metrics, found.withheld, found.intervals, found.too_short, judged.limit, list(judged.evidence), warnings

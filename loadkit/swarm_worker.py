@@ -22,7 +22,7 @@ from locust.runners import LocalRunner, WorkerRunner
 
 from loadkit import clock, locust_stats
 from loadkit.agreement import terms
-from loadkit.clusters import Cluster, KafkaCluster, Names, SinkCluster
+from loadkit.clusters import Cluster, KafkaCluster, MockCluster, Names, SinkCluster
 from loadkit.delta import Delta
 from loadkit.errors import Interrupted, LoadkitError, UsageError
 from loadkit.scenario import Scenario
@@ -301,5 +301,6 @@ class LoadProcess:
 def cluster(target: Target, bootstrap: str | None, scenario: Scenario, names: Names) -> Cluster:
     """Return what makes lanes; `bootstrap` is where a built-in cluster was started."""
     if target.kind == "simulated":
-        return SinkCluster(SimulatedSpec.parse(target.text), scenario, names)
+        spec = SimulatedSpec.parse(target.text)
+        return MockCluster(target, scenario, names) if spec.mock else SinkCluster(spec, scenario, names)
     return KafkaCluster(target.at(bootstrap) if bootstrap else target, names)

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 import result_fixture as made
 
-from loadkit.limit import Facts, Warn, facts_of, judge
+from loadkit.limit import Warn, judge
+from loadkit.limit_facts import Facts, facts_of
 from loadkit.result import load
 from loadkit.summary import summarise
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from loadkit.limit import facts_of
+from loadkit.limit_facts import facts_of
 from loadkit.result import Result, Row
 from loadkit.summary import Summary
 

@@ -131,6 +131,8 @@ _AT_ONCE: dict[str, tuple[Any, list[Any]]] = {
     "pause_partitions": (c_int, [c_void_p, POINTER(TopicPartitions)]),
     "resume_partitions": (c_int, [c_void_p, POINTER(TopicPartitions)]),
     "begin_transaction": (c_void_p, [c_void_p]),
+    "mock_cluster_bootstraps": (c_char_p, [c_void_p]),
+    "mock_topic_create": (c_int, [c_void_p, c_char_p, c_int, c_int]),
 }
 """Functions that return at once: (result, arguments) by name without `rd_kafka_`."""
 _AT_LENGTH: dict[str, tuple[Any, list[Any]]] = {
@@ -140,6 +142,8 @@ _AT_LENGTH: dict[str, tuple[Any, list[Any]]] = {
     "consume_batch_queue": (c_ssize_t, [c_void_p, c_int, c_void_p, c_size_t]),
     "metadata": (c_int, [c_void_p, c_int, c_void_p, POINTER(POINTER(Metadata)), c_int]),
     "query_watermark_offsets": (c_int, [c_void_p, c_char_p, c_int32, POINTER(c_int64), POINTER(c_int64), c_int]),
+    "mock_cluster_new": (c_void_p, [c_void_p, c_int]),
+    "mock_cluster_destroy": (None, [c_void_p]),
     "purge": (c_int, [c_void_p, c_int]),
     "commit": (c_int, [c_void_p, c_void_p, c_int]),
     "consumer_close": (c_int, [c_void_p]),

@@ -22,6 +22,7 @@
 | `queue_limit`      | none          | messages in a producer's buffer; when full the sender waits, `sent` slips |
 | `seed`             | 0             | of everything random |
 | `sink`             | 0             | 1: the simulated sink in real time; read here, built elsewhere |
+| `mock`             | 0             | 1: librdkafka's mock cluster in each load process, in real time; likewise |
 
 Which messages fail is no chance: `fates` says it from a message's number; a share of 1 % is one in each hundred.
 """
@@ -66,6 +67,7 @@ class SimulatedSpec:
     queue_limit: int | None = None
     seed: int = 0
     sink: bool = False
+    mock: bool = False
 
     def __post_init__(self) -> None:
         """Raise ValueError for values that make no model."""
@@ -82,9 +84,16 @@ class SimulatedSpec:
             raise ValueError("noise and seed must be finite, 0 or more")
         if self.service not in ("deterministic", "exponential"):
             raise ValueError(f"service is 'deterministic' or 'exponential', not {self.service!r}")
+        if self.sink and self.mock:
+            raise ValueError("sink and mock exclude each other")
         # The horizon of a full buffer moves by one round trip a step: without a network it would stand still.
         if self.queue_limit is not None and (self.queue_limit < 1 or self.network < 10e-6):
             raise ValueError("queue_limit must be 1 or more, and needs a network of at least 10us")
+
+    @property
+    def virtual(self) -> bool:
+        """Whether it runs in virtual time."""
+        return not (self.sink or self.mock)
 
     @classmethod
     def parse(cls, text: str) -> SimulatedSpec:
@@ -183,4 +192,5 @@ _PARSERS: Mapping[str, Callable[[str], Any]] = {
     "queue_limit": _or_none(int, None),
     "seed": int,
     "sink": _flag,
+    "mock": _flag,
 }

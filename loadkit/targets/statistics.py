@@ -15,6 +15,8 @@ def flatten(raw: Mapping[str, Any], topic: str) -> dict[str, Any]:
     `_sum` or `_count` since the last emission (librdkafka's windows start anew with each), the rest are gauges. `clock`
     (s of the monotonic clock) is when it was made. Sums are over all brokers: of `int_latency` over messages, of the
     others over requests. `connections` are the brokers that answered since the last emission.
+    `outstanding` is how many requests the broker that owed the most answers owed on average, where an emission is a
+    second.
     """
     brokers = [b for b in raw.get("brokers", {}).values() if b.get("nodeid", -1) >= 0]
     own = raw.get("topics", {}).get(topic, {})
@@ -44,6 +46,7 @@ def flatten(raw: Mapping[str, Any], topic: str) -> dict[str, Any]:
             for name, window in _SUMMED.items()
         },
         "throttle_sum": _sum(b.get("throttle", {}).get("sum", 0) for b in brokers) * 1e-3,
+        "outstanding": max(map(_outstanding, brokers), default=0.0),
         "partitions": {p["partition"]: p.get("consumer_lag", -1) for p in partitions}
         if raw.get("type") == "consumer"
         else {},
@@ -52,6 +55,15 @@ def flatten(raw: Mapping[str, Any], topic: str) -> dict[str, Any]:
 
 def _sum(values: Iterable[float]) -> float:
     return sum(values)
+
+
+def _outstanding(broker: Mapping[str, Any]) -> float:
+    """Return how many requests a broker owed an answer to: the sum of round trips in a second (Little's law).
+
+    Of a broker that answered none, how many wait.
+    """
+    rtt = broker.get("rtt", {})
+    return float(rtt["sum"]) * 1e-6 if rtt.get("cnt") else float(broker.get("waitresp_cnt", 0))
 
 
 def _worst(brokers: list[Mapping[str, Any]], window: str, field: str, scale: float = 1e-6) -> float | None:

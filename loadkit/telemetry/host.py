@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import platform
 import sys
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 import psutil
+
+from loadkit.host_class import host_class
+
+_THREADS = Path("/proc/self/task")
+_NS = 1e-9
 
 
 class Host:
@@ -16,14 +23,21 @@ class Host:
     def __init__(self) -> None:
         self._process = psutil.Process()
         self._cpu = self._spent()
+        self._threads = _scheduled()
         psutil.cpu_percent(percpu=True)
+        psutil.cpu_times_percent()
 
     def _spent(self) -> float:
         times = self._process.cpu_times()
         return float(times.user + times.system)
 
     def sample(self) -> dict[str, Any]:
-        """Return CPU seconds of this process, busy share of the machine and of each core, and resident bytes."""
+        """Return CPU seconds of this process, busy share of the machine and of each core, and resident bytes.
+
+        On Linux also `waited`, the seconds that its threads wanted a core and waited for one (all threads together),
+        `thread`, the CPU seconds of its busiest thread, and `steal`, the share of the machine's cores that whoever
+        runs this virtual machine gave to others.
+        """
         before, self._cpu = self._cpu, self._spent()
         cores = [share / 100 for share in psutil.cpu_percent(percpu=True)]
         return {
@@ -31,7 +45,38 @@ class Host:
             "busy": round(sum(cores) / len(cores), 4),
             "cores": cores,
             "rss": self._process.memory_info().rss,
+            **self._waits(),
         }
+
+    def _waits(self) -> dict[str, float]:
+        before, self._threads = self._threads, _scheduled()
+        spans = [
+            (ran - before.get(thread, (0, 0))[0], waited - before.get(thread, (0, 0))[1])
+            for thread, (ran, waited) in self._threads.items()
+        ]
+        if not spans:
+            return {}
+        steal = getattr(psutil.cpu_times_percent(), "steal", 0.0) / 100
+        return {
+            "waited": round(sum(waited for _, waited in spans) * _NS, 4),
+            "thread": round(max(ran for ran, _ in spans) * _NS, 4),
+            "steal": round(steal, 4),
+        }
+
+
+def _scheduled() -> dict[str, tuple[int, int]]:
+    """Return of each thread of this process how long it ran and how long it waited for a core (ns).
+
+    From `schedstat` of proc(5), which the kernel keeps where it is built with CONFIG_SCHED_INFO; empty elsewhere.
+    """
+    found = {}
+    for place in _THREADS.iterdir() if _THREADS.exists() else ():
+        try:
+            ran, waited = (place / "schedstat").read_bytes().split()[:2]
+        except (OSError, ValueError):  # the thread has ended, or the kernel does not count
+            continue
+        found[place.name] = int(ran), int(waited)
+    return found
 
 
 def environment() -> dict[str, Any]:
@@ -47,6 +92,12 @@ def environment() -> dict[str, Any]:
             for name in ("loadkit", "locust", "gevent", "confluent-kafka", "numpy")
         },
     }
+
+
+@cache
+def machine() -> dict[str, str]:
+    """Return the class of this machine."""
+    return host_class(environment()) or {"name": "a machine that does not say what it is", "id": "unknown"}
 
 
 def pin(cpus: frozenset[int]) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loadkit import limit, vocabulary
+from loadkit.limit_facts import Facts
 from loadkit.scenario import Scenario
 from loadkit.simulation import modelled
 from loadkit.summary import BEYOND
@@ -128,8 +129,8 @@ def _by_second(instants: Instants, seconds: int) -> NDArray[np.float64]:
     return np.bincount(np.minimum(instants // SECOND_NS, seconds), minlength=seconds + 1)[:seconds].astype(float)
 
 
-def _facts(metrics: dict[str, float | None], queue_full: int) -> limit.Facts:
-    return limit.Facts(
+def _facts(metrics: dict[str, float | None], queue_full: int) -> Facts:
+    return Facts(
         metrics["offered"], metrics["throughput"], 0.0, metrics["send_delay.p99"], metrics["latency.p50"], None, None,
         queue_full, metrics.get("lag.slope"), metrics.get("consumed"), None, False,
     )  # fmt: skip

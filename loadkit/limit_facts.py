@@ -1,0 +1,120 @@
+"""What the rules of `limit` look at, taken from the measured phase of a result; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from loadkit.result import Result, Row
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the rules look at; None where it was not measured."""
+
+    offered: float | None
+    throughput: float | None
+    unsent: float
+    send_delay_p99: float | None
+    latency_p50: float | None
+    process_cores: float | None
+    """Busiest generator process, in cores of Python's own work (one interpreter lock), mean of the measured phase."""
+    machine_busy: float | None
+    """Share of all cores of the generator's machine that were busy."""
+    queue_full: float
+    lag_slope: float | None
+    consumed: float | None
+    broker_idle: float | None
+    """Lowest mean idle ratio of any broker's request or network threads."""
+    co_located: bool
+    waited: float | None = None
+    """Share of the time in which threads of a load process wanted a core, that they waited for one; the worst process.
+    """
+    steal: float | None = None
+    """Share of the machine's cores that its host gave to others."""
+    outstanding: float | None = None
+    """Requests that the busiest broker owed an answer on average; the client that was owed the most."""
+    throttled: float | None = None
+    """Mean time (s) for which brokers told a client to pause; the client that was told the longest."""
+    share: float | None = None
+    """Share of what the load processes make at these sizes and settings, as `loadkit calibrate` found out."""
+    share_exact: bool = False
+    """Whether the calibration had every class's own setting."""
+
+
+def facts_of(result: Result, metrics: Mapping[str, float | None]) -> Facts:
+    """Return the facts of the measured phase of a result."""
+    start, end = result.measured
+    hosts = [row for row in result.of_kind("host") if row["t"] < end]
+    by_process: dict[str, list[Row]] = {}
+    for row in hosts:
+        by_process.setdefault(row["name"], []).append(row)
+    # librdkafka's threads spin on their own while a cluster stalls
+    python = [sum(row.get("python", row.get("cpu")) or 0 for row in rows) for rows in by_process.values()]
+    producers = [row for row in result.of_kind("client") if row.get("role") == "producer" and row["t"] < end]
+    share, exact = _share(result, metrics, len(by_process))
+    return Facts(
+        offered=metrics.get("offered"),
+        throughput=metrics.get("throughput"),
+        unsent=metrics.get("unsent") or 0,
+        send_delay_p99=metrics.get("send_delay.p99"),
+        latency_p50=metrics.get("latency.p50"),
+        process_cores=max(python) / max(end - start, 1e-9) if python else None,
+        machine_busy=_mean(row.get("busy") for row in hosts),
+        queue_full=sum(row.get("queue_full") or 0 for row in result.of_kind("producer")),
+        lag_slope=metrics.get("lag.slope"),
+        consumed=metrics.get("consumed"),
+        broker_idle=_broker_idle(result),
+        co_located=bool(result.facts.get("target", {}).get("co_located")),
+        waited=max(filter(None, map(_waited, by_process.values())), default=None),
+        steal=_mean(row.get("steal") for row in hosts),
+        outstanding=_longest(producers, "outstanding"),
+        throttled=_longest(producers, "throttle_avg"),
+        share=share,
+        share_exact=exact,
+    )
+
+
+def _mean(values: Iterable[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else None
+
+
+def _waited(rows: Iterable[Row]) -> float | None:
+    """Return the share of the time in which a process's threads ran or wanted to, that they waited for a core."""
+    known = [
+        (row["waited"], row["cpu"]) for row in rows if row.get("waited") is not None and row.get("cpu") is not None
+    ]
+    waited, ran = sum(wait for wait, _ in known), sum(cpu for _, cpu in known)
+    return waited / (waited + ran) if waited + ran else None
+
+
+def _longest(rows: Iterable[Row], name: str) -> float | None:
+    """Return the mean of one number of the client for which it was the largest."""
+    by_client: dict[str, list[float]] = {}
+    for row in rows:
+        if row.get(name) is not None:
+            by_client.setdefault(f"{row['name']} {row.get('client', '')}", []).append(row[name])
+    return max((sum(values) / len(values) for values in by_client.values()), default=None)
+
+
+def _share(result: Result, metrics: Mapping[str, float | None], processes: int) -> tuple[float | None, bool]:
+    """Return the share of what the load processes make, and whether the calibration had every class's own setting.
+
+    Classes share a process's time: one at half of what a process makes and another at a third of it take five sixths.
+    None where a producing class has no figure; what consumers take is not in it.
+    """
+    producing = {name: one for name, one in result.facts.get("classes", {}).items() if one.get("role") == "producer"}
+    if not producing or not processes or not all(one.get("calibrated") for one in producing.values()):
+        return None, False
+    shares = [(metrics.get(f"{name}.throughput") or 0) / one["calibrated"]["rate"] for name, one in producing.items()]
+    return sum(shares) / processes, all(one["calibrated"]["exact"] for one in producing.values())
+
+
+def _broker_idle(result: Result) -> float | None:
+    by_broker: dict[tuple[str, str], list[float]] = {}
+    for row in result.of_kind("broker"):
+        for name in ("request_idle", "network_idle"):
+            if row.get(name) is not None:
+                by_broker.setdefault((row["name"], name), []).append(row[name])
+    return min((sum(v) / len(v) for v in by_broker.values()), default=None)
