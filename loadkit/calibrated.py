@@ -52,13 +52,8 @@ def beside(workload: ProducerWorkload, lane: str, config: Mapping[str, str]) -> 
     makes = capacity(points, setting_of(workload, lane, config), workload.mean_size)
     if makes is None:
         return {}
-    told = {
-        "rate": round(makes.rate, 1),
-        "exact": makes.exact and not found.get("busy"),
-        "of": makes.text,
-        "date": found.get("date"),
-    }
-    return {"calibrated": told}
+    exact = makes.exact and not found.get("busy")
+    return {"calibrated": {"rate": round(makes.rate, 1), "exact": exact, "of": makes.text, "date": found.get("date")}}
 
 
 def setting_of(workload: ProducerWorkload, lane: str, config: Mapping[str, str]) -> Setting:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from typing import Any
 
 from loadkit.units import format_size
@@ -36,8 +37,8 @@ class Setting:
 
     def apart(self, other: Setting) -> int:
         """Return in how many things two settings of one lane differ."""
-        plain = sum(getattr(self, name) != getattr(other, name) for name in ("payload", "keyed", "compression"))
-        return plain + len({*self.more} ^ {*other.more})
+        pairs = (self.payload, other.payload), (self.keyed, other.keyed), (self.compression, other.compression)
+        return sum(one != another for one, another in pairs) + len({*self.more} ^ {*other.more})
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +101,7 @@ def _between(known: Sequence[tuple[float, float]], size: float) -> float:
     """Return the rate at a size, linear in the logarithms of both; beyond the ends that of the nearest end."""
     if size <= known[0][0]:
         return known[0][1]
-    for (low, slow), (high, fast) in zip(known, known[1:], strict=False):
+    for (low, slow), (high, fast) in pairwise(known):
         if size <= high:
             share = math.log(size / low) / math.log(high / low)
             return math.exp(math.log(slow) + share * math.log(fast / slow))

@@ -1,7 +1,8 @@
 """`loadkit calibrate`: what one load process of this machine makes, flat out, by message size and setting.
 
-Every measurement is a trial as `loadkit run` makes it, against librdkafka's mock cluster in the same process (the client
-does all its work, and nothing slows it but the mock's own thread) or against the simulated sink (the load loop alone).
+Every measurement is a trial as `loadkit run` makes it, against librdkafka's mock cluster in the same process (the
+client does all its work, and nothing slows it but the mock's own thread) or against the simulated sink (the load loop
+alone).
 What is found is stored for the class of the machine, and `calibrated` puts it beside every later trial.
 """
 # ruff: noqa: RUF012 (declarations, not state)
@@ -21,7 +22,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from loadkit import session  # first: it brings Locust, which patches sockets
+from loadkit import session  # isort: skip - it brings Locust, which patches sockets before anything else opens one
 from loadkit import calibrated
 from loadkit.boundaries import Options
 from loadkit.capacity import Point, Setting
@@ -41,7 +42,7 @@ MOCK, SINK = "simulated?mock=1", "simulated?sink=1"
 FLAT_OUT = 20e6
 """Messages a second that are offered: more than any process makes."""
 OTHERS = 0.1
-"""Share of the machine that others may take while it is calibrated; above it the figures are shown and judge nothing."""
+"""Share of the machine that others may take meanwhile; above it the figures are shown and judge nothing."""
 TYPICAL = {"payload": "json_like", "keyed": True, "compression": "lz4"}
 
 

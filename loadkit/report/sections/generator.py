@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from loadkit.report import charts
-from loadkit.report.block import Block, Cell, Chart, Table, block, table
+from loadkit.report.block import Block, Cell, Chart, Prose, Table, block, table
 from loadkit.report.series import line_chart
 from loadkit.report.view import View
-from loadkit.units import format_count, format_duration, format_size
+from loadkit.units import format_count, format_duration, format_rate, format_size
 
 TITLE = "Load generator"
 ORDER = 50
@@ -28,9 +28,37 @@ def build(view: View) -> Block | None:
     """Return CPU, gaps between polls, and librdkafka's statistics of each client."""
     return block(
         TITLE,
-        [_cpu(view), _busy(view), _gaps(view), _round_trips(view), _batches(view), _queue(view), _clients(view)],
+        [
+            _calibrated(view),
+            _cpu(view),
+            _busy(view),
+            _gaps(view),
+            _round_trips(view),
+            _batches(view),
+            _queue(view),
+            _clients(view),
+        ],
         _LEAD,
     )
+
+
+def _calibrated(view: View) -> Prose | None:
+    """Return how the trial compares with what a load process of its machine makes, class by class."""
+    made = view.facts.get("classes") or {}
+    known = [(name, made[name]["calibrated"]) for name in view.producers if made.get(name, {}).get("calibrated")]
+    if not known:
+        hint = "No calibration of this machine fitted this run: `loadkit calibrate` finds out what one process makes."
+        return Prose(hint) if view.producers and view.names("host") else None
+    processes = max(1, len(view.names("host")))
+    said = []
+    for name, one in known:
+        rate = view.summary.metrics.get(f"{name}.throughput") or 0.0
+        like = "" if one["exact"] else ", the nearest that was calibrated"
+        said.append(
+            f"{name}: {rate / processes / one['rate']:.0%} of the {format_rate(one['rate'])} that one load process "
+            f"makes of {one['of']}{like} (calibrated {one['date']})"
+        )
+    return Prose("; ".join(said) + ".")
 
 
 def _cpu(view: View) -> Chart | None:
