@@ -1,10 +1,10 @@
-"""What one load process makes by message size and setting, as `loadkit calibrate` measured it; pure."""
+"""What one load process makes by size and setting: what `loadkit calibrate` measures, and how it is looked up; pure."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -12,6 +12,8 @@ from loadkit.units import format_size
 
 SLACK = 1.1
 """How far a size may lie outside of the calibrated ones and count as calibrated."""
+CLASS = "Flood"
+"""The class that a calibration runs."""
 BEYOND = 2.0
 """How far it may lie outside and still be compared with the nearest calibrated one."""
 
@@ -39,6 +41,10 @@ class Setting:
         """Return in how many things two settings of one lane differ."""
         pairs = (self.payload, other.payload), (self.keyed, other.keyed), (self.compression, other.compression)
         return sum(one != another for one, another in pairs) + len({*self.more} ^ {*other.more})
+
+
+TYPICAL = Setting("fast", "json_like", True, "lz4")
+"""What most services send."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,19 +81,46 @@ class Capacity:
     """The setting it is of, in words."""
 
 
+def settings(quick: bool) -> tuple[tuple[Setting, tuple[int, ...]], ...]:
+    """Return what is measured: settings, each with its sizes in bytes."""
+    small, large = (100, 1024, 10_240), (100, 1024, 10_240, 102_400)
+    plain = (Setting("fast"), large), (TYPICAL, small), (Setting("sink"), small)
+    if quick:
+        return tuple((setting, sizes[:3:2] if setting.lane == "sink" else sizes[:3]) for setting, sizes in plain)
+    return (
+        *plain,
+        (Setting("fast", keyed=True), small),
+        (Setting("fast", "json_like"), small),
+        (Setting("fast", "json_like", compression="lz4"), small),
+        (Setting("fast", "json_like", keyed=True), small),
+        (Setting("sink", "json_like", keyed=True), small),
+        (Setting("standard"), small),
+        (replace(TYPICAL, lane="standard"), small),
+    )
+
+
+def changes(setting: Setting, size: int) -> list[tuple[str, Any]]:
+    """Return the settings (paths and values) of a class called `CLASS` that make a point of a calibration."""
+    lane = "standard" if setting.lane == "standard" else "auto"
+    return [
+        (f"{CLASS}.payload", {"kind": setting.payload, "size": size}),
+        (f"{CLASS}.key", {"kind": "zipf", "n": 1_000_000, "exponent": 1.1} if setting.keyed else {"kind": "none"}),
+        (f"{CLASS}.lane", lane),
+        (f"{CLASS}.config.compression.type", setting.compression),
+    ]
+
+
 def capacity(points: Sequence[Point], setting: Setting, size: float) -> Capacity | None:
     """Return what a process makes of messages of so many bytes: by log-log interpolation over the calibrated sizes.
 
     The nearest setting of the same lane stands in where the setting itself was not calibrated. None where none fits:
     no setting of that lane, or a size more than twice beyond all that were calibrated.
     """
-    fits = [
-        point
-        for point in points
-        if point.setting.lane == setting.lane and point.size / BEYOND <= size and point.rate > 0
-    ]
-    reach = {one: max(p.size for p in fits if p.setting == one) for one in dict.fromkeys(p.setting for p in fits)}
-    near = [one for one, largest in reach.items() if size <= BEYOND * largest]
+    sizes: dict[Setting, list[float]] = {}
+    for point in points:
+        if point.setting.lane == setting.lane and point.rate > 0:
+            sizes.setdefault(point.setting, []).append(point.size)
+    near = [one for one, known in sizes.items() if min(known) / BEYOND <= size <= max(known) * BEYOND]
     if not near:
         return None
     nearest = min(near, key=setting.apart)

@@ -25,7 +25,7 @@ from rich.table import Table
 from loadkit import session  # isort: skip - it brings Locust, which patches sockets before anything else opens one
 from loadkit import calibrated
 from loadkit.boundaries import Options
-from loadkit.capacity import Point, Setting
+from loadkit.capacity import CLASS, Point, Setting, changes, settings
 from loadkit.changes import options_facts, with_settings
 from loadkit.errors import RunError
 from loadkit.progress import Counted, Shown
@@ -43,7 +43,6 @@ FLAT_OUT = 20e6
 """Messages a second that are offered: more than any process makes."""
 OTHERS = 0.1
 """Share of the machine that others may take meanwhile; above it the figures are shown and judge nothing."""
-TYPICAL = {"payload": "json_like", "keyed": True, "compression": "lz4"}
 
 
 class Flood(ProducerUser):
@@ -64,24 +63,6 @@ class Length:
 
 
 FULL, QUICK = Length(1.0, 2.0), Length(1.0, 1.0)
-
-
-def settings(quick: bool) -> tuple[tuple[Setting, tuple[int, ...]], ...]:
-    """Return what is measured: settings, each with its sizes in bytes."""
-    small, large = (100, 1024, 10_240), (100, 1024, 10_240, 102_400)
-    plain = (Setting("fast"), large), (Setting("fast", **TYPICAL), small), (Setting("sink"), small)  # type: ignore[arg-type]
-    if quick:
-        return tuple((setting, sizes[:3:2] if setting.lane == "sink" else sizes[:3]) for setting, sizes in plain)
-    return (
-        *plain,
-        (Setting("fast", keyed=True), small),
-        (Setting("fast", "json_like"), small),
-        (Setting("fast", "json_like", compression="lz4"), small),
-        (Setting("fast", "json_like", keyed=True), small),
-        (Setting("sink", "json_like", keyed=True), small),
-        (Setting("standard"), small),
-        (Setting("standard", **TYPICAL), small),  # type: ignore[arg-type]
-    )
 
 
 def calibrate(quick: bool, quiet: bool) -> dict[str, Any]:
@@ -143,7 +124,7 @@ def _one(
     rate = metrics.get("throughput")
     if not rate:
         raise RunError(f"calibrating {format_size(size)} by {setting}: nothing was confirmed; run it again")
-    lane = str(result.facts["classes"]["Flood"]["lane"]).partition(" ")[0]
+    lane = str(result.facts["classes"][CLASS]["lane"]).partition(" ")[0]
     point = Point(replace(setting, lane=lane), float(size), round(rate, 1), metrics.get("client.cpu_per_message"))
     return point, _others(result.of_kind("host"))
 
@@ -152,17 +133,6 @@ def _others(rows: Sequence[Row]) -> float:
     """Return the share of the machine's cores that others than this process took; 0 where nothing tells."""
     shares = [row["busy"] - row["cpu"] / len(row["cores"]) for row in rows if row.get("cores")]
     return max(0.0, fmean(shares)) if shares else 0.0
-
-
-def changes(setting: Setting, size: int) -> list[tuple[str, Any]]:
-    """Return the settings of `Flood` that make a point of a calibration."""
-    lane = "standard" if setting.lane == "standard" else "auto"
-    return [
-        ("Flood.payload", {"kind": setting.payload, "size": size}),
-        ("Flood.key", {"kind": "zipf", "n": 1_000_000, "exponent": 1.1} if setting.keyed else {"kind": "none"}),
-        ("Flood.lane", lane),
-        ("Flood.config.compression.type", setting.compression),
-    ]
 
 
 def table(points: Iterable[Point]) -> Table:
