@@ -21,6 +21,7 @@ FINE = Facts(
 """A trial that met its load with room everywhere."""
 SHORT: dict[str, Any] = {"throughput": 700.0, "unsent": 9000}
 LATE: dict[str, Any] = {"send_delay_p99": 0.5}
+FULL: dict[str, Any] = {"queue_full": 50}
 READING: dict[str, Any] = {"offered": None, "throughput": None, "send_delay_p99": None}
 
 
@@ -68,6 +69,29 @@ READING: dict[str, Any] = {"offered": None, "throughput": None, "send_delay_p99"
         ({**READING, "lag_slope": 500.0, "process_cores": 0.99}, "generator", "used 0.99 cores"),
         ({**READING, "consumed": None}, "unknown", "nothing was measured"),
         ({"offered": 0.0, "throughput": 0.0}, "none", "acknowledged"),
+        ({**SHORT, **LATE, **FULL, "outstanding": 0.2}, "generator", "owed it 0.20 answers on average"),
+        ({**SHORT, **LATE, **FULL, "outstanding": 2.5}, "cluster", "while the generator had CPU to spare"),
+        ({**SHORT, **LATE, **FULL, "outstanding": 2.5, "waited": 0.7}, "generator", "waited for a core 70%"),
+        ({**SHORT, **LATE, **FULL, "outstanding": 2.5, "waited": 0.1}, "cluster", "full 50 times"),
+        ({**SHORT, **LATE, **FULL, "outstanding": 2.5, "waited": 0.7, "broker_idle": 0.1}, "unknown", "idle only 10%"),
+        ({**SHORT, "unsent": 0, "outstanding": 0.1}, "generator", "its client held them back"),
+        ({**SHORT, "unsent": 0, "outstanding": 1.9}, "cluster", "handed over on time and acknowledged late"),
+        ({**SHORT, "unsent": 0, "outstanding": 1.9, "waited": 0.9}, "generator", "waited for a core 90%"),
+        (
+            {**SHORT, **LATE, **FULL, "outstanding": 0.9, "throttled": 0.05},
+            "cluster",
+            "throttled the client by 50.0 ms",
+        ),
+        ({**SHORT, **LATE, "steal": 0.3}, "generator", "gave 30% of the cores to others"),
+        (
+            {**SHORT, **LATE, **FULL, "share": 0.97, "share_exact": True},
+            "unknown",
+            "at 97% of what one of this machine",
+        ),
+        ({**SHORT, **LATE, "share": 0.97, "share_exact": True}, "generator", "at this size and setting"),
+        ({**SHORT, **LATE, **FULL, "share": 0.97}, "cluster", "full 50 times"),
+        ({"share": 0.12, "share_exact": True}, "none", "at 12% of what one of this machine makes at this size"),
+        ({"share": 0.12}, "none", "makes at the nearest calibrated size"),
     ],
 )
 def test_the_limit_follows_from_the_evidence(changes: dict[str, Any], answer: str, says: str) -> None:
@@ -94,6 +118,31 @@ def test_facts_come_from_the_measured_phase_alone(tmp_path: Path) -> None:
         {"t": 6, "phase": "measure", "kind": "broker", "name": "broker 9", "request_idle": 0.03, "network_idle": 0.9}
     )
     assert facts_of(result, {}).broker_idle == pytest.approx(0.02)
+
+
+def test_waiting_is_that_of_the_worst_process_and_answers_owed_those_of_the_client_that_was_owed_most(
+    tmp_path: Path,
+) -> None:
+    """Shares of the time in which threads ran or wanted to; means over the measured seconds, client by client."""
+    result = load(made.healthy(tmp_path / "run", seconds=12, warmup=3))
+    result.rows[:] = [row for row in result.rows if row["kind"] not in ("host", "client")]
+    assert facts_of(result, {}).waited is None
+    assert facts_of(result, {}).outstanding is None
+    for t in range(3, 15):
+        for name, waited in (("one", 0.1), ("two", 0.9)):
+            result.rows.append(
+                {"t": t, "phase": "measure", "kind": "host", "name": name, "cpu": 0.3, "waited": waited, "steal": 0.04}
+            )
+        for client, owed in (("a#1", 0.5), ("a#2", 4.0 if t % 2 else 0.0)):
+            told = {"client": client, "role": "producer", "outstanding": owed, "throttle_avg": owed / 100}
+            result.rows.append({"t": t, "phase": "measure", "kind": "client", "name": "Checkout@one", **told})
+        reading = {"client": "c#3", "role": "consumer", "outstanding": 9.0}
+        result.rows.append({"t": t, "phase": "measure", "kind": "client", "name": "Billing@one", **reading})
+    found = facts_of(result, {})
+    assert found.waited == pytest.approx(0.75)
+    assert found.steal == pytest.approx(0.04)
+    assert found.outstanding == pytest.approx(2.0)
+    assert found.throttled == pytest.approx(0.02)
 
 
 @pytest.mark.parametrize(("make", "answer"), [(made.healthy, "none"), (made.generator_limited, "generator")])

@@ -102,3 +102,12 @@ def test_a_client_that_knows_nothing_yet_has_zero_counts_and_no_windows() -> Non
     """The first emission may hold neither brokers nor topics."""
     found = flatten({"name": "x", "type": "producer"}, "orders")
     assert (found["batches"], found["requests"], found["rtt_p99"]) == (0, 0, None)
+
+
+def test_the_broker_that_owed_most_answers_counts_by_its_round_trips_or_by_what_waits() -> None:
+    """A second's round trips sum to 40 x 1.3 ms and 40 x 2.6 ms; a broker that answered nothing owes what waits."""
+    assert flatten(RAW, "orders")["outstanding"] == pytest.approx(0.104)
+    raw = copy.deepcopy(RAW)
+    raw["brokers"]["b1:9092/1"] |= {"rtt": dict(EMPTY), "waitresp_cnt": 5}
+    assert flatten(raw, "orders")["outstanding"] == 5
+    assert flatten({"name": "x", "type": "producer"}, "orders")["outstanding"] == 0
