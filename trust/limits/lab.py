@@ -38,16 +38,22 @@ class Lab:
     _stack: ExitStack = field(default_factory=ExitStack)
     _place: str = ""
     _cluster: EmbeddedCluster | None = None
+    cpus: list[int] = field(default_factory=lambda: sorted(os.sched_getaffinity(0)))
 
-    def __post_init__(self) -> None:
-        """Split the cores. Raises RuntimeError where there is only one."""
-        cpus = sorted(os.sched_getaffinity(0))
-        if len(cpus) < 2:
-            raise RuntimeError("it takes two cores: one for the brokers, one for the generator")
-        self.cpus, self.brokers, self.generator = cpus, cpus[: len(cpus) // 2], cpus[len(cpus) // 2 :]
+    @property
+    def brokers(self) -> list[int]:
+        """The cores of the brokers."""
+        return self.cpus[: len(self.cpus) // 2]
+
+    @property
+    def generator(self) -> list[int]:
+        """The cores of the load process where there are brokers."""
+        return self.cpus[len(self.cpus) // 2 :]
 
     def __enter__(self) -> Lab:
-        """Return itself."""
+        """Return itself. Raises RuntimeError where there is only one core."""
+        if len(self.cpus) < 2:
+            raise RuntimeError("it takes two cores: one for the brokers, one for the generator")
         self.work.mkdir(parents=True, exist_ok=True)
         return self
 
