@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -63,6 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     asked = parser.parse_args(arguments)
     wanted = QUICK if asked.quick else asked.cases or [case.number for case in CASES]
     cases = [case for case in CASES if case.number in wanted]
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started is ended, what was run is kept
     if asked.quick:
         with TemporaryDirectory(prefix="loadkit-limits-") as place:
             run(cases, Path(place))

@@ -18,7 +18,8 @@ from loadkit.result import SERIES
 from loadkit.targets import embedded
 from loadkit.targets.embedded import EmbeddedCluster
 
-HOG = "while True: pass"
+HOG = "import os\nparent = os.getppid()\nwhile os.getppid() == parent: sum(range(100_000))"
+"""Busy until it is ended, or until whoever started it has ended."""
 LOOK = 0.1
 """Seconds between two looks at what a trial has written."""
 
