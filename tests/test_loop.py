@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections import deque
+from time import thread_time
 
 import pytest
 from fake_lane import Clock, ConsumerLane, Keyed, Numbered, ProducerLane
@@ -123,3 +124,32 @@ def test_an_error_is_kept_and_ends_the_loop(monkeypatch: pytest.MonkeyPatch) -> 
     assert stage.loop.done
     assert isinstance(stage.loop.error, ZeroDivisionError)
     assert sys.getswitchinterval() == before
+
+
+def test_the_loop_tells_of_its_work_while_single_rounds_take_long() -> None:
+    """Payloads that compute for long make few rounds: after two of them their CPU time is known."""
+    told: list[float] = []
+    real = Loop(lambda _: None)
+
+    class Heavy(ProducerLane):
+        def poll(self) -> None:
+            """Compute for 30 ms of CPU time, twice, and look what the loop has told of it."""
+            told.append(real.cpu)
+            until = thread_time() + 0.03
+            while thread_time() < until:
+                pass
+            if len(told) == 3:
+                real.stop()
+
+    clock = Clock()
+    work = ProducerWorkload(name="Checkout", topic=TOPIC, rate=1e6, payload=payloads.constant(size=100))
+    made = ProducerDriver(work, Heavy(clock), Numbered(), Keyed(), "binary", 1, 1, lambda job: job())
+    made.add(Leg("measure", pacer(1e6, None, "even", 0, 1, 1), 0))
+    real.producers.append(made)
+    thread = threading.Thread(target=real.run)
+    thread.start()
+    thread.join(30)
+    assert real.error is None
+    assert told[0] == 0
+    assert told[1] >= 0.03
+    assert told[2] >= 0.06
