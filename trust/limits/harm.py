@@ -111,7 +111,8 @@ def _stopped(run: Run, pids: Sequence[int], seconds: float) -> None:
     """Stop processes for so long, or until the run's measured phase is over."""
     try:
         for pid in pids:
-            os.kill(pid, signal.SIGSTOP)
+            with suppress(ProcessLookupError):  # the run has just ended
+                os.kill(pid, signal.SIGSTOP)
         waited, pause = 0.0, threading.Event()
         while waited < seconds and run.process.poll() is None and run.phase() != "drain":
             step = min(LOOK, seconds - waited)
