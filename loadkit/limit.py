@@ -5,7 +5,8 @@ the other; where both sides show some, or neither does, the answer is `unknown`.
 
 A full queue or late acknowledgements alone accuse nobody: a client that gets no core, or whose queue is small, shows
 both on the fastest cluster. They count against the cluster only where it owed the client answers all the while, for
-what is the bottleneck always has something to do (`Facts.outstanding`), and the client had its cores (`Facts.waited`).
+what is the bottleneck always has something to do (`Facts.outstanding`), and the client had its cores (`Facts.waited`)
+and threads with time to spare (`Facts.thread`).
 `python -m trust.limits` plants slow generators and slow clusters and counts the answers.
 """
 
@@ -108,6 +109,11 @@ def _starved(facts: Facts, at: Thresholds) -> bool:
     return facts.waited is not None and facts.waited >= at.starved
 
 
+def _saturated(facts: Facts, at: Thresholds) -> bool:
+    """Return whether a thread of a load process could do no more; the client library has one for each broker."""
+    return facts.thread is not None and facts.thread >= at.busy
+
+
 def _owed(facts: Facts, at: Thresholds) -> bool:
     """Return whether the client waited for answers of the cluster all the while; true where that is not known."""
     return facts.outstanding is None or facts.outstanding >= at.owed
@@ -167,6 +173,8 @@ def _of_generator(facts: Facts, at: Thresholds) -> list[str]:
             f"generator: {full} while the busiest broker owed it {facts.outstanding:.2f} answers on average: "
             "it asked the cluster for too little"
         )
+    if _saturated(facts, at) and facts.dear and (facts.queue_full or _handed_over(facts, at)):
+        said.append(f"generator: a thread of its client used {facts.thread:.2f} cores, compressing or encrypting")
     if _late(facts, at) and not facts.queue_full and not said:
         said.append("generator: messages left late though the client's queue had room")
     return said
@@ -175,7 +183,7 @@ def _of_generator(facts: Facts, at: Thresholds) -> list[str]:
 def _of_cluster(facts: Facts, at: Thresholds) -> list[str]:
     """Return the signs that the cluster could not do more."""
     said = []
-    waits = _owed(facts, at) and not _starved(facts, at)
+    waits = _owed(facts, at) and not _starved(facts, at) and not _saturated(facts, at)
     if facts.queue_full and waits:
         idle = facts.process_cores is None or facts.process_cores < at.busy
         spare = " while the generator had CPU to spare" if idle else ""

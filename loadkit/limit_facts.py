@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from loadkit.result import Result, Row
 
@@ -36,6 +37,10 @@ class Facts:
     """Requests that the busiest broker owed an answer on average; the client that was owed the most."""
     throttled: float | None = None
     """Mean time (s) for which brokers told a client to pause; the client that was told the longest."""
+    thread: float | None = None
+    """Cores that the busiest thread of a load process used, the client library's own threads included."""
+    dear: bool = False
+    """Whether a producing client compresses or encrypts what it sends: work of one thread a broker."""
     share: float | None = None
     """Share of what the load processes make at these sizes and settings, as `loadkit calibrate` found out."""
     share_exact: bool = False
@@ -70,6 +75,10 @@ def facts_of(result: Result, metrics: Mapping[str, float | None]) -> Facts:
         steal=_mean(row.get("steal") for row in hosts),
         outstanding=_longest(producers, "outstanding"),
         throttled=_longest(producers, "throttle_avg"),
+        thread=max(
+            filter(None, (_mean(row.get("thread") for row in rows) for rows in by_process.values())), default=None
+        ),
+        dear=any(map(_dear, result.facts.get("classes", {}).values())),
         share=share,
         share_exact=exact,
     )
@@ -80,6 +89,11 @@ def _mean(values: Iterable[float | None]) -> float | None:
     return sum(known) / len(known) if known else None
 
 
+def _busiest(rows: Iterable[Row]) -> float | None:
+    """Return the cores that the busiest thread of a process used: the mean of what it was in each second."""
+    return _mean(row.get("thread") for row in rows)
+
+
 def _waited(rows: Iterable[Row]) -> float | None:
     """Return the share of the time in which a process's threads ran or wanted to, that they waited for a core."""
     known = [
@@ -87,6 +101,12 @@ def _waited(rows: Iterable[Row]) -> float | None:
     ]
     waited, ran = sum(wait for wait, _ in known), sum(cpu for _, cpu in known)
     return waited / (waited + ran) if waited + ran else None
+
+
+def _dear(facts: Mapping[str, Any]) -> bool:
+    config = facts.get("config", {}) if facts.get("role") == "producer" else {}
+    encrypts = "SSL" in str(config.get("security.protocol", "")).upper()
+    return encrypts or str(config.get("compression.type", "none")) != "none"
 
 
 def _longest(rows: Iterable[Row], name: str) -> float | None:

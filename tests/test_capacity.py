@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,8 @@ from running import Command
 from loadkit import calibrated
 from loadkit.capacity import CLASS, TYPICAL, Point, Setting, capacity, changes, settings
 from loadkit.changes import with_settings
+from loadkit.report.sections import generator
+from loadkit.report.view import view_of
 from loadkit.result import load
 from loadkit.scenario import ProducerWorkload, Scenario, Topic
 from loadkit.summary import summarise
@@ -173,6 +174,21 @@ def test_a_summary_says_the_same_wherever_it_is_made_again(tmp_path: Path, state
     assert not [text for text in summarise(load(out)).evidence if "one of this machine" in text]
 
 
+def test_the_report_says_how_the_trial_compares_or_how_to_find_out(tmp_path: Path) -> None:
+    """In the section of the load generator, class by class; a nearest setting is named as such."""
+    out = made.healthy(tmp_path / "run", seconds=12, warmup=1)
+    view = view_of(result := load(out), summarise(result))
+    assert "`loadkit calibrate` finds out" in str(generator.build(view))
+    facts = json.loads((out / "result.json").read_text())
+    for exact, words in ((True, "makes of x (calibrated"), (False, "makes of x, the nearest that was calibrated (")):
+        facts["classes"]["Checkout"]["calibrated"] = {"rate": 80_000, "exact": exact, "of": "x", "date": "2026-01-02"}
+        (out / "result.json").write_text(json.dumps(facts))
+        view = view_of(result := load(out), summarise(result))
+        said = str(generator.build(view))
+        assert f"Checkout: {20 / 80:.0%} of the 80,000 msg/s that one load process {words}" in said
+        assert "2026-01-02" in said
+
+
 def test_the_command_measures_prints_and_stores(tmp_path: Path) -> None:
     """A process of its own, its loop and the mock cluster and all, at two points and tiny lengths."""
     code = (
@@ -185,7 +201,7 @@ def test_the_command_measures_prints_and_stores(tmp_path: Path) -> None:
     fast, sink = map(Point.of, document["points"])
     assert (fast.setting.lane, sink.setting.lane) in {("fast", "sink"), ("standard", "sink")}
     assert min(fast.rate, sink.rate) > 1000
-    assert all(math.isfinite(point.cpu or math.nan) for point in (fast, sink))
+    assert all(point.cpu is None or point.cpu > 0 for point in (fast, sink))
     kept = json.loads(Path(document["out"]).read_text())
     assert kept["points"] == document["points"]
     assert Path(document["out"]).parent == tmp_path / "state" / "calibration"

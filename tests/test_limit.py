@@ -82,6 +82,10 @@ READING: dict[str, Any] = {"offered": None, "throughput": None, "send_delay_p99"
             "cluster",
             "throttled the client by 50.0 ms",
         ),
+        ({**SHORT, **LATE, **FULL, "outstanding": 2.5, "thread": 0.97, "dear": True}, "generator", "compressing or"),
+        ({**SHORT, **LATE, **FULL, "outstanding": 2.5, "thread": 0.97}, "unknown", "9,000 unsent"),
+        ({**SHORT, **LATE, **FULL, "outstanding": 2.5, "thread": 0.6, "dear": True}, "cluster", "full 50 times"),
+        ({**SHORT, "unsent": 0, "thread": 0.97, "dear": True}, "generator", "used 0.97 cores, compressing"),
         ({**SHORT, **LATE, "steal": 0.3}, "generator", "gave 30% of the cores to others"),
         (
             {**SHORT, **LATE, **FULL, "share": 0.97, "share_exact": True},
