@@ -64,6 +64,7 @@ def setting_of(workload: ProducerWorkload, lane: str, config: Mapping[str, str])
         "TLS": "SSL" in str(config.get("security.protocol", "")).upper(),
         "transactions": workload.transactions is not None,
         "headers": bool(workload.headers) or workload.stamp == "header" or bool(workload.tombstones),
+        "compression level": name != "sink" and "compression.level" in config,
         "mixed sizes": sizes is not None and len({*sizes.range()}) > 1,
     }
     compression = "none" if name == "sink" else str(config.get("compression.type", "none"))

@@ -31,8 +31,10 @@ BUSY = 0.90
 """Share of one core at which a Python process (one interpreter lock) can do no more."""
 BROKER_BUSY = 0.20
 """Idle ratio of broker threads below which the broker is busy (Kafka's own advice: keep it above 0.3)."""
-STARVED = 0.40
+STARVED = 0.50
 """Share of the time in which a load process's threads wanted a core, that they waited for one."""
+CROWDED = 0.25
+"""The same on a machine that is busy throughout and has the brokers on it too."""
 OWED = 0.80
 """Requests that the busiest broker owes an answer on average, from which on the client waits for the cluster."""
 USED = 0.85
@@ -41,6 +43,8 @@ STOLEN = 0.10
 """Share of the machine's cores that its host gave to others (steal)."""
 THROTTLED = 0.001
 """Mean time (s) for which brokers told the client to pause."""
+ROOM = 0.50
+"""Share of what a load process makes below which a busy thread does no work: librdkafka's spin while they wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +55,12 @@ class Thresholds:
     busy: float = BUSY
     broker_busy: float = BROKER_BUSY
     starved: float = STARVED
+    crowded: float = CROWDED
     owed: float = OWED
     used: float = USED
     stolen: float = STOLEN
     throttled: float = THROTTLED
+    room: float = ROOM
 
 
 USUAL = Thresholds()
@@ -110,8 +116,12 @@ def _starved(facts: Facts, at: Thresholds) -> bool:
 
 
 def _saturated(facts: Facts, at: Thresholds) -> bool:
-    """Return whether a thread of a load process could do no more; the client library has one for each broker."""
-    return facts.thread is not None and facts.thread >= at.busy
+    """Return whether a load process could do no more: one of its threads, or all the cores that it may use.
+
+    The client library has one thread for each broker. Not where a process of this machine is known to make far more.
+    """
+    roomy = facts.share_exact and facts.share is not None and facts.share < at.room
+    return max(facts.thread or 0, facts.used or 0) >= at.busy and not roomy
 
 
 def _owed(facts: Facts, at: Thresholds) -> bool:
@@ -161,7 +171,8 @@ def _of_generator(facts: Facts, at: Thresholds) -> list[str]:
         said.append(f"generator: a load process used {facts.process_cores:.2f} cores and its queue never filled")
     if _starved(facts, at):
         said.append(f"generator: its threads waited for a core {facts.waited:.0%} of the time in which they wanted one")
-    if facts.machine_busy is not None and facts.machine_busy >= 0.95 and facts.co_located:
+    crowded = facts.waited is None or facts.waited >= at.crowded
+    if facts.machine_busy is not None and facts.machine_busy >= 0.95 and facts.co_located and crowded:
         said.append(f"generator: its machine was {facts.machine_busy:.0%} busy, shared with the brokers")
     if facts.steal is not None and facts.steal >= at.stolen:
         said.append(f"generator: the host of its machine gave {facts.steal:.0%} of the cores to others")
@@ -174,7 +185,7 @@ def _of_generator(facts: Facts, at: Thresholds) -> list[str]:
             "it asked the cluster for too little"
         )
     if _saturated(facts, at) and facts.dear and (facts.queue_full or _handed_over(facts, at)):
-        said.append(f"generator: a thread of its client used {facts.thread:.2f} cores, compressing or encrypting")
+        said.append("generator: its client's threads had no time to spare, compressing or encrypting")
     if _late(facts, at) and not facts.queue_full and not said:
         said.append("generator: messages left late though the client's queue had room")
     return said

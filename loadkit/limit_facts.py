@@ -39,6 +39,8 @@ class Facts:
     """Mean time (s) for which brokers told a client to pause; the client that was told the longest."""
     thread: float | None = None
     """Cores that the busiest thread of a load process used, the client library's own threads included."""
+    used: float | None = None
+    """Share of the cores that a load process may use that it used itself; the process that used the most."""
     dear: bool = False
     """Whether a producing client compresses or encrypts what it sends: work of one thread a broker."""
     share: float | None = None
@@ -78,6 +80,7 @@ def facts_of(result: Result, metrics: Mapping[str, float | None]) -> Facts:
         thread=max(
             filter(None, (_mean(row.get("thread") for row in rows) for rows in by_process.values())), default=None
         ),
+        used=max(filter(None, map(_used, by_process.values())), default=None),
         dear=any(map(_dear, result.facts.get("classes", {}).values())),
         share=share,
         share_exact=exact,
@@ -92,6 +95,11 @@ def _mean(values: Iterable[float | None]) -> float | None:
 def _busiest(rows: Iterable[Row]) -> float | None:
     """Return the cores that the busiest thread of a process used: the mean of what it was in each second."""
     return _mean(row.get("thread") for row in rows)
+
+
+def _used(rows: Iterable[Row]) -> float | None:
+    """Return the share that a process used of the cores it may use."""
+    return _mean(row["cpu"] / row["allowed"] for row in rows if row.get("allowed") and row.get("cpu") is not None)
 
 
 def _waited(rows: Iterable[Row]) -> float | None:

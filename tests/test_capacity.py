@@ -89,6 +89,10 @@ def of(**fields: Any) -> ProducerWorkload:
         ({"stamp": "header"}, "standard", {}, Setting("standard", more=("headers",))),
         ({}, "fast", {"security.protocol": "sasl_ssl"}, Setting("fast", more=("TLS",))),
         (
+            {}, "fast", {"compression.type": "lz4", "compression.level": "9"},
+            Setting("fast", compression="lz4", more=("compression level",)),
+        ),
+        (
             {"payload": "constant(size={'kind': 'uniform', 'low': 100, 'high': 200})"}, "fast", {},
             Setting("fast", more=("mixed sizes",)),
         ),

@@ -82,10 +82,27 @@ READING: dict[str, Any] = {"offered": None, "throughput": None, "send_delay_p99"
             "cluster",
             "throttled the client by 50.0 ms",
         ),
-        ({**SHORT, **LATE, **FULL, "outstanding": 2.5, "thread": 0.97, "dear": True}, "generator", "compressing or"),
+        (
+            {**SHORT, **LATE, **FULL, "outstanding": 2.5, "thread": 0.97, "dear": True},
+            "generator",
+            "no time to spare, compressing or",
+        ),
         ({**SHORT, **LATE, **FULL, "outstanding": 2.5, "thread": 0.97}, "unknown", "9,000 unsent"),
         ({**SHORT, **LATE, **FULL, "outstanding": 2.5, "thread": 0.6, "dear": True}, "cluster", "full 50 times"),
-        ({**SHORT, "unsent": 0, "thread": 0.97, "dear": True}, "generator", "used 0.97 cores, compressing"),
+        ({**SHORT, "unsent": 0, "thread": 0.97, "dear": True}, "generator", "no time to spare, compressing"),
+        ({**SHORT, **LATE, **FULL, "outstanding": 2.5, "used": 0.97, "dear": True}, "generator", "compressing or"),
+        (
+            {**SHORT, **LATE, **FULL, "outstanding": 2.5, "thread": 0.97, "share": 0.1, "share_exact": True},
+            "cluster",
+            "full 50 times",
+        ),
+        ({**SHORT, **LATE, **FULL, "outstanding": 2.5, "thread": 0.97, "share": 0.1}, "unknown", "9,000 unsent"),
+        ({**SHORT, **LATE, "machine_busy": 0.97, "co_located": True, "waited": 0.3}, "generator", "shared with"),
+        (
+            {**SHORT, **LATE, **FULL, "machine_busy": 0.97, "co_located": True, "waited": 0.05},
+            "cluster",
+            "while the generator had CPU to spare",
+        ),
         ({**SHORT, **LATE, "steal": 0.3}, "generator", "gave 30% of the cores to others"),
         (
             {**SHORT, **LATE, **FULL, "share": 0.97, "share_exact": True},
@@ -135,7 +152,17 @@ def test_waiting_is_that_of_the_worst_process_and_answers_owed_those_of_the_clie
     for t in range(3, 15):
         for name, waited in (("one", 0.1), ("two", 0.9)):
             result.rows.append(
-                {"t": t, "phase": "measure", "kind": "host", "name": name, "cpu": 0.3, "waited": waited, "steal": 0.04}
+                {
+                    "t": t,
+                    "phase": "measure",
+                    "kind": "host",
+                    "name": name,
+                    "cpu": 0.3,
+                    "waited": waited,
+                    "steal": 0.04,
+                    "allowed": 2,
+                    "thread": waited,
+                }
             )
         for client, owed in (("a#1", 0.5), ("a#2", 4.0 if t % 2 else 0.0)):
             told = {"client": client, "role": "producer", "outstanding": owed, "throttle_avg": owed / 100}
@@ -144,6 +171,7 @@ def test_waiting_is_that_of_the_worst_process_and_answers_owed_those_of_the_clie
         result.rows.append({"t": t, "phase": "measure", "kind": "client", "name": "Billing@one", **reading})
     found = facts_of(result, {})
     assert found.waited == pytest.approx(0.75)
+    assert (found.used, found.thread) == (pytest.approx(0.15), pytest.approx(0.9))
     assert found.steal == pytest.approx(0.04)
     assert found.outstanding == pytest.approx(2.0)
     assert found.throttled == pytest.approx(0.02)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import sys
 from functools import cache
@@ -34,9 +35,9 @@ class Host:
     def sample(self) -> dict[str, Any]:
         """Return CPU seconds of this process, busy share of the machine and of each core, and resident bytes.
 
-        On Linux also `waited`, the seconds that its threads wanted a core and waited for one (all threads together),
-        `thread`, the CPU seconds of its busiest thread, and `steal`, the share of the machine's cores that whoever
-        runs this virtual machine gave to others.
+        On Linux also `allowed`, the cores that it may use, `waited`, the seconds that its threads wanted a core and
+        waited for one (all threads together), `thread`, the CPU seconds of its busiest thread, and `steal`, the share
+        of the machine's cores that whoever runs this virtual machine gave to others.
         """
         before, self._cpu = self._cpu, self._spent()
         cores = [share / 100 for share in psutil.cpu_percent(percpu=True)]
@@ -58,6 +59,7 @@ class Host:
             return {}
         steal = getattr(psutil.cpu_times_percent(), "steal", 0.0) / 100
         return {
+            "allowed": len(os.sched_getaffinity(0)),
             "waited": round(sum(waited for _, waited in spans) * _NS, 4),
             "thread": round(max(ran for ran, _ in spans) * _NS, 4),
             "steal": round(steal, 4),

@@ -118,7 +118,7 @@ def _pairs() -> list[tuple[dict[str, Any], dict[str, Any]]]:
         (
             {**cluster, **one, "kind": "flush per message", "rate": 6_000,
              "sets": {**KIB, **SMALL, **FLUSH}},
-            {"rate": 10_000, "sets": {"config.linger.ms": 0, "config.batch.size": 400, **FLUSH}, "users": 3},
+            {"rate": 30_000, "sets": {"config.linger.ms": 0, "config.batch.size": 200, **FLUSH}, "users": 2},
         ),
         (
             {**cluster, **one, "kind": "others on the broker's core", "done": "hogs_broker", "how": {"each": 10},
@@ -126,7 +126,8 @@ def _pairs() -> list[tuple[dict[str, Any], dict[str, Any]]]:
             {"how": {"each": 16}, "rate": 10_000, "sets": {**TYPICAL, **SMALL}, "users": 3},
         ),
         (
-            {**cluster, **three, "kind": "three nodes on one core", "rate": 60_000, "sets": KIB},
+            {**cluster, **three, "kind": "three nodes on one core", "rate": 100_000,
+             "sets": {**KIB, "config.batch.size": 16384}},
             {"rate": 12_000, "sets": {**KIB, **SMALL}, "users": 2},
         ),
         (
