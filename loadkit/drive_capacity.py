@@ -62,7 +62,7 @@ class Length:
     measured: float
 
 
-FULL, QUICK = Length(1.0, 2.0), Length(1.0, 1.0)
+FULL, QUICK = Length(1.0, 2.0), Length(0.5, 1.0)
 
 
 def calibrate(quick: bool, quiet: bool) -> dict[str, Any]:
