@@ -4,9 +4,9 @@ Pure rules over facts of the measured phase. A certain answer needs evidence on 
 the other; where both sides show some, or neither does, the answer is `unknown`.
 
 A full queue or late acknowledgements alone accuse nobody: a client that gets no core, or whose queue is small, shows
-both on the fastest cluster. They count against the cluster only where it owed the client answers all the while, for
-what is the bottleneck always has something to do (`Facts.outstanding`), and the client had its cores (`Facts.waited`)
-and threads with time to spare (`Facts.thread`).
+both on the fastest cluster. They count against the cluster only where the client had its cores (`Facts.waited`) and
+nearly as many requests unanswered as it may have (`Facts.outstanding`): a client with messages in hand sends until
+then, unless its queue holds too few, or its one thread a broker comes to sending too rarely, because it compresses.
 `python -m trust.limits` plants slow generators and slow clusters and counts the answers.
 """
 
@@ -35,16 +35,16 @@ STARVED = 0.50
 """Share of the time in which a load process's threads wanted a core, that they waited for one."""
 CROWDED = 0.25
 """The same on a machine that is busy throughout and has the brokers on it too."""
-OWED = 0.80
-"""Requests that the busiest broker owes an answer on average, from which on the client waits for the cluster."""
+OWED = 0.70
+"""Share of the requests it may have unanswered at one broker, from which on a client waits for the cluster."""
+UNASKED = 0.40
+"""The same, below which it does not ask for what the cluster may have to give; between the two nobody can tell."""
 USED = 0.85
 """Share of what a load process of this machine makes (`loadkit calibrate`) at which it can do no more."""
 STOLEN = 0.10
 """Share of the machine's cores that its host gave to others (steal)."""
 THROTTLED = 0.001
 """Mean time (s) for which brokers told the client to pause."""
-ROOM = 0.50
-"""Share of what a load process makes below which a busy thread does no work: librdkafka's spin while they wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +57,10 @@ class Thresholds:
     starved: float = STARVED
     crowded: float = CROWDED
     owed: float = OWED
+    unasked: float = UNASKED
     used: float = USED
     stolen: float = STOLEN
     throttled: float = THROTTLED
-    room: float = ROOM
 
 
 USUAL = Thresholds()
@@ -115,18 +115,9 @@ def _starved(facts: Facts, at: Thresholds) -> bool:
     return facts.waited is not None and facts.waited >= at.starved
 
 
-def _saturated(facts: Facts, at: Thresholds) -> bool:
-    """Return whether a load process could do no more: one of its threads, or all the cores that it may use.
-
-    The client library has one thread for each broker. Not where a process of this machine is known to make far more.
-    """
-    roomy = facts.share_exact and facts.share is not None and facts.share < at.room
-    return max(facts.thread or 0, facts.used or 0) >= at.busy and not roomy
-
-
-def _owed(facts: Facts, at: Thresholds) -> bool:
-    """Return whether the client waited for answers of the cluster all the while; true where that is not known."""
-    return facts.outstanding is None or facts.outstanding >= at.owed
+def _asked(facts: Facts) -> float | None:
+    """Return the share of the requests that a client may have unanswered, that it had on average."""
+    return None if facts.outstanding is None else facts.outstanding / facts.in_flight
 
 
 def _handed_over(facts: Facts, at: Thresholds) -> bool:
@@ -178,14 +169,13 @@ def _of_generator(facts: Facts, at: Thresholds) -> list[str]:
         said.append(f"generator: the host of its machine gave {facts.steal:.0%} of the cores to others")
     if facts.share is not None and facts.share >= at.used and facts.share_exact:
         said.append(f"generator: {_compared(facts)[0]}")
-    if not _owed(facts, at) and (facts.queue_full or _handed_over(facts, at)):
-        full = f"its queue was full {facts.queue_full:,.0f} times" if facts.queue_full else "its client held them back"
+    asked = _asked(facts)
+    if asked is not None and asked < at.unasked:
+        full = f"its queue was full {facts.queue_full:,.0f} times" if facts.queue_full else "the load was not met"
         said.append(
-            f"generator: {full} while the busiest broker owed it {facts.outstanding:.2f} answers on average: "
-            "it asked the cluster for too little"
+            f"generator: {full} while it had {facts.outstanding:.2f} of {facts.in_flight:g} requests unanswered on "
+            "average: it asked the cluster for too little"
         )
-    if _saturated(facts, at) and facts.dear and (facts.queue_full or _handed_over(facts, at)):
-        said.append("generator: its client's threads had no time to spare, compressing or encrypting")
     if _late(facts, at) and not facts.queue_full and not said:
         said.append("generator: messages left late though the client's queue had room")
     return said
@@ -194,7 +184,8 @@ def _of_generator(facts: Facts, at: Thresholds) -> list[str]:
 def _of_cluster(facts: Facts, at: Thresholds) -> list[str]:
     """Return the signs that the cluster could not do more."""
     said = []
-    waits = _owed(facts, at) and not _starved(facts, at) and not _saturated(facts, at)
+    asked = _asked(facts)
+    waits = (asked is None or asked >= at.owed) and not _starved(facts, at)
     if facts.queue_full and waits:
         idle = facts.process_cores is None or facts.process_cores < at.busy
         spare = " while the generator had CPU to spare" if idle else ""

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from loadkit.result import Result, Row
+
+IN_FLIGHT = 5.0
+IN_TIME = 0.99
+"""Share of what is due in a second that is acknowledged in it where all is well."""
+ALIASES = ("max.in.flight.requests.per.connection", "max.in.flight")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,15 +38,13 @@ class Facts:
     steal: float | None = None
     """Share of the machine's cores that its host gave to others."""
     outstanding: float | None = None
-    """Requests that the busiest broker owed an answer on average; the client that was owed the most."""
+    """Requests that the busiest broker owed an answer on average while the load was not met; the client that was owed
+    the most.
+    """
+    in_flight: float = IN_FLIGHT
+    """How many it may owe at once."""
     throttled: float | None = None
     """Mean time (s) for which brokers told a client to pause; the client that was told the longest."""
-    thread: float | None = None
-    """Cores that the busiest thread of a load process used, the client library's own threads included."""
-    used: float | None = None
-    """Share of the cores that a load process may use that it used itself; the process that used the most."""
-    dear: bool = False
-    """Whether a producing client compresses or encrypts what it sends: work of one thread a broker."""
     share: float | None = None
     """Share of what the load processes make at these sizes and settings, as `loadkit calibrate` found out."""
     share_exact: bool = False
@@ -59,6 +61,7 @@ def facts_of(result: Result, metrics: Mapping[str, float | None]) -> Facts:
     # librdkafka's threads spin on their own while a cluster stalls
     python = [sum(row.get("python", row.get("cpu")) or 0 for row in rows) for rows in by_process.values()]
     producers = [row for row in result.of_kind("client") if row.get("role") == "producer" and row["t"] < end]
+    troubled = _troubled(result, end)
     share, exact = _share(result, metrics, len(by_process))
     return Facts(
         offered=metrics.get("offered"),
@@ -75,13 +78,9 @@ def facts_of(result: Result, metrics: Mapping[str, float | None]) -> Facts:
         co_located=bool(result.facts.get("target", {}).get("co_located")),
         waited=max(filter(None, map(_waited, by_process.values())), default=None),
         steal=_mean(row.get("steal") for row in hosts),
-        outstanding=_longest(producers, "outstanding"),
+        outstanding=_longest([row for row in producers if row["t"] in troubled], "outstanding"),
+        in_flight=_in_flight(result),
         throttled=_longest(producers, "throttle_avg"),
-        thread=max(
-            filter(None, (_mean(row.get("thread") for row in rows) for rows in by_process.values())), default=None
-        ),
-        used=max(filter(None, map(_used, by_process.values())), default=None),
-        dear=any(map(_dear, result.facts.get("classes", {}).values())),
         share=share,
         share_exact=exact,
     )
@@ -90,16 +89,6 @@ def facts_of(result: Result, metrics: Mapping[str, float | None]) -> Facts:
 def _mean(values: Iterable[float | None]) -> float | None:
     known = [value for value in values if value is not None]
     return sum(known) / len(known) if known else None
-
-
-def _busiest(rows: Iterable[Row]) -> float | None:
-    """Return the cores that the busiest thread of a process used: the mean of what it was in each second."""
-    return _mean(row.get("thread") for row in rows)
-
-
-def _used(rows: Iterable[Row]) -> float | None:
-    """Return the share that a process used of the cores it may use."""
-    return _mean(row["cpu"] / row["allowed"] for row in rows if row.get("allowed") and row.get("cpu") is not None)
 
 
 def _waited(rows: Iterable[Row]) -> float | None:
@@ -111,10 +100,23 @@ def _waited(rows: Iterable[Row]) -> float | None:
     return waited / (waited + ran) if waited + ran else None
 
 
-def _dear(facts: Mapping[str, Any]) -> bool:
-    config = facts.get("config", {}) if facts.get("role") == "producer" else {}
-    encrypts = "SSL" in str(config.get("security.protocol", "")).upper()
-    return encrypts or str(config.get("compression.type", "none")) != "none"
+def _troubled(result: Result, end: float) -> set[float]:
+    """Return the seconds in which a client's queue was full; where it never was, those that acknowledged too little."""
+    rows = [row for row in result.of_kind("producer") if row["t"] < end]
+    full = {row["t"] for row in rows if row.get("queue_full")}
+    return full or {row["t"] for row in rows if (row.get("acked") or 0) < IN_TIME * (row.get("due") or 0)}
+
+
+def _in_flight(result: Result) -> float:
+    """Return how many requests a producing client may have unanswered at a broker: what its config says, five at most.
+
+    An idempotent producer may have five (Kafka's KIP-98); of one that may have more, five tell that it waits.
+    """
+    configs = [
+        one.get("config", {}) for one in result.facts.get("classes", {}).values() if one.get("role") == "producer"
+    ]
+    told = [config[name] for config in configs for name in ALIASES if name in config]
+    return min([IN_FLIGHT, *map(float, told)])
 
 
 def _longest(rows: Iterable[Row], name: str) -> float | None:

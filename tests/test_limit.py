@@ -69,34 +69,23 @@ READING: dict[str, Any] = {"offered": None, "throughput": None, "send_delay_p99"
         ({**READING, "lag_slope": 500.0, "process_cores": 0.99}, "generator", "used 0.99 cores"),
         ({**READING, "consumed": None}, "unknown", "nothing was measured"),
         ({"offered": 0.0, "throughput": 0.0}, "none", "acknowledged"),
-        ({**SHORT, **LATE, **FULL, "outstanding": 0.2}, "generator", "owed it 0.20 answers on average"),
-        ({**SHORT, **LATE, **FULL, "outstanding": 2.5}, "cluster", "while the generator had CPU to spare"),
-        ({**SHORT, **LATE, **FULL, "outstanding": 2.5, "waited": 0.7}, "generator", "waited for a core 70%"),
-        ({**SHORT, **LATE, **FULL, "outstanding": 2.5, "waited": 0.1}, "cluster", "full 50 times"),
-        ({**SHORT, **LATE, **FULL, "outstanding": 2.5, "waited": 0.7, "broker_idle": 0.1}, "unknown", "idle only 10%"),
-        ({**SHORT, "unsent": 0, "outstanding": 0.1}, "generator", "its client held them back"),
-        ({**SHORT, "unsent": 0, "outstanding": 1.9}, "cluster", "handed over on time and acknowledged late"),
-        ({**SHORT, "unsent": 0, "outstanding": 1.9, "waited": 0.9}, "generator", "waited for a core 90%"),
+        ({**SHORT, **LATE, **FULL, "outstanding": 0.2}, "generator", "0.20 of 5 requests unanswered on average"),
+        ({**SHORT, **LATE, **FULL, "outstanding": 4.5}, "cluster", "while the generator had CPU to spare"),
+        ({**SHORT, **LATE, **FULL, "outstanding": 4.5, "waited": 0.7}, "generator", "waited for a core 70%"),
+        ({**SHORT, **LATE, **FULL, "outstanding": 4.5, "waited": 0.1}, "cluster", "full 50 times"),
+        ({**SHORT, **LATE, **FULL, "outstanding": 4.5, "waited": 0.7, "broker_idle": 0.1}, "unknown", "idle only 10%"),
+        ({**SHORT, "unsent": 0, "outstanding": 0.1}, "generator", "the load was not met while it had 0.10 of 5"),
+        ({**SHORT, "unsent": 0, "outstanding": 4.9}, "cluster", "handed over on time and acknowledged late"),
+        ({**SHORT, "unsent": 0, "outstanding": 4.9, "waited": 0.9}, "generator", "waited for a core 90%"),
         (
-            {**SHORT, **LATE, **FULL, "outstanding": 0.9, "throttled": 0.05},
+            {**SHORT, **LATE, **FULL, "outstanding": 4.9, "throttled": 0.05},
             "cluster",
             "throttled the client by 50.0 ms",
         ),
-        (
-            {**SHORT, **LATE, **FULL, "outstanding": 2.5, "thread": 0.97, "dear": True},
-            "generator",
-            "no time to spare, compressing or",
-        ),
-        ({**SHORT, **LATE, **FULL, "outstanding": 2.5, "thread": 0.97}, "unknown", "9,000 unsent"),
-        ({**SHORT, **LATE, **FULL, "outstanding": 2.5, "thread": 0.6, "dear": True}, "cluster", "full 50 times"),
-        ({**SHORT, "unsent": 0, "thread": 0.97, "dear": True}, "generator", "no time to spare, compressing"),
-        ({**SHORT, **LATE, **FULL, "outstanding": 2.5, "used": 0.97, "dear": True}, "generator", "compressing or"),
-        (
-            {**SHORT, **LATE, **FULL, "outstanding": 2.5, "thread": 0.97, "share": 0.1, "share_exact": True},
-            "cluster",
-            "full 50 times",
-        ),
-        ({**SHORT, **LATE, **FULL, "outstanding": 2.5, "thread": 0.97, "share": 0.1}, "unknown", "9,000 unsent"),
+        ({**SHORT, **LATE, "outstanding": 0.9}, "generator", "the load was not met while it had 0.90 of 5"),
+        ({**SHORT, **LATE, **FULL, "outstanding": 0.9}, "generator", "0.90 of 5 requests unanswered"),
+        ({**SHORT, **LATE, **FULL, "outstanding": 0.9, "in_flight": 1.0}, "cluster", "CPU to spare"),
+        ({**SHORT, **LATE, **FULL, "outstanding": 2.5}, "unknown", "9,000 unsent"),
         ({**SHORT, **LATE, "machine_busy": 0.97, "co_located": True, "waited": 0.3}, "generator", "shared with"),
         (
             {**SHORT, **LATE, **FULL, "machine_busy": 0.97, "co_located": True, "waited": 0.05},
@@ -152,17 +141,7 @@ def test_waiting_is_that_of_the_worst_process_and_answers_owed_those_of_the_clie
     for t in range(3, 15):
         for name, waited in (("one", 0.1), ("two", 0.9)):
             result.rows.append(
-                {
-                    "t": t,
-                    "phase": "measure",
-                    "kind": "host",
-                    "name": name,
-                    "cpu": 0.3,
-                    "waited": waited,
-                    "steal": 0.04,
-                    "allowed": 2,
-                    "thread": waited,
-                }
+                {"t": t, "phase": "measure", "kind": "host", "name": name, "cpu": 0.3, "waited": waited, "steal": 0.04}
             )
         for client, owed in (("a#1", 0.5), ("a#2", 4.0 if t % 2 else 0.0)):
             told = {"client": client, "role": "producer", "outstanding": owed, "throttle_avg": owed / 100}
@@ -171,9 +150,17 @@ def test_waiting_is_that_of_the_worst_process_and_answers_owed_those_of_the_clie
         result.rows.append({"t": t, "phase": "measure", "kind": "client", "name": "Billing@one", **reading})
     found = facts_of(result, {})
     assert found.waited == pytest.approx(0.75)
-    assert (found.used, found.thread) == (pytest.approx(0.15), pytest.approx(0.9))
     assert found.steal == pytest.approx(0.04)
-    assert found.outstanding == pytest.approx(2.0)
+    assert found.outstanding is None  # the load was met in every second
+    for row in result.of_kind("producer"):
+        row["acked"] = 0 if row["t"] in (5, 6, 7) else row["due"]
+    assert facts_of(result, {}).outstanding == pytest.approx(8 / 3)  # of the seconds in which it was not
+    for row in result.of_kind("producer"):
+        row["queue_full"] = int(row["t"] in (5, 7))
+    assert facts_of(result, {}).outstanding == pytest.approx(4.0)  # of those in which the queue was full
+    assert facts_of(result, {}).in_flight == 5
+    result.facts["classes"]["Checkout"]["config"]["max.in.flight"] = "2"
+    assert facts_of(result, {}).in_flight == 2
     assert found.throttled == pytest.approx(0.02)
 
 

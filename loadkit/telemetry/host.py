@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import sys
 from functools import cache
@@ -24,7 +23,7 @@ class Host:
     def __init__(self) -> None:
         self._process = psutil.Process()
         self._cpu = self._spent()
-        self._threads = _scheduled()
+        self._waited = _waited()
         psutil.cpu_percent(percpu=True)
         psutil.cpu_times_percent()
 
@@ -35,9 +34,8 @@ class Host:
     def sample(self) -> dict[str, Any]:
         """Return CPU seconds of this process, busy share of the machine and of each core, and resident bytes.
 
-        On Linux also `allowed`, the cores that it may use, `waited`, the seconds that its threads wanted a core and
-        waited for one (all threads together), `thread`, the CPU seconds of its busiest thread, and `steal`, the share
-        of the machine's cores that whoever runs this virtual machine gave to others.
+        On Linux also `waited`, the seconds that its threads wanted a core and waited for one (all threads together),
+        and `steal`, the share of the machine's cores that whoever runs this virtual machine gave to others.
         """
         before, self._cpu = self._cpu, self._spent()
         cores = [share / 100 for share in psutil.cpu_percent(percpu=True)]
@@ -50,34 +48,25 @@ class Host:
         }
 
     def _waits(self) -> dict[str, float]:
-        before, self._threads = self._threads, _scheduled()
-        spans = [
-            (ran - before.get(thread, (0, 0))[0], waited - before.get(thread, (0, 0))[1])
-            for thread, (ran, waited) in self._threads.items()
-        ]
-        if not spans:
+        before, self._waited = self._waited, _waited()
+        if not self._waited:
             return {}
+        waited = sum(now - before.get(thread, 0) for thread, now in self._waited.items())
         steal = getattr(psutil.cpu_times_percent(), "steal", 0.0) / 100
-        return {
-            "allowed": len(os.sched_getaffinity(0)),
-            "waited": round(sum(waited for _, waited in spans) * _NS, 4),
-            "thread": round(max(ran for ran, _ in spans) * _NS, 4),
-            "steal": round(steal, 4),
-        }
+        return {"waited": round(waited * _NS, 4), "steal": round(steal, 4)}
 
 
-def _scheduled() -> dict[str, tuple[int, int]]:
-    """Return of each thread of this process how long it ran and how long it waited for a core (ns).
+def _waited() -> dict[str, int]:
+    """Return of each thread of this process how long it waited for a core (ns).
 
     From `schedstat` of proc(5), which the kernel keeps where it is built with CONFIG_SCHED_INFO; empty elsewhere.
     """
     found = {}
     for place in _THREADS.iterdir() if _THREADS.exists() else ():
         try:
-            ran, waited = (place / "schedstat").read_bytes().split()[:2]
-        except (OSError, ValueError):  # the thread has ended, or the kernel does not count
+            found[place.name] = int((place / "schedstat").read_bytes().split()[1])
+        except (OSError, ValueError, IndexError):  # the thread has ended, or the kernel does not count
             continue
-        found[place.name] = int(ran), int(waited)
     return found
 
 
