@@ -115,6 +115,11 @@ def _starved(facts: Facts, at: Thresholds) -> bool:
     return facts.waited is not None and facts.waited >= at.starved
 
 
+def _throttled(facts: Facts, at: Thresholds) -> bool:
+    """Return whether brokers told the client to pause: more than they allow is the cluster's limit, however sent."""
+    return facts.throttled is not None and facts.throttled >= at.throttled
+
+
 def _asked(facts: Facts) -> float | None:
     """Return the share of the requests that a client may have unanswered, that it had on average."""
     return None if facts.outstanding is None else facts.outstanding / facts.in_flight
@@ -170,7 +175,7 @@ def _of_generator(facts: Facts, at: Thresholds) -> list[str]:
     if facts.share is not None and facts.share >= at.used and facts.share_exact:
         said.append(f"generator: {_compared(facts)[0]}")
     asked = _asked(facts)
-    if asked is not None and asked < at.unasked:
+    if asked is not None and asked < at.unasked and not _throttled(facts, at):
         full = f"its queue was full {facts.queue_full:,.0f} times" if facts.queue_full else "the load was not met"
         said.append(
             f"generator: {full} while it had {facts.outstanding:.2f} of {facts.in_flight:g} requests unanswered on "
@@ -190,7 +195,7 @@ def _of_cluster(facts: Facts, at: Thresholds) -> list[str]:
         idle = facts.process_cores is None or facts.process_cores < at.busy
         spare = " while the generator had CPU to spare" if idle else ""
         said.append(f"cluster: the client's queue was full {facts.queue_full:,.0f} times{spare}")
-    if facts.throttled is not None and facts.throttled >= at.throttled:
+    if _throttled(facts, at):
         said.append(f"cluster: brokers throttled the client by {format_duration(facts.throttled)} on average (a quota)")
     if facts.broker_idle is not None and facts.broker_idle < at.broker_busy:
         said.append(f"cluster: a broker's threads were idle only {facts.broker_idle:.0%} of the time")

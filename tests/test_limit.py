@@ -82,6 +82,7 @@ READING: dict[str, Any] = {"offered": None, "throughput": None, "send_delay_p99"
             "cluster",
             "throttled the client by 50.0 ms",
         ),
+        ({**SHORT, "unsent": 0, "outstanding": 0.9, "throttled": 0.4}, "cluster", "throttled the client by 400 ms"),
         ({**SHORT, **LATE, "outstanding": 0.9}, "generator", "the load was not met while it had 0.90 of 5"),
         ({**SHORT, **LATE, **FULL, "outstanding": 0.9}, "generator", "0.90 of 5 requests unanswered"),
         ({**SHORT, **LATE, **FULL, "outstanding": 0.9, "in_flight": 1.0}, "cluster", "CPU to spare"),
