@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from bench.proxy import HOST
 from running import ROOT, Command, eventually
 from test_limit import FINE, LATE, SHORT
 
-from bench.proxy import HOST
 from trust.limits import figures, harm, page
 from trust.limits.cases import CASES, QUICK, Case
 from trust.limits.proxy import NarrowProxy
