@@ -29,6 +29,7 @@ from loadkit.payloads.spec import Payload
 from loadkit.recorder import SECOND_NS, Recorder, SendLog, Window
 from loadkit.scenario import ConsumerWorkload, ProducerWorkload, Scenario
 from loadkit.targets.lane import Received
+from loadkit.targets.statistics import placed
 from loadkit.telemetry.host import Host
 
 CONNECT = 30.0
@@ -334,7 +335,7 @@ class Worker:
         if told := clock.told():
             rows.append({"kind": "clock", "name": self.name, **told})
         self._gauged = second
-        delta.rows = [{"t": second, "phase": phase, **_placed(row, window.zero_ns)} for row in rows]
+        delta.rows = [{"t": second, "phase": phase, **placed(row, window.zero_ns)} for row in rows]
 
     def _totals(self, now: int) -> dict[str, dict[str, int]]:
         totals: dict[str, dict[str, int]] = {}
@@ -389,12 +390,6 @@ class Worker:
                 held.driver.close()
 
         self._runtime.call(closed)
-
-
-def _placed(row: dict[str, Any], zero_ns: int) -> dict[str, Any]:
-    """Return a row with the clock at which its numbers end, where it has one, as the schedule's time `until` (s)."""
-    clock = row.pop("clock", None)
-    return row if clock is None else {**row, "until": round(clock - zero_ns / 1e9, 3)}
 
 
 def _drain(queue: deque[Any]) -> list[Any]:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
-import struct
 import subprocess
 import sys
 import threading
@@ -16,13 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bench.proxy import HOST
 from running import ROOT, Command, eventually
 from test_limit import FINE, LATE, SHORT
 
 from trust.limits import figures, harm, page
 from trust.limits.cases import CASES, QUICK, Case
-from trust.limits.proxy import NarrowProxy
 
 PUBLISHED = ROOT / "reports" / "trust" / "limits"
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
@@ -129,35 +125,6 @@ def test_what_is_published_is_of_these_cases() -> None:
     assert [one["case"] for one in found["rows"]] == [ours[one["case"]["number"]] for one in found["rows"]]
     assert len(found["rows"]) >= 30
     assert found["test"]["wrong"] == 0
-
-
-def test_a_narrow_proxy_carries_no_more_than_its_rate_and_every_frame_whole() -> None:
-    """Twenty requests of 5 kB at 200 kB/s take half a second at least, and each is answered."""
-    assert asyncio.run(_through(NarrowProxy(0, 0.0, rate=200_000.0), frames=20, size=5_000)) >= 0.45
-
-
-async def _through(proxy: NarrowProxy, frames: int, size: int) -> float:
-    async def broker(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        for _ in range(frames):
-            (length,) = struct.unpack(">i", await reader.readexactly(4))
-            _, _, correlation = struct.unpack_from(">hhi", await reader.readexactly(length))
-            writer.write(struct.pack(">ii", 4, correlation))
-        await writer.drain()
-
-    behind = await asyncio.start_server(broker, HOST, 0)
-    proxy.broker = behind.sockets[0].getsockname()[1]
-    front = await asyncio.start_server(proxy.serve, HOST, 0)
-    proxy.port = front.sockets[0].getsockname()[1]
-    reader, writer = await asyncio.open_connection(HOST, proxy.port)
-    begun = time.monotonic()
-    for number in range(frames):
-        writer.write(struct.pack(">ihhi", size, 0, 9, number) + b"x" * (size - 8))
-    answers = [struct.unpack(">ii", await reader.readexactly(8))[1] for _ in range(frames)]
-    took = time.monotonic() - begun
-    assert answers == list(range(frames))
-    for side in (writer, behind, front):
-        side.close()
-    return took
 
 
 @LINUX

@@ -53,6 +53,12 @@ def flatten(raw: Mapping[str, Any], topic: str) -> dict[str, Any]:
     }
 
 
+def placed(row: dict[str, Any], zero_ns: int) -> dict[str, Any]:
+    """Return a row with the clock at which its numbers end, where it has one, as the schedule's time `until` (s)."""
+    clock = row.pop("clock", None)
+    return row if clock is None else {**row, "until": round(clock - zero_ns / 1e9, 3)}
+
+
 def _sum(values: Iterable[float]) -> float:
     return sum(values)
 

@@ -17,6 +17,7 @@ from bench.process import beside
 from loadkit.result import SERIES
 from loadkit.targets import embedded
 from loadkit.targets.embedded import EmbeddedCluster
+from trust.proxy.behaviour import Behaviour
 
 HOG = "import os\nparent = os.getppid()\nwhile os.getppid() == parent: sum(range(100_000))"
 """Busy until it is ended, or until whoever started it has ended."""
@@ -68,7 +69,8 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 def through_proxy(cluster: EmbeddedCluster, delay: float = 0.0, bandwidth: float = 0.0) -> Iterator[str]:
     """Run the proxy beside a block, on the cores of the brokers; give its address."""
     broker = cluster.bootstrap.rpartition(":")[2]
-    with beside([sys.executable, "-m", "trust.limits.proxy", broker, str(delay), str(bandwidth)]) as process:
+    behaviour = str(Behaviour(delay, bandwidth=bandwidth))
+    with beside([sys.executable, "-m", "trust.proxy", os.devnull, behaviour, broker]) as process:
         assert process.stdout
         yield f"127.0.0.1:{int(process.stdout.readline())}"
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from bench.process import beside
 from loadkit.targets import admin, embedded
 from loadkit.targets.embedded import EmbeddedCluster
+from trust.proxy.behaviour import Behaviour
 
 ONE = "embedded?num.io.threads=1"
 """One request thread, so that it can be kept busy; the other cases hardly need it."""
@@ -47,7 +48,7 @@ def plain(cluster: EmbeddedCluster) -> Place:
 @contextmanager
 def far(cluster: EmbeddedCluster) -> Place:
     """Put a proxy before the broker that holds each response back."""
-    with beside([sys.executable, "-m", "bench.proxy", _port(cluster), str(DELAY), os.devnull]) as proxy:
+    with beside([sys.executable, "-m", "trust.proxy", os.devnull, str(Behaviour(DELAY)), _port(cluster)]) as proxy:
         yield _address(proxy)
 
 
