@@ -12,12 +12,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from trust import page
 from trust.about import about
-from trust.blind import exact, live, spots
+from trust.blind import exact, live, page, spots
+from trust.blind.page import FIGURES
 
 OUT = Path("reports/trust/blind")
-FIGURES, LIVE = "spots.json", "live.json"
+LIVE = "live.json"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _write(asked.out / FIGURES, {"spots": found, "exact": worked}, ["--quick"] if asked.quick else [])
     for spot in found:
         print(f"{spot['what']}: {spot['size']} [{spot['source']}]")
-    print(f"page: {page.write(asked.out, 'Blind spots', ((FIGURES, spots.section),))}")
+    print(f"page: {page.write(asked.out)}")
     return 0 if all(spot["size"] for spot in found) else 1
 
 

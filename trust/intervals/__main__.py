@@ -10,8 +10,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from trust import page
-from trust.intervals import figures
+from trust.intervals import figures, page
 from trust.intervals.coverage import RUNS, SECONDS
 
 QUICK = (200, (15, 60, 300))
@@ -36,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for row in rows:
             if row.judged and not row.kept:
                 print(f"missed its bound: {row.process}, {row.quantile}, {row.seconds} s", file=sys.stderr)
-    print(f"page: {page.write(out, 'Intervals against known truth', ((figures.FIGURES, figures.section),))}")
+    print(f"page: {page.write(out)}")
     return 0 if kept else 1
 
 
