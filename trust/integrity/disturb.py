@@ -122,7 +122,8 @@ def elect(connection: admin.Connection, topic: str, partitions: list[int], kind:
     """Have leaders elected; a partition that needs none, or has nobody, is left as it is."""
     client: ck_admin.AdminClient = connection.client
     places = [ck.TopicPartition(topic, number) for number in partitions]
-    for place, error in client.elect_leaders(kind, places, request_timeout=30).result().items():
+    # without a time limit of its own: confluent-kafka 2.16.1 raises SystemError for either of its keywords
+    for place, error in client.elect_leaders(kind, places).result(_PATIENCE).items():
         code = error.args[0].code() if isinstance(error, ck.KafkaException) else None
         if code not in (None, ck.KafkaError.ELECTION_NOT_NEEDED, _NOBODY[kind]):
             raise RuntimeError(f"electing a leader of {topic}-{place.partition}: {error}")
