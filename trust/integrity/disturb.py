@@ -44,9 +44,9 @@ class Stage:
     """When to stop disturbing, on the monotonic clock."""
     did: Counter[str] = field(default_factory=Counter)
 
-    def connection(self) -> admin.Connection:
-        """Return a way to ask the cluster."""
-        return admin.connect({"bootstrap.servers": self.cluster.bootstrap})
+    def connection(self, timeout: float = 10.0) -> admin.Connection:
+        """Return a way to ask the cluster, each time for so many seconds at most."""
+        return admin.connect({"bootstrap.servers": self.cluster.bootstrap}, timeout)
 
     @property
     def over(self) -> bool:
@@ -88,7 +88,7 @@ def leaders(stage: Stage) -> None:
     while not stage.over:
         try:
             stage.did["leaders moved"] += _move(stage, connection)
-        except (RuntimeError, TargetError):
+        except (RuntimeError, TargetError, ck.KafkaException, TimeoutError):
             stage.did["moves refused"] += 1
         time.sleep(BETWEEN)
 

@@ -87,7 +87,7 @@ def _until(
     limit = time.monotonic() + patience
     while True:
         with suppress(TargetError):
-            if true(admin.describe_topics(stage.connection(), [stage.topic])[stage.topic]):
+            if true(admin.describe_topics(stage.connection(3.0), [stage.topic])[stage.topic]):
                 return
         if time.monotonic() > limit:
             raise RuntimeError(f"partitions of {stage.topic} were not {what} within {patience:.0f} s")
