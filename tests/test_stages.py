@@ -166,7 +166,7 @@ def test_the_same_queue_is_the_clients_where_requests_had_room(tmp_path: Path) -
 
 def test_a_stall_of_few_requests_is_not_taken_for_the_clients_queue(tmp_path: Path) -> None:
     """Five of 1,000 requests took 300 ms: their p99 does not show it, but messages queued no longer than the longest."""
-    run = Run().plant("int_latency", 0.15, 9).plant("network", 0.0015, 9)
+    run = Run().plant("int_latency", 0.15, 9).plant("network", 0.003, 9)
     run.longest["rtt"], run.requests = 0.31, 1000
     run.times = [{**times, "local": 0.0002, "remote": 0.0001} for times in run.times]
     found = verdict(run, tmp_path)
@@ -229,6 +229,33 @@ def test_a_page_that_was_missed_during_a_stall_is_made_up_for_by_the_next(tmp_pa
     """The broker's next row covers the seconds without one, so the stalled second is not without a broker."""
     run = Run().plant("local", 0.3, 7)
     run.skipped = (6, 7, 8)
+    assert verdict(run, tmp_path).stage == "broker local"
+
+
+def test_seconds_of_which_the_client_told_nothing_make_no_verdict(tmp_path: Path) -> None:
+    """The last numbers of a client that is closed are lost: the p99 of the others is explained, and it is said."""
+    run = Run().plant("remote", 0.05).plant("local", 0.5, LENGTH - 2, LENGTH - 1)
+    result = run.write(tmp_path)
+    kept = [row for row in result.rows if row["kind"] != "client" or row["t"] < LENGTH - 2]
+    cut = Result(result.out, result.facts, kept, result.tracks)
+    found = blame.of_result(cut, stages.read(cut))
+    assert found is not None
+    assert found.stage == "broker remote"
+    assert "left out" in found.because[-1]
+
+
+def test_the_wait_of_requests_that_took_seconds_is_found_where_they_left(tmp_path: Path) -> None:
+    """A message that waited 3 s in the queue for a request of 3 s was clocked 3 s before it was acknowledged."""
+    run = Run().plant("int_latency", 3.0, 9).plant("network", 3.0, 12)
+    run.times[12]["send"] = 3.0  # as the latency of the second it was acknowledged in tells
+    run.longest["rtt"] = 3.1
+    found = verdict(run, tmp_path)
+    assert found.spent["client queue"] > 3
+
+
+def test_a_steady_delay_is_named_though_some_seconds_were_a_little_slower(tmp_path: Path) -> None:
+    """What is usual is most of the round trip, so it is not what little there was more that is split."""
+    run = Run().plant("local", 0.05).plant("network", 0.015, 5, 6)
     assert verdict(run, tmp_path).stage == "broker local"
 
 

@@ -4,7 +4,7 @@ The p99 is made in the seconds that hold the messages beyond it, so each second 
 the stages that a client clocks are compared by the p99 of each, because a stage that delays one message in fifty hardly
 moves its mean. Percentiles do not add: their shares are of their sum, and what the latency's p99 is above that sum is
 unexplained. Brokers tell no p99 of a second (their quantiles decay over minutes), so the round trip's share is split by
-means: by what they exceed those of the calm seconds by, where there are calm seconds and that is much of it.
+means: by what they exceed those of the calm seconds by, where there are calm seconds and that is most of it.
 
 Waiting in the client is not always the client's: a full queue makes messages leave late, and messages that wait longer
 than they linger wait for a response, if every request that may be in flight is under way, or one was for about as
@@ -30,7 +30,7 @@ FULL = 0.8
 """Share of the requests that may be in flight, and of the time messages wait, from which they queue for a response."""
 CALM = 3
 """Seconds without a message beyond the p99 that it takes to say what is usual."""
-UNUSUAL = 0.25
+UNUSUAL = 0.5
 """Share of the round trip by which it exceeds the usual from which that excess is what is split."""
 RESOLUTION = 0.002
 """Mean round trip (s) below which it is not split: each of a broker's four parts is rounded to a whole millisecond."""
@@ -119,12 +119,12 @@ def blame(seconds: Seconds, slots: int, linger: float) -> Blame | None:
         return None
     shares = {name: value / total for name, value in shares.items()}
     stage = max(shares, key=lambda name: shares[name])
-    return Blame(stage, shares[stage], shares, _ordered(_split(spent, parts)), (*because, *why))
+    return Blame(stage, shares[stage], shares, _ordered(_split(spent, parts)), (*because, *why, *_left_out(seconds)))
 
 
 def _levels(seconds: Seconds, tail: Floats) -> dict[str, float]:
     """Return the p99 (s) of each stage that a client clocks, in the seconds that made the p99 of latency."""
-    client = {name: seconds.highest(f"{name}_p99", tail) for name in (QUEUE, BUFFER, TRIP)}
+    client = {name: seconds.highest(f"{name}_p99", tail, back=name != TRIP) for name in (QUEUE, BUFFER, TRIP)}
     spent = {SEND: seconds.level("send_delay_p99", "send_delay_count", tail), **client}
     latency = seconds.level("latency_p99", "latency_count", tail)
     return {**spent, REST: max(0.0, latency - sum(spent.values()))}
@@ -177,6 +177,12 @@ def _parts(seconds: Seconds, mean: Mapping[str, float]) -> tuple[dict[str, float
         said = f"a round trip of {format_duration(total)} is not split: brokers count whole milliseconds"
         return {TRIP: 1.0}, [said]
     return parts, []
+
+
+def _left_out(seconds: Seconds) -> list[str]:
+    """Return which part of the messages the verdict says nothing of."""
+    said = f"{seconds.left_out:.0%} of the messages came in seconds of which the client told nothing, and are left out"
+    return [said] if seconds.left_out >= 1 - stages.QUANTILE else []
 
 
 def _usual(seconds: Seconds) -> dict[str, float]:

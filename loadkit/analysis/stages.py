@@ -55,6 +55,9 @@ class Seconds:
     observed: bool
     """Whether brokers told where the time of requests went."""
     messages: int
+    """In seconds of which the client told something."""
+    left_out: float
+    """Share of all messages that came in other seconds: the last of a run may be told of no more."""
 
     def ratio(self, above: str, below: str, weights: Floats) -> float:
         """Return a weighted sum over another; 0 where there is nothing below."""
@@ -66,34 +69,44 @@ class Seconds:
         weights = np.where(self.columns[count] > 0, weights, 0.0)
         return float((self.columns[name] * weights).sum() / weights.sum()) if weights.any() else 0.0
 
-    def highest(self, name: str, weights: Floats) -> float:
-        """Return the weighted mean of a column of another clock, of whose row and the next the larger one counts."""
-        column = self.columns[name]
-        either = np.maximum(column, np.append(column[1:], 0.0))
-        return float((either * weights).sum() / weights.sum()) if weights.any() else 0.0
+    def highest(self, name: str, weights: Floats, back: bool = False) -> float:
+        """Return the weighted mean of a column of another clock, of whose row and the next the larger one counts.
+
+        `back`: what was clocked when requests left is as many rows earlier as they took whole seconds.
+        """
+        column, trip = self.columns[name], self.columns[f"{TRIP}_max"]
+        found = 0.0
+        for at in np.flatnonzero(weights):
+            first = at - int(trip[at : at + 2].max()) if back else at
+            found += weights[at] * column[max(0, first) : at + 2].max()
+        return float(found / weights.sum()) if weights.any() else 0.0
 
 
 def read(result: Result) -> Seconds | None:
     """Return the seconds of the measured phase and its drain; None where no producer's statistics were recorded."""
     tracks = {series: _merged(result, series) for series in ("latency", "service_time", "send_delay")}
     rows = [row for row in result.rows if row["phase"] in ("measure", "drain")]
-    told = (row for row in rows if row["kind"] == "client" and row.get("role") == "producer" and "rtt_sum" in row)
-    clients = [{**row, "t": max(0, int(row["until"] if "until" in row else row["t"]))} for row in told]
+    made = (row for row in rows if row["kind"] == "client" and row.get("role") == "producer" and "rtt_sum" in row)
+    clients = [{**row, "t": max(0, int(row["until"] if "until" in row else row["t"]))} for row in made]
     latency = tracks["latency"]
     if not clients or latency is None or not len(latency.seconds):
         return None
     first, last = int(result.measured[0]), int(latency.seconds.max()) + 1  # rows may be labelled a second late
     t = np.arange(first, last + 1, dtype=float)
-    columns: dict[str, Floats] = {}
+    columns = _of_clients(clients, t)
+    told = columns[f"{QUEUE}_count"] + columns[f"{TRIP}_count"] > 0
+    told |= np.append(told[1:], False)
     for series, track in tracks.items():
-        columns |= _of_track(series, track, t)
-    columns |= _of_clients(clients, t)
+        columns |= _of_track(series, track, t, told)
     columns["queue_full"] = _sums([row for row in rows if row["kind"] == "producer"], "queue_full", t)
     brokers = [row for row in rows if row["kind"] == "broker" and "produce_local_sum" in row]
     filled = list(_filled(brokers))
     for stage, key in {**BROKER, "requests": "produce_count"}.items():
         columns[stage] = _sums(filled, key, t)
-    return Seconds(t, columns, bool(columns["requests"].sum()), len(latency.total))
+    counted = columns["latency_count"]
+    messages = int(counted[told].sum())
+    left_out = 1 - messages / max(counted.sum(), 1)
+    return Seconds(t, columns, bool(columns["requests"].sum()), messages, float(left_out))
 
 
 def split(trip: float, rate: float, throttle: float, broker: Mapping[str, float] | None) -> dict[str, float]:
@@ -154,21 +167,24 @@ def _merged(result: Result, series: str) -> Track | None:
     return merged(series, parts) if parts else None
 
 
-def _of_track(series: str, track: Track | None, t: Floats) -> dict[str, Floats]:
-    """Return count, mean, p99 and (for the whole track's p99) the count in and beyond its bucket, by second."""
+def _of_track(series: str, track: Track | None, t: Floats, told: NDArray[np.bool_]) -> dict[str, Floats]:
+    """Return count, mean, p99, and the count in and beyond the bucket of the p99 of all seconds told of, by second."""
     count, mean, p99, tail = (np.zeros(len(t)) for _ in range(4))
     if track is not None and len(track.seconds):
         track.counts.sort_indices()
         (low, high), values, index = bounds(), track.counts.data, track.counts.indices
-        beyond = np.where(high[index] >= track.total.quantile(QUANTILE), values, 0)
+        inside = (track.seconds >= t[0]) & (track.seconds <= t[-1])
+        known = np.array([seen and told[int(s - t[0])] for s, seen in zip(track.seconds, inside, strict=True)], bool)
+        whole = Track(track.tag, track.seconds[known], track.counts[known], track.maxima[known]).total
+        beyond = np.where(high[index] >= whole.quantile(QUANTILE), values, 0) if len(whole) else 0 * values
         starts, ends = track.counts.indptr[:-1], track.counts.indptr[1:]
         sums = (np.concatenate([[0], np.cumsum(each)]) for each in (values, (low + high)[index] / 2e6 * values, beyond))
         before, (total, spent, slow) = np.cumsum(values), (each[ends] - each[starts] for each in sums)
-        some = (total > 0) & (track.seconds >= t[0]) & (track.seconds <= t[-1])
+        some = (total > 0) & inside
         place = (track.seconds[some] - t[0]).astype(np.int64)
         rank = (before[ends - 1] - total)[some] + np.ceil(QUANTILE * total[some] - 1e-6)
         at = index[np.searchsorted(before, rank)]
-        count[place], mean[place], tail[place] = total[some], spent[some] / total[some], slow[some]
+        count[place], mean[place], tail[place] = total[some], spent[some] / total[some], (slow * known)[some]
         p99[place] = np.minimum(high[at], track.maxima[some]) / 1e6
     named = {"count": count, "mean": mean, "p99": p99, "tail": tail}
     return {f"{series}_{name}": column for name, column in named.items()}
