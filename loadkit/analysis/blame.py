@@ -13,7 +13,7 @@ long as they waited. Such waiting is counted to what it waited for.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -140,7 +140,7 @@ def _charged(
     full = float(seconds.columns["queue_full"][others > 0].sum())
     if full and charged[SEND] > 0:
         said.append(f"messages left late because the client's queue was full ({full:,.0f} times)")
-        charged = _moved(charged, SEND, charged[SEND], (QUEUE, BUFFER, TRIP))
+        charged = _moved(charged, SEND, charged[SEND], {name: charged[name] for name in (QUEUE, BUFFER, TRIP)})
     away = mean[BUFFER] + sum(mean.get(name, 0.0) for name in (NETWORK, THROTTLE, *BROKER, TRIP))
     rate = seconds.ratio(f"{TRIP}_count", "connections", others)
     used = rate * away / slots  # Little's law
@@ -150,17 +150,19 @@ def _charged(
         under_way = f"{rate * away:.1f} of the {slots} requests that may be in flight were under way on average"
         stuck = f"requests took up to {format_duration(longest)}"
         said.append(f"messages queued for a response: {under_way if used >= FULL else stuck}")
-        charged = _moved(charged, QUEUE, waited, (BUFFER, TRIP))
+        # what holds the slots holds them by its mean; what was stuck is what took long once
+        held = {BUFFER: mean[BUFFER], TRIP: away - mean[BUFFER]} if used >= FULL else charged
+        charged = _moved(charged, QUEUE, waited, {name: held[name] for name in (BUFFER, TRIP)})
     return charged, said
 
 
-def _moved(times: Mapping[str, float], source: str, amount: float, to: Sequence[str]) -> dict[str, float]:
-    """Return times with an amount of one stage counted to others, in proportion."""
-    total = sum(times[name] for name in to)
+def _moved(times: Mapping[str, float], source: str, amount: float, to: Mapping[str, float]) -> dict[str, float]:
+    """Return times with an amount of one stage counted to others, in proportion to their numbers in `to`."""
+    total = sum(to.values())
     if not total:
         return dict(times)
     moved = {**times, source: times[source] - amount}
-    return {**moved, **{name: times[name] * (1 + amount / total) for name in to}}
+    return {**moved, **{name: times[name] + amount * part / total for name, part in to.items()}}
 
 
 def _parts(seconds: Seconds, mean: Mapping[str, float]) -> tuple[dict[str, float], list[str]]:
