@@ -29,22 +29,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
                                      formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}; default: all")
     parser.add_argument("--quick", action="store_true", help="a short slice of each part, about two minutes in all")
-    parser.add_argument("--out", type=Path, default=figures.OUT)
+    parser.add_argument("--out", type=Path, help=f"default: {figures.OUT}; with --quick, a folder of the work")
     parser.add_argument("--work", type=Path, default=figures.WORK, help="folder of the runs themselves")
     parser.add_argument("--page", action="store_true", help="only write the page, from the figures there are")
     asked = parser.parse_args(arguments)
     if unknown := set(asked.parts) - PARTS.keys():
         parser.error(f"no part {', '.join(sorted(unknown))}: there are {', '.join(PARTS)}")
+    out = asked.out or (asked.work / "quick" if asked.quick else figures.OUT)
+    work = out / "work" if asked.quick else asked.work
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the processes of a run end with this one
     missed = []
     for name in () if asked.page else asked.parts or PARTS:
         print(f"== {name}", file=sys.stderr, flush=True)
         file, make = PARTS[name]
         command = ["python", "-m", "trust.fleet", name, *(["--quick"] if asked.quick else [])]
-        if figures.write(asked.out / file, make(asked.work.resolve(), asked.quick), command):
+        if figures.write(out / file, make(work.resolve(), asked.quick), command):
             missed.append(name)
-        page.write(asked.out)  # after each part: a later one may take long or fail
-    print(f"page: {page.write(asked.out)}")
+        page.write(out)  # after each part: a later one may take long or fail
+    print(f"page: {page.write(out)}")
     for name in missed:
         print(f"missed its bound: {name}", file=sys.stderr)
     return 1 if missed else 0

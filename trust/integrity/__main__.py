@@ -65,30 +65,35 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m trust.integrity", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
     parser.add_argument("cases", nargs="*", metavar="CASE", help="words of the names of cases; default: all")
-    parser.add_argument("--quick", action="store_true", help=f"only {' and '.join(QUICK)}; writes no figures")
+    parser.add_argument("--quick", action="store_true", help=f"only {' and '.join(QUICK)}, anew")
     parser.add_argument("--page", action="store_true", help="only write the page, from the figures there are")
-    parser.add_argument("--out", type=Path, default=page.OUT)
+    parser.add_argument("--out", type=Path, help=f"default: {page.OUT}; with --quick, a folder of the work")
     parser.add_argument("--work", type=Path, default=WORK, help="folder of the runs themselves")
     asked = parser.parse_args(arguments)
+    out = asked.out or (asked.work / "quick" if asked.quick else page.OUT)
+    work = out / "work" if asked.quick else asked.work
     if asked.page:
-        print(f"page: {page.write(asked.out)}")
+        print(f"page: {page.write(out)}")
         return 0
     chosen = [case for case in CASES if (case.name in QUICK if asked.quick else _named(case, asked.cases))]
     if not chosen:
         parser.error(f"no such case; there are: {'; '.join(case.name for case in CASES)}")
-    asked.work.mkdir(parents=True, exist_ok=True)
+    if asked.quick:
+        shutil.rmtree(work, ignore_errors=True)
+    work.mkdir(parents=True, exist_ok=True)
     try:
-        rows = make(chosen, asked.work)
+        rows = make(chosen, work)
     except (LoadkitError, RuntimeError) as error:
         _say(f"stopped, to go on where it was when asked again: {error}")
         return 2
     wrong = [row["case"] for row in rows if not row["kept"]]
-    if len(chosen) == len(CASES):
-        asked.out.mkdir(parents=True, exist_ok=True)
+    if asked.quick or len(chosen) == len(CASES):
+        out.mkdir(parents=True, exist_ok=True)
         lanes = sorted({row["lane"] for row in rows})
-        document = {"cases": rows, "kept": not wrong, **about(["python", "-m", "trust.integrity"]), "lanes": lanes}
-        (asked.out / page.FIGURES).write_text(json.dumps(document, indent=1) + "\n", "utf-8")
-        print(f"page: {page.write(asked.out)}")
+        command = ["python", "-m", "trust.integrity", *(["--quick"] if asked.quick else [])]
+        document = {"cases": rows, "kept": not wrong, **about(command), "lanes": lanes}
+        (out / page.FIGURES).write_text(json.dumps(document, indent=1) + "\n", "utf-8")
+        print(f"page: {page.write(out)}")
     for name in wrong:
         print(f"not as it should be: {name}", file=sys.stderr)
     return 1 if wrong else 0

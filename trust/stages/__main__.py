@@ -129,14 +129,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
                                      formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
     parser.add_argument("cases", nargs="*", metavar="CASE", help=f"of {', '.join(case.name for case in CASES)}")
     parser.add_argument("--quick", action="store_true", help=f"only {' and '.join(QUICK)}, anew")
-    parser.add_argument("--out", type=Path, default=OUT)
+    parser.add_argument("--out", type=Path, help=f"default: {OUT}; with --quick, a folder of the work")
     parser.add_argument("--work", type=Path, default=WORK, help="folder of the runs themselves")
     asked = parser.parse_args(arguments)
     names = {case.name for case in CASES}
     if unknown := set(asked.cases) - names:
         parser.error(f"no case {', '.join(sorted(unknown))}: there are {', '.join(sorted(names))}")
     wanted = QUICK if asked.quick else asked.cases or names
-    work, out = (asked.work / "quick", asked.work / "quick") if asked.quick else (asked.work, asked.out)
+    out = asked.out or (asked.work / "quick" if asked.quick else OUT)
+    work = out / "work" if asked.quick else asked.work
     if asked.quick:
         shutil.rmtree(work, ignore_errors=True)
     rows = run([case for case in CASES if case.name in wanted], work)

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from loadkit.report.block import Block, Cell, Note, Prose, block, table
 from loadkit.units import format_duration
 from trust import page
+from trust.claim import SHARE, Claim
 
+TITLE = "Which stage made the p99"
+METHOD = (
+    "One stage of a message's way through a real Kafka is delayed on purpose (generator, client queue, send buffer, "
+    "network, quota, the broker's queue, its disk, its followers), and the stage that loadkit names is compared with "
+    "the one that was delayed."
+)
 FIGURES = "planted.json"
 _LEAD = (
     "Each case delays one stage of a real Kafka on purpose, and a run of loadkit is to name it with at least half of "
@@ -41,6 +48,20 @@ def _share(share: float | None) -> str:
     return "–" if share is None else f"{share:.0%}".replace("%", " %")
 
 
+def claims(found: page.Found) -> Sequence[Claim]:
+    """Return what is promised of planted delays."""
+    planted = [one for one in found["cases"] if one["planted"]]
+    kept = sum(bool(one["kept"]) for one in planted)
+    missed = ", ".join(f"{one['case']} (named {one['named'] or 'none'})" for one in planted if not one["kept"])
+    note = f"{kept} of {len(planted)}" + (f"; not {missed}" if missed else "")
+    text = "planted delays whose stage is named, with half of the p99 or more"
+    return [Claim(text, kept / len(planted) if planted else None, ">=", 1.0, SHARE, note)]
+
+
+PARTS: tuple[page.Part, ...] = ((FIGURES, section),)
+CLAIMS = {FIGURES: claims}
+
+
 def write(out: Path) -> Path:
     """Write the page of the figures in a folder and return its path."""
-    return page.write(out, "Which stage made the p99", ((FIGURES, section),))
+    return page.write(out, TITLE, PARTS)
