@@ -8,7 +8,7 @@ from bench import peers
 from bench.cases import drained
 from bench.lab import FLAT_OUT, JAVA, Lab, Trial
 from bench.process import Ran, run
-from trust.peers.cells import ECHOES, FLAT, LOADKIT, PEERS, STEADY, WARMUP, Cell
+from trust.peers.cells import ECHOES, LOADKIT, PEERS, WARMUP, Cell
 
 BUFFER_KIB = 32_768
 """Of both clients: what kafka-producer-perf-test has by default."""
@@ -30,7 +30,7 @@ def contest(lab: Lab, cell: Cell) -> Contest:
 
 def producing(lab: Lab, cell: Cell) -> tuple[Callable[[], Figures], Callable[[], Figures]]:
     """Return producers of one topic: six partitions, acks=all, idempotent, linger 5 ms, batches of 64 KiB."""
-    seconds, guess = lab.length(STEADY if cell.rate else FLAT), [float(cell.rate or 40_000_000 // cell.size)]
+    seconds, guess = lab.length(cell.seconds), [float(cell.rate or 40_000_000 // cell.size)]
     warmup = lab.length(WARMUP)
 
     def loadkit() -> Figures:
