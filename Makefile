@@ -10,7 +10,7 @@ DEV_STAMP := $(VENV)/.installed-dev
 # of reports/trust.html
 SECTIONS := search sizing gate stalls peers limits stages fleet intervals integrity soak blind
 
-.PHONY: help quickstart test test-long test-lanes check bench bench-long stress memcheck trust gate build clean $(addprefix trust-,$(SECTIONS))
+.PHONY: help quickstart test test-long test-lanes check bench stress memcheck trust gate build clean $(addprefix trust-,$(SECTIONS))
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -42,9 +42,6 @@ stress: $(DEV_STAMP) ## the fast lane: 100 M messages, broker kills, rebalances;
 
 memcheck: $(DEV_STAMP) ## the fast lane under valgrind (apt-get install valgrind): a million messages
 	$(BIN)/python -m bench.stress --memcheck
-
-bench-long: $(DEV_STAMP) ## ten minutes at 100k msg/s: memory; and the page of an hour's run
-	$(BIN)/python -m bench.long
 
 trust: $(DEV_STAMP) ## a short slice of every section measured anew beside the committed figures, then reports/trust.html; half an hour
 	$(BIN)/python -m trust --run
