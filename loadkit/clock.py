@@ -4,7 +4,7 @@ Every instant of a load process is a reading of `now_ns`. On the master's own ho
 which all its processes share. Elsewhere it is this host's monotonic clock plus the offset that was measured
 (`offset.py`, `swarm_clock.py`), so instants of all processes compare, each within the bound that `told` gives. It is
 moved by changing its pace a little, never by a step while a run is under way: a time between two readings of one
-process is true to `offset.PACE`, whatever the offset.
+process is true to the difference in pace and `offset.FASTEST`, whatever the offset.
 
 Always read as `clock.now_ns()`: what it is bound to changes (`swarm_clock.py` alone does that).
 
