@@ -100,7 +100,7 @@ SENT = {(p, n): 2 * n + p for p in (0, 1) for n in range(50)}
 def facts(**changes: int) -> dict[str, Any]:
     """Return what loadkit says of a run of a hundred messages, with some counts changed."""
     counts = {"lost": 0, "duplicated": 0, "reordered": 0, "unread": 0, "redelivered": 0, "unconfirmed": 0}
-    totals = {"sent": 98, "acked": 98, "errors": 0, "unacked": 0, "aborted": 0}
+    totals = {"sent": 98, "acked": 98, "errors": 0, "unacked": 0, "aborted": 0, "unsent": 0}
     counts |= {name: value for name, value in changes.items() if name in counts}
     totals |= {name: value for name, value in changes.items() if name in totals}
     received = changes.get("received", 50)

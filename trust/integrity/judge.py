@@ -19,7 +19,7 @@ class Judged:
     """Both sides of a run, and what is wrong with it."""
 
     told: dict[str, int]
-    """loadkit: messages sent, acknowledged, aborted, failed, unanswered; and what it found of each fault."""
+    """loadkit: messages sent, acknowledged, aborted, failed, unanswered, never sent; and each fault that it found."""
     read: Account
     """The witness, of all messages, those of aborted transactions included."""
     committed: int
@@ -85,7 +85,7 @@ def _sides(facts: Mapping[str, Any], logs: Logs) -> tuple[dict[str, int], Accoun
     classes, checked = facts["classes"], facts["integrity"]
     totals = {
         name: sum(total[name] for total in facts["totals"].values())
-        for name in ("sent", "acked", "errors", "unacked", "aborted")
+        for name in ("sent", "acked", "errors", "unacked", "aborted", "unsent")
     }
     opened = sum(
         one["users"] * facts["target"]["topics"][one["topic"]]["partitions"]
