@@ -119,7 +119,7 @@ class OpenTarget:
         permit(self.target, scenario)
         names = new_names(self.target, scenario)
         if self.connection is None:
-            mock = SimulatedSpec.parse(self.target.text).mock
+            mock = self.target.kind == "simulated" and SimulatedSpec.parse(self.target.text).mock
             self.site = MockSite(self.target, names, scenario) if mock else SinkSite(self.target, names)
         else:
             self.site = KafkaSite(self, self.connection, names, scenario, keep_topics)
