@@ -10,6 +10,7 @@ import argparse
 import json
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -24,16 +25,16 @@ from bench.__main__ import say
 from bench.about import about, load_now
 from bench.lab import Lab, open_lab
 
-CHUNK_SECONDS = 200.0
+CHUNK_SECONDS = 420.0
 """How long one process drives laps: memory is compared within it."""
 DEAD = 2.0
 """Seconds that a killed broker stays dead before it is started again."""
-KILL_AFTER = (12.0, 30.0)
+KILL_AFTER = (30.0, 90.0)
 """Seconds of the measured phase, of which the broker runs between two kills. It is left alone while a lap opens and
 closes: topics cannot be made on a broker that is not there."""
 SUPPRESSIONS = Path(__file__).with_name("valgrind.supp")
-LAP = 10_000_000
-"""Small messages of a lap."""
+LAP = 20_000_000
+"""Small messages that are due in a lap."""
 
 
 class Killer:
@@ -129,6 +130,7 @@ def memcheck(lab: Lab, asked: argparse.Namespace) -> dict[str, Any]:
 def main() -> int:
     """Return the exit code: 1 on a loss, a crash or a leak, or when the goal was not reached in time."""
     asked = _arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the process of the laps ends too
     asked.out.mkdir(parents=True, exist_ok=True)
     file = asked.out / "stress.json"
     document = stress_page.opened(file, fresh=asked.fresh)
