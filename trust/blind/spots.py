@@ -72,8 +72,9 @@ def _of_clocks(live: list[Figures]) -> Iterator[Spot]:
             f"up to {_time(TAKE * cost['median'] / 1e6)} flat out; at ease a take is a message or a batch", str(BENCH),
         )  # fmt: skip
     yield Spot(
-        "Load processes on several hosts", "end to end across hosts holds the offset of their clocks; latency, service "
-        "time and send delay are of one clock each", "as large as the offset", "by design",
+        "Load processes on several hosts", "end to end across hosts is known to a bound of half a round trip or so, "
+        "which the run tells; latency, service time and send delay are of one clock each",
+        "up to 10 % of the median; withheld beyond that", "by design",
     )  # fmt: skip
 
 
