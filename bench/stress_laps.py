@@ -35,8 +35,6 @@ from loadkit.worker import Runtime, Worker
 
 LARGE_SHARE = 1000
 """Small messages to one large one."""
-CHURN = 3.0
-"""Seconds between two changes of a group's members."""
 REFUSED_ABOVE = 900_000
 """Bytes above which the client itself refuses a large message."""
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from loadkit import kept
 from loadkit.report import page
 from trust import sections, slices, whole
+from trust.progress import say
 
 REPORTS = Path("reports/trust")
 
@@ -52,11 +53,6 @@ def write(reports: Path, out: Path, done: Sequence[slices.Slice] = ()) -> Path:
     more = [slices.section(done, time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()))] if done else []
     kept.replace(out, page.render(whole.TITLE, whole.blocks(measured, more)))
     return out
-
-
-def say(text: str) -> None:
-    """Print one line of progress."""
-    print(text, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

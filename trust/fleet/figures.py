@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 import sys
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import loadkit
-from trust.about import about
+from trust.about import about, mark
 
 OUT = Path("reports/trust/fleet")
 WORK = Path("reports/trust-fleet-work")
@@ -22,7 +21,7 @@ def code() -> str:
     """Return a mark of all that figures of fleets depend on."""
     folders = [Path(loadkit.__path__[0]), Path(__file__).parent]
     files = [file for folder in folders for file in sorted(folder.rglob("*.py"))]
-    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]
+    return mark(files)
 
 
 def once(folder: Path, make: Callable[[Path], dict[str, Any]]) -> dict[str, Any]:

@@ -6,7 +6,6 @@ Cases that are there already, made by the same code, are not made again. Exit co
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import shutil
 import sys
@@ -19,9 +18,10 @@ from typing import Any
 import loadkit
 from loadkit.errors import LoadkitError
 from loadkit.targets import embedded
-from trust.about import about
+from trust.about import about, mark
 from trust.integrity import page
 from trust.integrity.cases import CASES, QUICK, Case, run
+from trust.progress import say
 
 WORK = Path("reports/trust-integrity-work")
 TARGET = "embedded:3?jvm=-XX:TieredStopAtLevel=1"
@@ -32,7 +32,7 @@ def code() -> str:
     """Return a mark of all that a case depends on."""
     folders = [(Path(loadkit.__path__[0]), ("*.py", "targets/*.py")), (Path(__file__).parent, ("*.py",))]
     files = [file for folder, patterns in folders for pattern in patterns for file in sorted(folder.glob(pattern))]
-    return hashlib.sha256(b"".join(file.read_bytes() for file in files if file.name != "page.py")).hexdigest()[:16]
+    return mark(file for file in files if file.name != "page.py")
 
 
 def make(cases: Sequence[Case], work: Path) -> list[dict[str, Any]]:
@@ -44,20 +44,16 @@ def make(cases: Sequence[Case], work: Path) -> list[dict[str, Any]]:
             kept = work / f"{case.name.replace(',', '').replace(' ', '-')}.json"
             row = json.loads(kept.read_text("utf-8")) if kept.exists() else {}
             if row.get("code") != code():
-                cluster = cluster or stack.enter_context(embedded.start(embedded.EmbeddedSpec.parse(TARGET), _say))
-                _say(f"{number}/{len(cases)} {case.name}, {case.seconds:.0f} s")
+                cluster = cluster or stack.enter_context(embedded.start(embedded.EmbeddedSpec.parse(TARGET), say))
+                say(f"{number}/{len(cases)} {case.name}, {case.seconds:.0f} s")
                 begun = time.monotonic()
                 folder = kept.with_suffix("")
                 shutil.rmtree(folder, ignore_errors=True)
                 row = {**run(case, cluster, folder), "took": round(time.monotonic() - begun, 1), "code": code()}
                 kept.write_text(json.dumps(row, indent=1), "utf-8")
-            _say(f"   {'as it should be' if row['kept'] else 'NOT as it should be: ' + '; '.join(row['why'])}")
+            say(f"   {'as it should be' if row['kept'] else 'NOT as it should be: ' + '; '.join(row['why'])}")
             rows.append(row)
     return rows
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -84,7 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         rows = make(chosen, work)
     except (LoadkitError, RuntimeError) as error:
-        _say(f"stopped, to go on where it was when asked again: {error}")
+        say(f"stopped, to go on where it was when asked again: {error}")
         return 2
     wrong = [row["case"] for row in rows if not row["kept"]]
     if asked.quick or len(chosen) == len(CASES):

@@ -13,7 +13,7 @@ from typing import Any
 
 import loadkit
 from loadkit.report.block import Block, Cell, Prose, block, table
-from trust.about import about
+from trust.about import about, mark
 from trust.intervals.coverage import CLAIMED, ENOUGH, Evidence, Row, cell, evidence
 from trust.intervals.processes import PROCESSES
 
@@ -30,7 +30,7 @@ def code() -> str:
     """Return a mark of all that the figures depend on."""
     own = [Path(__file__).parent / name for name in ("coverage.py", "processes.py")]
     used = [Path(loadkit.__path__[0]) / name for name in _USED]
-    return hashlib.sha256(b"".join(file.read_bytes() for file in (*own, *used))).hexdigest()[:16]
+    return mark([*own, *used])
 
 
 def made(work: Path, seconds: Sequence[int], runs: int) -> tuple[dict[str, dict[str, Evidence]], list[Row]]:

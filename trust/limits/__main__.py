@@ -21,13 +21,14 @@ from trust.limits import page
 from trust.limits.cases import CASES, QUICK, Case
 from trust.limits.figures import FIGURES, OUT, WORK, done, figures, folder, row
 from trust.limits.lab import Lab
+from trust.progress import say
 
 PLACES = ("sink", "one", "three")
 
 
 def run(cases: Sequence[Case], work: Path) -> None:
     """Run the cases that have not been run, place by place: a cluster is started once."""
-    with Lab(work, _say) as lab:
+    with Lab(work, say) as lab:
         lab.points()  # every run is compared with them
         for case in sorted(cases, key=lambda case: (PLACES.index(case.place), case.number)):
             if done(work, case):
@@ -38,7 +39,7 @@ def run(cases: Sequence[Case], work: Path) -> None:
             if not done(work, case):
                 raise RuntimeError(f"case {case.number} left no result (exit code {code}): see {work / 'runs.log'}")
             said = row(work, case)
-            _say(
+            say(
                 f"case {case.number} {case.kind}: {case.truth}, said {said['answer']} ({said['verdict']}), "
                 f"{time.monotonic() - begun:.0f} s"
             )
@@ -73,10 +74,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not asked.page:
         run(cases, asked.work)
     return write(CASES, asked.work, asked.out, [str(one) for one in asked.cases])
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ from trust.peers import page
 from trust.peers.cells import ALL, QUICK, Cell
 from trust.peers.contest import contest
 from trust.peers.figures import Round, summary
+from trust.progress import say
 from trust.stopping import stopping
 
 WORK = Path("reports/trust-peers-work")
@@ -138,11 +139,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--work", type=Path, help=f"folder of the pairs; default {WORK}")
     parser.add_argument("--page", action="store_true", help="only write the page, from the figures there are")
     return parser
-
-
-def say(text: str) -> None:
-    """Print one line of progress."""
-    print(text, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from loadkit import result
 from loadkit.errors import LoadkitError
 from loadkit.result import RESULT
 from trust.about import about
+from trust.progress import say
 from trust.soak import page
 from trust.soak.figures import figures
 from trust.soak.run import ASKED, RUN, read_samples, soak
@@ -80,11 +81,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--read", action="store_true", help="only make the figures of the run there is, whole or not")
     parser.add_argument("--page", action="store_true", help="only write the page, from the figures there are")
     return parser
-
-
-def say(text: str) -> None:
-    """Print one line of progress."""
-    print(text, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,6 @@ WINDOW, FEWEST = 60.0, 6
 QUANTILES = {"p50": 0.5, "p99": 0.99}
 SERIES = ("send_delay", "latency", "end_to_end")
 INTEGRITY = ("lost", "duplicated", "reordered", "unsent")
-HOUR = 3600.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,6 @@ not made again. Exit code 1 if a reported percentile is further from the record 
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import os
 import sys
@@ -18,9 +17,10 @@ from pathlib import Path
 from typing import Any
 
 import loadkit
+from bench.__main__ import say
 from loadkit.targets import embedded
 from loadkit.targets.embedded import EmbeddedCluster
-from trust.about import about
+from trust.about import about, mark
 from trust.stalls import page
 from trust.stalls.cases import CASES, CLUSTERS, MEASURED, QUICK, RATE, SIZE, Case
 from trust.stalls.measure import MEASURES
@@ -34,7 +34,7 @@ def code() -> str:
     """Return a mark of all that the figures depend on."""
     folders = Path(loadkit.__path__[0]), Path(__file__).parent, ROOT / "trust" / "proxy"
     files = [file for folder in folders for file in sorted(folder.rglob("*.py"))]
-    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]
+    return mark(files)
 
 
 class Kept:
@@ -61,11 +61,6 @@ class Kept:
 
     def _file(self, case: Case, name: str) -> Path:
         return self.folder(case) / f"{name}.json"
-
-
-def say(text: str) -> None:
-    """Tell on stderr how far it is."""
-    print(f"{time.strftime('%H:%M:%S')} {text}", file=sys.stderr, flush=True)
 
 
 def make(cases: Sequence[Case], measures: Sequence[str], kept: Kept) -> None:
