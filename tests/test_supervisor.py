@@ -23,7 +23,10 @@ import os, sys, time
 from pathlib import Path
 from loadkit.targets.supervisor_link import Link
 link = Link()
-pid = link.spawn("node", ["/bin/sleep", "1000"], link.folder / "log")
+log = link.folder / "log"
+pid = link.spawn("node", {child!r}, log)
+while not log.exists() or "up" not in log.read_text():
+    time.sleep(0.01)
 print(link.folder, link._pid, pid, flush=True)
 {end}
 """
@@ -63,7 +66,7 @@ def runs(pid: int) -> bool:
 def owner(end: str) -> tuple[subprocess.Popen[str], Path, int, int]:
     """Return a process that owns a link, the link's folder, the supervisor's pid and the child's."""
     process = subprocess.Popen(
-        [sys.executable, "-c", OWNER.format(end=end)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-c", OWNER.format(child=CHILD, end=end)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     assert process.stdout is not None
     folder, supervisor, child = process.stdout.readline().split()
@@ -176,7 +179,8 @@ def test_a_child_that_will_not_end_is_killed_after_its_grace(link: Link) -> None
     """A child that ignores SIGTERM, and one that is stopped, are gone when close returns."""
     stubborn = link.spawn("stubborn", CHILD, link.folder / "log")
     stopped = link.spawn("stopped", ["/bin/sleep", "1000"], link.folder / "log2")
-    assert eventually(lambda: (link.folder / "log").read_text() == "up\n")
+    log = link.folder / "log"
+    assert eventually(lambda: log.exists() and log.read_text() == "up\n")
     os.kill(stopped, signal.SIGSTOP)
     link.close(grace=0.3)
     assert not runs(stubborn)
