@@ -29,12 +29,16 @@ class Run:
     def __init__(self) -> None:
         self.times = [dict(CALM) for _ in range(LENGTH)]
         self.throttle = 0.0
+        self.held: dict[int, tuple[float, float]] = {}
+        """Seconds by their place: for how long requests waited for a connection held back, and what responses told."""
         self.observed = True
         self.queue_full = 0
         self.config: dict[str, str] = dict(CONFIG)
         self.requests = REQUESTS
         self.p99: dict[str, float] = {}
         self.longest = {"rtt": 0.0, "outbuf": 0.0}
+        self.silent: tuple[int, ...] = ()
+        """Seconds in which no request was answered."""
         self.skipped: tuple[int, ...] = ()
         """Seconds in which the broker's page was not answered."""
 
@@ -51,7 +55,7 @@ class Run:
         gone: dict[str, float] = {}
         for at, times in enumerate(self.times):
             t = at + 2
-            writer.append(_lines(t, times, self._trip(times)), [self._client(t, times), self._producer(t)])
+            writer.append(_lines(t, times, self._trip(t, times)), [self._client(t, times), self._producer(t)])
             gone = {name: gone.get(name, 0.0) + value for name, value in self._broker(times).items()}
             if self.observed and at not in self.skipped:
                 writer.append([], [{"t": t, "phase": "measure", "kind": "broker", "name": "broker 1", **gone}])
@@ -60,14 +64,18 @@ class Run:
         writer.close(status="complete", phases=phases)
         return load(out)
 
-    def _trip(self, times: dict[str, float]) -> float:
-        return sum(times[name] for name in ("network", "queue", "local", "remote", "response")) + self.throttle
+    def _throttle(self, t: int) -> tuple[float, float]:
+        return self.held.get(t - 2, (self.throttle, self.throttle))
+
+    def _trip(self, t: int, times: dict[str, float]) -> float:
+        return sum(times[name] for name in ("network", "queue", "local", "remote", "response")) + self._throttle(t)[0]
 
     def _client(self, t: int, times: dict[str, float]) -> Row:
+        requests = 0 if t - 2 in self.silent else self.requests
         row: Row = {"t": t - 1, "until": t + 0.8, "phase": "measure", "kind": "client", "name": "Checkout@w1", "role": "producer",
-                    "connections": 1, "throttle_sum": self.throttle * self.requests}  # fmt: skip
-        for name, value, count in (("int_latency", times["int_latency"], RATE), ("outbuf", times["outbuf"], self.requests),
-                                   ("rtt", self._trip(times), self.requests)):  # fmt: skip
+                    "connections": 1, "throttle_sum": self._throttle(t)[1] * requests}  # fmt: skip
+        for name, value, count in (("int_latency", times["int_latency"], RATE), ("outbuf", times["outbuf"], requests),
+                                   ("rtt", self._trip(t, times), requests)):  # fmt: skip
             p99 = self.p99.get(name, 2 * value)
             row |= {f"{name}_sum": value * count, f"{name}_count": count, f"{name}_p99": p99}
         return {**row, **{f"{name}_max": found or row[f"{name}_p99"] for name, found in self.longest.items()}}
@@ -195,6 +203,17 @@ def test_a_quota_is_named_where_no_clock_of_the_broker_sees_it(tmp_path: Path) -
     run = Run()
     run.throttle = 0.04
     assert verdict(run, tmp_path).stage == "throttle"
+
+
+def test_a_quota_that_holds_single_requests_back_is_named(tmp_path: Path) -> None:
+    """A response tells for how long the next request will wait, which is told of seconds later."""
+    run = Run()
+    run.requests = 1
+    run.silent = (11, 12)
+    run.held = {10: (0.0, 3.1), 13: (3.1, 0.5), 14: (0.5, 0.0)}
+    found = verdict(run, tmp_path)
+    assert (found.stage, found.clear) == ("throttle", True)
+    assert found.shares.get("network", 0.0) < 0.01
 
 
 def test_without_brokers_the_round_trip_stays_whole(tmp_path: Path) -> None:

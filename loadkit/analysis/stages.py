@@ -5,7 +5,7 @@
     send buffer       until the request had left         outbuf_latency, every request
     round trip        until its response had come        rtt, every request; split by `split` into
       network         what no broker's clock has seen
-      throttle        the connection held back by a quota (KIP-219), as the responses told it
+      throttle        the connection held back by a quota (KIP-219), as the response before told it
       broker queue, local, remote, response              RequestMetrics: RequestQueueTimeMs, LocalTimeMs,
                                                          RemoteTimeMs, ResponseQueueTimeMs + ResponseSendTimeMs
     unexplained       what is left of the service time   until the client was polled, and requests of unequal size
@@ -112,9 +112,9 @@ def read(result: Result) -> Seconds | None:
 def split(trip: float, rate: float, throttle: float, broker: Mapping[str, float] | None) -> dict[str, float]:
     """Return the parts of a mean round trip (s) of `rate` requests a second on one connection; they sum to it.
 
-    `broker` has the mean of each of its parts, `throttle` the mean time a response told the connection would be held
-    back. A broker serves one request of a connection at a time, and the next waits behind it where no clock of the
-    broker sees it. Requests of constant service time S that come at random wait rS / 2(1 - r) at utilisation
+    `broker` has the mean of each of its parts, `throttle` the mean time for which a request's connection was held back.
+    A broker serves one request of a connection at a time, and the next waits behind it where no clock of the broker
+    sees it. Requests of constant service time S that come at random wait rS / 2(1 - r) at utilisation
     r = rate x S (Pollaczek and Khinchine); with r at 1 all of the round trip is waiting for what is served. That
     waiting goes to what is served, in proportion; the rest is the network's.
     """
@@ -130,7 +130,7 @@ def split(trip: float, rate: float, throttle: float, broker: Mapping[str, float]
 def means(seconds: Seconds, weights: Floats, beside: Floats) -> dict[str, float]:
     """Return the mean time of each stage (s) over weighted seconds; `beside` weighs the rows of other clocks."""
     client = {name: seconds.ratio(f"{name}_sum", f"{name}_count", beside) for name in _CLIENT}
-    throttle = seconds.ratio("throttle_sum", f"{TRIP}_count", beside)
+    throttle = seconds.ratio("held_sum", f"{TRIP}_count", beside)
     rate = seconds.ratio(f"{TRIP}_count", "connections", beside)
     told = seconds.observed and bool((seconds.columns["requests"] * beside).sum())
     broker = {name: seconds.ratio(name, "requests", beside) for name in BROKER} if told else None
@@ -191,13 +191,31 @@ def _of_track(series: str, track: Track | None, t: Floats, told: NDArray[np.bool
 
 
 def _of_clients(rows: list[Row], t: Floats) -> dict[str, Floats]:
-    columns = {name: _sums(rows, name, t) for name in ("throttle_sum", "connections")}
+    rows = list(_held(rows))
+    columns = {name: _sums(rows, name, t) for name in ("held_sum", "connections")}
     for stage, key in _CLIENT.items():
         for word in ("sum", "count"):
             columns[f"{stage}_{word}"] = _sums(rows, f"{key}_{word}", t)
         for word in ("p99", "max"):
             columns[f"{stage}_{word}"] = _highest(rows, f"{key}_{word}", t)
     return columns
+
+
+def _held(rows: list[Row]) -> Iterable[Row]:
+    """Yield the rows of clients with `held_sum`, the time (s) for which their requests' connections were held back.
+
+    A response tells for how long its connection is not read from then on, and it is the next request that waits: of
+    the responses of a row, the first on each connection waited for what the row before told, the others for their own.
+    """
+    before: dict[tuple[str, str | None], float] = {}
+    for row in sorted(rows, key=lambda row: float(row["t"])):
+        client, trips = (row["name"], row.get("client")), row["rtt_count"]
+        if not trips:
+            yield row
+            continue
+        told, first = row["throttle_sum"] / trips, min(trips, row["connections"])
+        yield {**row, "held_sum": first * before.get(client, 0.0) + (trips - first) * told}
+        before[client] = told
 
 
 def _highest(rows: list[Row], key: str, t: Floats) -> Floats:
