@@ -254,7 +254,7 @@ def test_ports_that_were_taken_meanwhile_are_noticed(monkeypatch: pytest.MonkeyP
 
         def ports(count: int, real: Callable[[int], list[int]] = embedded_host.free_ports) -> list[int]:
             free = real(count)
-            return [*free[:2], taken] if not any("taken" in text for text in said) else [taken, *free[1:]]
+            return [*free[:2], taken, *free[3:]] if not any("taken" in text for text in said) else [taken, *free[1:]]
 
         monkeypatch.setattr(embedded_host, "free_ports", ports)
         monkeypatch.setattr(embedded, "_TRIES", 2)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from ahead import ahead
-from running import ORDERS, QUICK, STEADY, Ended, eventually, processes_of, run, sets, start, untouched
+from running import ORDERS, PATIENCE, QUICK, STEADY, Ended, eventually, processes_of, run, sets, start, untouched
 
 pytestmark = pytest.mark.kafka
 
@@ -65,7 +65,8 @@ def cut(folder: Path) -> Ended:
     """Return a run on three brokers of which one was cut off until the others had taken over, and one was killed."""
     flags = ("--duration", "65s", "--warmup", "3s", *sets("Checkout.rate=300/s"))
     faults = ("--fault", "partition broker 2 at 6s for 24s", "--fault", "kill broker 3 at 38s for 4s")
-    return run(ORDERS, f"embedded:3?{QUICK}", folder / "cut", *flags, *faults).ok()
+    with start(ORDERS, f"embedded:3?{QUICK}", folder / "cut", *flags, *faults) as command:
+        return command.ended(65 + PATIENCE).ok()
 
 
 @pytest.mark.long
