@@ -25,7 +25,7 @@ from bench.__main__ import say
 from bench.about import about, load_now
 from bench.lab import Lab, open_lab
 
-CHUNK_SECONDS = 420.0
+CHUNK_SECONDS = 900.0
 """How long one process drives laps: memory is compared within it."""
 DEAD = 2.0
 """Seconds that a killed broker stays dead before it is started again."""
@@ -33,7 +33,7 @@ KILL_AFTER = (30.0, 90.0)
 """Seconds of the measured phase, of which the broker runs between two kills. It is left alone while a lap opens and
 closes: topics cannot be made on a broker that is not there."""
 SUPPRESSIONS = Path(__file__).with_name("valgrind.supp")
-LAP = 20_000_000
+LAP = 5_000_000
 """Small messages that are due in a lap."""
 
 

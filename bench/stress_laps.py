@@ -239,6 +239,27 @@ def resident() -> int:
     return int(psutil.Process().memory_info().rss)
 
 
+class _Mallinfo(ctypes.Structure):
+    """`struct mallinfo2` of glibc 2.33 and later."""
+
+    _fields_ = [(name, ctypes.c_size_t) for name in (
+        "arena", "ordblks", "smblks", "hblks", "hblkhd", "usmblks", "fsmblks", "uordblks", "fordblks", "keepcost"
+    )]  # fmt: skip
+
+
+def held() -> int | None:
+    """Return the bytes that were allocated and not freed, by all of the process; None where no library tells it.
+
+    What is freed may stay resident for long, between what is not: only this tells a leak from that.
+    """
+    tell = getattr(ctypes.CDLL(None), "mallinfo2", None)
+    if tell is None:
+        return None
+    tell.restype = _Mallinfo
+    found = tell()
+    return int(found.uordblks + found.hblkhd)
+
+
 def told(number: int, lap: Lap, facts: dict[str, Any], begun: float) -> dict[str, Any]:
     """Return what a lap leaves to be judged."""
     totals, counts = facts["totals"], lap.trial.collector.counts
@@ -248,7 +269,7 @@ def told(number: int, lap: Lap, facts: dict[str, Any], begun: float) -> dict[str
         "totals": totals, "errors": facts["errors"], "integrity": integrity,
         "queue_full": sum(row.get("queue_full", 0) for (kind, _), row in counts.items() if kind == "producer"),
         "rebalances": sum(row.get("rebalances", 0) for (kind, _), row in counts.items() if kind == "consumer"),
-        "lanes": sorted({one["lane"] for one in facts["classes"].values()}), "rss": resident(),
+        "lanes": sorted({one["lane"] for one in facts["classes"].values()}), "rss": resident(), "held": held(),
     }  # fmt: skip
 
 

@@ -14,7 +14,9 @@ from bench.table import markdown_table
 ALL_PER_SMALL = 1.002
 """Messages of all classes to one small one."""
 GROWTH = 32 << 20
-"""Bytes by which a process may grow after its second lap: a leak of two bytes a message is above it."""
+"""Bytes by which a process may end above the largest it was after any lap of its first half."""
+LEAK = 1 << 20
+"""Bytes a lap by which what is allocated and not freed may grow: less than one client that was not closed."""
 FAULTS = ("lost", "duplicated", "reordered", "unread")
 _SUMMARY = re.compile(r"ERROR SUMMARY: (\d+) errors from (\d+) contexts \(suppressed: (\d+) from (\d+)\)")
 _HEAD = re.compile(r"^==\d+== (?P<what>\S.*)$")
@@ -48,9 +50,18 @@ def confirmed(chunks: Sequence[Mapping[str, Any]], name: str) -> int:
 
 
 def growth(one: Mapping[str, Any]) -> int | None:
-    """Return by how many bytes a process grew from its second lap to its last; None where there is no third."""
+    """Return by how many bytes a process ended above its first half's largest; None where there is no third lap.
+
+    Freed memory stays resident between what is held, a different part in each lap, until there is enough of it for all.
+    """
     sizes = [lap["rss"] for lap in one["laps"]]
-    return sizes[-1] - sizes[1] if len(sizes) > 2 else None
+    return sizes[-1] - max(sizes[: (len(sizes) + 1) // 2]) if len(sizes) > 2 else None
+
+
+def leak(one: Mapping[str, Any]) -> float | None:
+    """Return by how many bytes a lap what is not freed grew after the second lap; None where that is not known."""
+    sizes = [lap["held"] for lap in one["laps"]]
+    return (sizes[-1] - sizes[1]) / (len(sizes) - 2) if len(sizes) > 2 and None not in sizes else None
 
 
 def faults(document: Document) -> list[str]:
@@ -77,6 +88,8 @@ def _faults(one: Mapping[str, Any]) -> list[str]:
                 found.append(f"lap {lap['lap']}: {name} sent {total['sent']:,}, and not each was confirmed or failed")
     if (grown := growth(one) or 0) > GROWTH:
         found.append(f"memory grew by {grown / 2**20:.0f} MiB from lap to lap")
+    if (left := leak(one) or 0) > LEAK:
+        found.append(f"{left / 2**20:.1f} MiB a lap were not freed")
     return found
 
 
@@ -136,10 +149,20 @@ def _chunks(chunks: Sequence[Mapping[str, Any]]) -> list[str]:
             f"{sum(lap['seconds'] for lap in one['laps']):.0f} s", str(one["kills"]),
             ", ".join(f"{lap['rss'] / 2**20:.0f}" for lap in one["laps"]),
             "" if (grown := growth(one)) is None else f"{grown / 2**20:+.1f} MiB",
+            "" if (left := leak(one)) is None else f"{left / 2**20:+.2f} MiB",
         ]
         for number, one in enumerate(chunks, 1)
     ]  # fmt: skip
-    head = ["process", "laps", "small", "took", "kills", "resident after each lap (MiB)", "growth after the second"]
+    head = [
+        "process",
+        "laps",
+        "small",
+        "took",
+        "kills",
+        "resident after each lap (MiB)",
+        "end above the first half",
+        "held more after each lap",
+    ]
     return ["Each lap makes its clients anew and closes them; memory is read when all is closed.", "",
             *markdown_table(head, rows)]  # fmt: skip
 

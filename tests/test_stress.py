@@ -33,7 +33,7 @@ def lap(rss: int = 200 << 20, **changes: Any) -> dict[str, Any]:
     total = {"sent": 10, "acked": 8, "errors": 2, "unacked": 0}
     return {
         "lap": 1, "seconds": 1.0, "status": "complete", "members": 3, "totals": {"Small": total},
-        "errors": {"_MSG_TIMED_OUT": 2}, "queue_full": 1, "rebalances": 2, "lanes": ["fast"], "rss": rss,
+        "errors": {"_MSG_TIMED_OUT": 2}, "queue_full": 1, "rebalances": 2, "lanes": ["fast"], "rss": rss, "held": 35 << 20,
         "integrity": dict.fromkeys((*stress_page.FAULTS, "redelivered"), 0), **changes,
     }  # fmt: skip
 
@@ -61,6 +61,7 @@ def test_laps_without_a_fault_are_safe() -> None:
         (document(lap(lanes=["fast", "standard"])), "standard"),
         (document(lap(totals={"Small": {"sent": 10, "acked": 8, "errors": 1, "unacked": 1}})), "not each was"),
         (document(lap(), lap(), lap(rss=240 << 20)), "memory grew by 40 MiB"),
+        (document(lap(), lap(), lap(held=36 << 20), lap(held=38 << 20)), "1.5 MiB a lap were not freed"),
     ],
 )
 def test_a_loss_a_crash_or_a_leak_is_a_fault(made: dict[str, Any], said: str) -> None:
@@ -74,6 +75,8 @@ def test_the_first_lap_may_grow() -> None:
     """Caches and arenas are filled in it."""
     assert stress_page.growth(document(lap(rss=100 << 20), lap(), lap())["chunks"][0]) == 0
     assert stress_page.growth(document(lap(), lap())["chunks"][0]) is None
+    assert stress_page.leak(document(lap(held=9 << 20), lap(), lap())["chunks"][0]) == 0
+    assert stress_page.leak(document(lap(), lap(), lap(held=None))["chunks"][0]) is None
 
 
 def test_what_memcheck_reports_is_read() -> None:
