@@ -152,7 +152,7 @@ class Lap:
         self._site = opened.begin(load, keep_topics=False)
         made = KafkaCluster(opened.target, self._site.names)
         self._worker = Worker("stress", 1, load, made, self._site.names.run, self.turns.runtime())
-        options = Options(out, None, float(settings["warmup"]), messages=settings["messages"], drain_timeout=90.0)
+        options = Options(out, None, float(settings["warmup"]), messages=settings["messages"], drain_timeout=180.0)
         self._open, self._threads = True, list[threading.Thread]()
         self.trial = Trial(load, self._site, self, options, self._wait, self.turns.call, self._spawned, lambda *_: None)
 
