@@ -33,7 +33,7 @@ KILL_AFTER = (30.0, 90.0)
 """Seconds of the measured phase, of which the broker runs between two kills. It is left alone while a lap opens and
 closes: topics cannot be made on a broker that is not there."""
 SUPPRESSIONS = Path(__file__).with_name("valgrind.supp")
-LAP = 5_000_000
+LAP = 8_000_000
 """Small messages that are due in a lap."""
 
 
@@ -158,7 +158,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.stress", description=__doc__)
     parser.add_argument("--small", type=_count, default=100_000_000, help="messages of 100 B in all (default 100e6)")
     parser.add_argument("--minutes", type=float, default=60.0, help="stop after so long; call again to go on")
-    parser.add_argument("--rate", type=_count, default=400_000, help="small messages a second (default 400e3)")
+    parser.add_argument("--rate", type=_count, default=200_000, help="small messages a second (default 200e3)")
     parser.add_argument("--fresh", action="store_true", help="forget what earlier calls did")
     parser.add_argument("--memcheck", type=_count, nargs="?", const=1_000_000, default=0,
                         help="run so many messages (1e6) under valgrind instead")  # fmt: skip
