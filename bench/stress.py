@@ -29,7 +29,7 @@ CHUNK_SECONDS = 900.0
 """How long one process drives laps: memory is compared within it."""
 DEAD = 2.0
 """Seconds that a killed broker stays dead before it is started again."""
-KILL_AFTER = (30.0, 90.0)
+KILL_AFTER = (60.0, 150.0)
 """Seconds of the measured phase, of which the broker runs between two kills. It is left alone while a lap opens and
 closes: topics cannot be made on a broker that is not there."""
 SUPPRESSIONS = Path(__file__).with_name("valgrind.supp")

@@ -54,7 +54,10 @@ def scenario(rate: float) -> Scenario:
         "delivery.timeout.ms": 1500,
         "queue.buffering.max.messages": 100,
     }
-    held = {"queued.max.messages.kbytes": 16_384}
+    held = {
+        "queued.max.messages.kbytes": 16_384,
+        "session.timeout.ms": 10_000,  # a member that could not say that it left holds its group up for so long
+    }
     return Scenario(
         name="stress",
         producers=(
