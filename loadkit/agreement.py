@@ -1,12 +1,14 @@
-"""What a load process must have in common with its master: the versions and the scenario's files."""
+"""What a load process must have in common with its master: versions, the scenario's files and the target's file."""
 
 from __future__ import annotations
 
 import hashlib
 import inspect
+import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from loadkit.target import Target
 from loadkit.targets.kafka import versions
 from loadkit.telemetry.host import environment
 
@@ -31,6 +33,14 @@ def _file(one: type) -> Path | None:
     except TypeError:  # made in no file
         return None
     return Path(found) if found and Path(found).is_file() else None
+
+
+def mark(target: Target) -> str | None:
+    """Return a mark of a target file's contents, in which secrets are references; None for a built-in target."""
+    if target.built_in:
+        return None
+    whole = json.dumps(target.model_dump(mode="json", exclude={"path", "text"}), sort_keys=True)
+    return hashlib.sha256(whole.encode()).hexdigest()[:12]
 
 
 def differences(ours: Mapping[str, str], theirs: Mapping[str, str]) -> str:

@@ -88,7 +88,8 @@ class Swarm:
         if not isinstance(environment.runner, WorkerRunner):
             self.master = Master(environment, scenario, settings, shared, opened)
         if not isinstance(environment.runner, MasterRunner):
-            self.load = LoadProcess(environment, scenario, shared, self.master.take if self.master else None)
+            take = self.master.take if self.master else None
+            self.load = LoadProcess(environment, scenario, shared, take, settings.commanded)
 
     def renew(self, settings: Settings, opened: OpenTarget) -> None:
         """Let the master's next run be another trial, on a target that may have been opened anew."""

@@ -24,7 +24,7 @@ from locust.runners import LocalRunner, MasterRunner
 from locust.stats import CSV_STATS_INTERVAL_SEC
 
 from loadkit import clock
-from loadkit.agreement import differences, terms
+from loadkit.agreement import differences, mark, terms
 from loadkit.boundaries import Options, Progress
 from loadkit.delta import Delta
 from loadkit.errors import Interrupted, LoadkitError, RunError, UsageError
@@ -63,6 +63,9 @@ class Master:
         self._given_up: Interrupted | None = None
         self._runs = 0
         self._closed: set[str] = set()
+        self._welcomed: set[str] = set()
+        self._given_up_on: set[str] = set()
+        """Load processes that were silent for so long that others took over their share."""
         self._refused: dict[str, UsageError] = {}
         self._open, self._lent = opened, opened is not None
         self._listen()
@@ -234,9 +237,19 @@ class Master:
         self.runner.send_message(
             "loadkit_welcome", {"pid": os.getpid(), "mark": clock.mark(), **answer(msg.data)}, msg.node_id
         )
+        self._welcomed.add(msg.node_id)
         if self.trial and self.trial.connected and not self.trial.done and not self._closing:
             self.settings.say(f"loadkit: {msg.node_id} came late: the run goes on, and it takes its part")
         self._send_plan(msg.node_id)
+
+    def ready(self) -> set[str]:
+        """Return the load processes that are like this one and wait for a run."""
+        assert isinstance(self.runner, MasterRunner)
+        return self._welcomed & {client.id for client in self.runner.clients.ready}
+
+    def refusal(self) -> UsageError | None:
+        """Return why a load process that came was sent home; None where none was."""
+        return next(iter(self._refused.values()), None)
 
     def _refuse(self, client_id: str, unlike: str) -> None:
         """Send a load process home that is unlike this one."""
@@ -261,10 +274,11 @@ class Master:
             return
         assert self._open
         assert self._open.site
-        names = self._open.site.names
+        names, built_in = self._open.site.names, self._open.cluster
         plan = {
             "run": names.run, "run_id": names.run_id, "topics": dict(names.topics), "groups": dict(names.groups),
-            "target": self.settings.target, "bootstrap": self._open.bootstrap,
+            "target": self.settings.target, "bootstrap": self._open.bootstrap, "mark": mark(self._open.target),
+            "cpus": sorted(built_in.generator_cpus) if built_in and built_in.generator_cpus else None,
             "scenario": self.scenario.model_dump(mode="json") if isinstance(self.runner, MasterRunner) else None,
         }  # fmt: skip
         self.runner.send_message("loadkit_plan", plan, client_id)
@@ -305,9 +319,21 @@ class Master:
             gevent.sleep(0.25)
             alive = _alive(runner)
             for worker in known - alive - self._closed:
+                if worker in runner.clients and self.trial and not self.trial.done:
+                    self._given_up_on.add(worker)
                 self._gone(worker, "died")
                 self._closed.add(worker)
+            for worker in alive & self._given_up_on:
+                self._send_home(worker)
             known = alive
+
+    def _send_home(self, worker: str) -> None:
+        """End a load process that is heard again: it would go on with a share that others have taken over."""
+        text = f"load process {worker} was silent for seconds, and others took over its share; start it anew"
+        self.runner.send_message("loadkit_refused", {"text": text}, worker)
+        self.settings.say(f"warning: {text}")
+        self._given_up_on.remove(worker)
+        self._welcomed.discard(worker)
 
     def _gone(self, worker: str, how: str) -> None:
         """Go on without a load process: its share is named, and what it would still have reported is not waited for."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from ahead import ahead
 from locust_process import ORDERS, Ended, Locust, free_port, write
 
-from loadkit.agreement import differences, terms
+from loadkit.agreement import differences, mark, terms
+from loadkit.target import load_target
 
 LOW = ["--target", "simulated", "--warmup", "1s", "-t", "60s"]
 
@@ -39,6 +41,21 @@ def test_the_mark_is_of_the_files_that_the_classes_stand_in(tmp_path: Path) -> N
 
     assert of("agreed_one", "rate = 1\n") == of("agreed_two", "rate = 1\n") != of("agreed_three", "rate = 2\n")
     assert set(terms([])) == {"loadkit", "locust", "librdkafka", "scenario file"}
+
+
+def test_a_target_file_is_the_same_wherever_it_lies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its contents count, not its place, and not the secret that a reference in it names on this machine."""
+    text = '[client]\n"bootstrap.servers" = "b1:9092"\n"sasl.password" = "${LOADKIT_TEST_PASSWORD}"\n'
+    limits = '[limits]\nmax_rate = "50MB/s"\nmax_bytes = "1GB"\nmax_partitions = %d\n'
+    monkeypatch.setenv("LOADKIT_TEST_PASSWORD", "one")
+    here = mark(load_target(str(write(tmp_path / "staging.toml", text + limits % 100))))
+    (tmp_path / "there").mkdir()
+    monkeypatch.setenv("LOADKIT_TEST_PASSWORD", "b1")
+    there = load_target(str(write(tmp_path / "there" / "staging.toml", text + limits % 100)))
+    there.client_config("admin")  # reads it
+    assert here == mark(there) is not None
+    assert here != mark(load_target(str(write(tmp_path / "staging.toml", text + limits % 101))))
+    assert mark(load_target("embedded:3")) is None
 
 
 @ahead
