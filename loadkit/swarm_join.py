@@ -25,12 +25,13 @@ from loadkit.errors import FleetError, Interrupted
 from loadkit.scenario import Scenario
 from loadkit.scenario_file import ScenarioFile
 from loadkit.site import Say
-from loadkit.swarm import Settings, Swarm
+from loadkit.swarm import Settings, Swarm, mind_logs
 from loadkit.swarm_runtime import end_main
 from loadkit.units import format_duration
 
 EACH = 0.5
 """Seconds between two tries to reach the master."""
+BEFORE, AFTER = "no master was joined", "what was measured until now has been reported"
 LEAST = 10.0
 """Seconds that a master which is reached gets to answer, at least."""
 
@@ -43,12 +44,13 @@ def join(file: ScenarioFile, host: str, port: int, token: str, wait: float, say:
     """
     if token:
         swarm_guard.guard(token)
-    with _heard(signal.SIGTERM):
-        environment = Environment(user_classes=list(file.classes), events=events)
-        with _heard(signal.SIGINT):
-            runner = _joined(environment, host, port, bool(token), wait)
+    mind_logs()
+    environment = Environment(user_classes=list(file.classes), events=events)
+    with _heard(signal.SIGTERM, BEFORE), _heard(signal.SIGINT, BEFORE):
+        runner = _joined(environment, host, port, bool(token), wait)
+    with _heard(signal.SIGTERM, AFTER):
         Swarm(environment, _settings(file.scenario, say))
-        say(f"joined the master at {host}:{port}; it says what to do, and this process ends with it")
+        say(f"joined the master at {host}:{port} as {runner.client_id}: it directs, and this process ends with it")
         try:
             runner.greenlet.join()
         finally:
@@ -65,9 +67,9 @@ def _told(runner: WorkerRunner) -> None:
 
 
 @contextmanager
-def _heard(number: signal.Signals) -> Iterator[None]:
+def _heard(number: signal.Signals, text: str) -> Iterator[None]:
     """Raise Interrupted in the main greenlet when a signal comes meanwhile; a second one ends it where it is."""
-    error = Interrupted("interrupted: what was measured until now has been reported")
+    error = Interrupted(f"interrupted: {text}")
     error.exit_code = 128 + number
     handler = gevent.signal_handler(number, partial(end_main, error))
     try:

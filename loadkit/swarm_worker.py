@@ -22,10 +22,10 @@ from locust.env import Environment
 from locust.runners import LocalRunner, WorkerRunner
 
 from loadkit import clock, locust_stats, swarm_guard
-from loadkit.agreement import mark, terms
+from loadkit.agreement import differences, files, mark, terms
 from loadkit.clusters import Cluster, KafkaCluster, MockCluster, Names, SinkCluster
 from loadkit.delta import Delta
-from loadkit.errors import FleetError, Interrupted, LoadkitError, TargetFileError, UsageError
+from loadkit.errors import FleetError, Interrupted, LoadkitError, ScenarioError, TargetFileError, UsageError
 from loadkit.scenario import Scenario
 from loadkit.secrets import MASK
 from loadkit.swarm_clock import Timekeeper, same_clock
@@ -68,7 +68,7 @@ class LoadProcess:
         self._numbers: dict[locust.User, int] = {}
         self._deltas: list[Delta] = []
         self._rolling = BoundedSemaphore()
-        self._forked = self._leaving = self._sent_home = False
+        self._forked = self._leaving = False
         self._commanded = commanded
         self._time = Timekeeper(lambda question: self._send("ask", question))
         for name, heard, apart in self._handlers():
@@ -84,7 +84,8 @@ class LoadProcess:
         return [
             ("welcome", self._on_welcome, False), ("plan", self._on_plan, False), ("order", self._on_order, False),
             ("end", self._on_end, False), ("close", self._on_close, True),
-            ("refused", self._on_refused, False), ("time", lambda msg, **_: self._time.on_time(msg.data), False),
+            ("refused", self._on_refused, False), ("again", self._on_again, False),
+            ("time", lambda msg, **_: self._time.on_time(msg.data), False),
         ]  # fmt: skip
 
     def _serve(self, runner: WorkerRunner) -> None:
@@ -173,16 +174,21 @@ class LoadProcess:
         self._welcomed.set()
 
     def _on_refused(self, msg: Any, **_: Any) -> None:
-        """End: the master does not take a process that is unlike it, or that was silent for too long."""
-        if self._sent_home:
-            return
-        self._sent_home = True
+        """End: the master does not take a process that is unlike it."""
+        if self._welcomed.is_set():
+            return  # it answers every hello
         self._welcomed.set()
         if self._commanded:
             end_main(FleetError(msg.data["text"]))
         else:
             sys.stderr.write(f"error: {msg.data['text']}\n")
             end_main(SystemExit(UsageError.exit_code))
+
+    def _on_again(self, **_: Any) -> None:
+        """Tell of all users anew: the master had not heard of this process for so long that it counted them out."""
+        for user, number in self._numbers.items():
+            if self.worker:
+                self._send("joined", {"number": number, "class": type(user).__name__, "worker": self.worker.name})
 
     def _on_plan(self, msg: Any, **_: Any) -> None:
         plan = msg.data
@@ -205,6 +211,8 @@ class LoadProcess:
     def _made(self, name: str, plan: Mapping[str, Any]) -> Worker:
         if plan["scenario"]:  # a master elsewhere may have moved a setting since this process began
             self.scenario = Scenario.model_validate(plan["scenario"])
+            if unlike := differences(plan["files"], files(self.scenario)):
+                raise ScenarioError(f"{unlike}; give all hosts the same files")
         names = Names(plan["run"], plan["run_id"], plan["topics"], plan["groups"])
         target = load_target(plan["target"])
         if mark(target) != plan["mark"]:

@@ -95,7 +95,7 @@ class Fleet:
         while (there := len(master.ready())) < needed:
             hear()
             self._check_own()
-            if unlike := master.refusal():
+            if not self._gathered and (unlike := master.refusal()):
                 error = FleetError(str(unlike))
                 error.exit_code = UsageError.exit_code
                 raise error
@@ -170,8 +170,10 @@ class WorkerTrials(LocalTrials):
         self._master = master
         try:
             self.hear()
-            users = users_needed(self._classes)
+            users, before = users_needed(self._classes), master.runs
             self._fleet.runner.start(users, min(users, 100))
+            if master.runs == before:
+                raise FleetError("every load process left just before the run began")
             master.concluded.wait()
             self._fleet.runner.stop()
         finally:

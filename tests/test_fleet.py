@@ -6,6 +6,7 @@ import json
 import re
 import signal
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -154,15 +155,22 @@ def measuring(master: Command) -> set[str]:
     return {row["name"] for row in map(json.loads, whole) if row["kind"] == "host"}
 
 
+def name_of(joined_one: Command | Ended) -> str:
+    """Return the name by which a master knows a load process."""
+    said = joined_one.said if isinstance(joined_one, Command) else joined_one.stderr
+    (found,) = re.findall(r"joined the master at \S+ as (\S+):", said)
+    return str(found)
+
+
 @ahead
 def changed(folder: Path) -> Changed:
     """Let one of three load processes stand still for seconds, stop another, let a fourth join; end by Ctrl-C."""
     scenario, target = write(folder / "steady.py", SCENARIO + SUNK), write(folder / "secret.toml", TARGET)
     port, env = free_port(), {"LOADKIT_TEST_PASSWORD": SECRET}
-    words = ["run", str(scenario), "--target", str(target), "--duration", "90s", "--expect-workers", "3",
+    words = ["run", str(scenario), "--target", str(target), "--duration", "100s", "--expect-workers", "3",
              "--master-bind", f"127.0.0.1:{port}", "--out", str(folder / "out"), *HERE]  # fmt: skip
     with (
-        Tap(port) as tap,
+        Tap(port, folder / "passed") as tap,
         Command(folder / "out", *words, **env) as master,
         worker(folder, "silent", scenario, port, **env) as silent,
         worker(folder, "stopped", scenario, port, **env) as stopped,
@@ -172,18 +180,19 @@ def changed(folder: Path) -> Changed:
         master.until_written(1)
         begun = str(json.loads((folder / "out" / "result.json").read_text())["started_at"])
         silent.signal(signal.SIGSTOP)
-        master.until(lambda: " died with 2 users, 33% of all" in master.said, "naming who is silent")
+        master.until(lambda: f"{name_of(silent)} died with " in master.said, "naming who is silent")
         silent.signal(signal.SIGCONT)
-        was_silent = silent.ended()
+        master.until(lambda: f"{name_of(silent)} is heard again" in master.said, "hearing it again")
         stopped.signal(signal.SIGTERM)
         was_stopped = stopped.ended()
-        master.until(lambda: " was stopped with " in master.said, "naming who was stopped")
+        master.until(lambda: f"{name_of(stopped)} was stopped with " in master.said, "naming who was stopped")
         with worker(folder, "late", scenario, port, **env) as late:
-            master.until(lambda: "came late: the run goes on" in master.said, "hearing who came late")
-            master.until(lambda: len(measuring(master)) == 4, "measuring by who came late")
+            joined(late)
+            master.until(lambda: f"{name_of(late)} came late: the run goes on" in master.said, "hearing who came late")
+            master.until(lambda: name_of(late) in measuring(master), "measuring by who came late")
             master.signal(signal.SIGINT)
             ended = master.ended()
-            return Changed(ended, begun, was_silent, was_stopped, stayed.ended(), late.ended(), tap.seen)
+            return Changed(ended, begun, silent.ended(), was_stopped, stayed.ended(), late.ended(), tap.seen)
 
 
 def test_who_is_missing_is_named_and_the_run_goes_on(changed: Changed) -> None:
@@ -192,24 +201,31 @@ def test_who_is_missing_is_named_and_the_run_goes_on(changed: Changed) -> None:
     assert changed.master.code == 130
     assert result["status"] == "interrupted"
     assert result["started_at"] == changed.begun
-    lost = [note["text"] for note in result["notes"] if note["code"] == "worker_lost"]
-    silent, stopped = (re.sub(r"load process \S+ ", "", text) for text in lost)
-    assert silent == "died with 2 users, 33% of all"
-    assert re.fullmatch(r"was stopped with \d users, \d+% of all", stopped)
+    lost = "\n".join(note["text"] for note in result["notes"] if note["code"] == "worker_lost")
+    assert re.search(rf"load process {name_of(changed.silent)} died with \d users, \d+% of all", lost)
+    assert re.search(rf"load process {name_of(changed.stopped)} was stopped with \d users, \d+% of all", lost)
     assert "users_changed" in {note["code"] for note in result["notes"]}
 
 
-def test_who_is_heard_again_is_sent_home(changed: Changed) -> None:
-    """Others took over its share, so it would load the cluster twice; it ends with 3 and says why."""
-    refused(changed.silent, 3, "was silent for seconds, and others took over its share; start it anew")
-    assert "was silent for seconds" in changed.master.stderr
+def test_who_is_heard_again_takes_its_part(changed: Changed) -> None:
+    """What it measured after it stood still is in the result, as is what the one that came late measured."""
+    lines = changed.master.stderr.splitlines()
+    again = next(at for at, line in enumerate(lines) if f"{name_of(changed.silent)} is heard again" in line)
+    assert [line for line in lines[again:] if "users share the rates from" in line]
+    measured: dict[str, list[int]] = {}
+    for row in changed.master.rows:
+        if row["kind"] == "host":
+            measured.setdefault(row["name"], []).append(row["t"])
+    stood = measured[name_of(changed.silent)]
+    assert max(after - before for before, after in pairwise(stood)) >= 3
+    assert name_of(changed.late) in measured
 
 
 def test_a_load_process_that_is_stopped_reports_before_it_goes(changed: Changed) -> None:
     """143 by SIGTERM, and 0 for those whose master ended."""
     assert changed.stopped.code == 143
     assert changed.stopped.stderr.splitlines()[-1] == "interrupted: what was measured until now has been reported"
-    assert (changed.stayed.code, changed.late.code) == (0, 0)
+    assert (changed.silent.code, changed.stayed.code, changed.late.code) == (0, 0, 0)
 
 
 def test_no_secret_of_the_target_passes_or_is_said(changed: Changed) -> None:
@@ -223,6 +239,39 @@ def test_no_secret_of_the_target_passes_or_is_said(changed: Changed) -> None:
     texts = [changed.passed, *kept, *((one.stdout + one.stderr).encode() for one in said)]
     for form in forms(SECRET):
         assert not [text for text in texts if form.encode() in text]
+
+
+GUARD = f"""
+from locust.rpc import Message, zmqrpc
+from loadkit import swarm_guard
+from loadkit.secrets import MASK
+
+sent = []
+zmqrpc.Client.send = lambda self, message: sent.append(message.data)
+swarm_guard.mask()
+MASK.add({SECRET!r})
+client = object.__new__(zmqrpc.Client)
+client.send(Message("exception", {{"msg": "refused: {SECRET}", "traceback": "line 1, {SECRET}"}}, "one"))
+client.send(Message("logs", {{"worker_id": "one", "logs": ["it was {SECRET}"]}}, "one"))
+print(sent)
+public, secret = swarm_guard.keys({TOKEN!r})
+assert swarm_guard.keys({TOKEN!r}) == (public, secret)
+assert len({{public, secret, *swarm_guard.keys({TOKEN!r} + "!")}}) == 4
+"""
+"""What Locust itself would send of an exception and of logs, and the keys of two tokens."""
+
+
+@ahead
+def guarded(folder: Path) -> Ended:
+    """Return what that printed: it brings Locust, so it runs as a command."""
+    with Command(folder / "guard", code=GUARD) as command:
+        return command.ended()
+
+
+def test_locusts_own_messages_are_masked_and_keys_follow_from_the_token_alone(guarded: Ended) -> None:
+    """Both sides make the same keys of one token, and others of another."""
+    assert guarded.ok().stdout.count("••••") == 3
+    assert SECRET not in guarded.stdout
 
 
 # who does not come together
@@ -283,7 +332,7 @@ def test_another_token_is_not_let_in(tmp_path: Path) -> None:
     words = ["run", str(scenario), "--target", "simulated", "--expect-workers", "1", "--expect-within", "20s",
              "--master-bind", f"127.0.0.1:{port}", "--out", str(tmp_path / "master")]  # fmt: skip
     with (
-        Tap(port) as tap,
+        Tap(port, tmp_path / "passed") as tap,
         Command(tmp_path / "master", *words, LOADKIT_TOKEN=TOKEN) as master,
     ):
         master.until(lambda: "load processes are ready" in master.said, "listening")
