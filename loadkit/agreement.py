@@ -1,12 +1,15 @@
-"""What a load process must have in common with its master: the versions and the scenario's files."""
+"""What a load process must have in common with its master: versions and files."""
 
 from __future__ import annotations
 
 import hashlib
 import inspect
+import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from loadkit.scenario import Scenario
+from loadkit.target import Target
 from loadkit.targets.kafka import versions
 from loadkit.telemetry.host import environment
 
@@ -31,6 +34,26 @@ def _file(one: type) -> Path | None:
     except TypeError:  # made in no file
         return None
     return Path(found) if found and Path(found).is_file() else None
+
+
+def files(scenario: Scenario) -> Terms:
+    """Return a mark of each file that payloads and keys are read from, by its place in the scenario."""
+    found = {}
+    for workload in scenario.producers:
+        for part in ("payload", "key"):
+            for field, value in getattr(workload, part):
+                if isinstance(value, Path):
+                    known = hashlib.sha256(value.read_bytes()).hexdigest()[:12] if value.is_file() else "missing"
+                    found[f"{workload.name}.{part}.{field}"] = known
+    return found
+
+
+def mark(target: Target) -> str | None:
+    """Return a mark of a target file's contents, in which secrets are references; None for a built-in target."""
+    if target.built_in:
+        return None
+    whole = json.dumps(target.model_dump(mode="json", exclude={"path", "text"}), sort_keys=True)
+    return hashlib.sha256(whole.encode()).hexdigest()[:12]
 
 
 def differences(ours: Mapping[str, str], theirs: Mapping[str, str]) -> str:

@@ -79,6 +79,8 @@ class Capacity:
     """Whether the setting and the size were calibrated; else it is that of the nearest."""
     text: str
     """The setting it is of, in words."""
+    cpu: float | None = None
+    """CPU seconds a message, of the whole process; None where it was not measured."""
 
 
 def settings(quick: bool) -> tuple[tuple[Setting, tuple[int, ...]], ...]:
@@ -127,11 +129,14 @@ def capacity(points: Sequence[Point], setting: Setting, size: float) -> Capacity
     known = sorted((p.size, p.rate) for p in points if p.setting == nearest and p.rate > 0)
     inside = known[0][0] / SLACK <= size <= known[-1][0] * SLACK
     text = f"{format_size(size)} by {nearest}"
-    return Capacity(_between(known, size), nearest == setting and inside, text)
+    spent = sorted((p.size, p.cpu) for p in points if p.setting == nearest and p.cpu)
+    return Capacity(
+        _between(known, size), nearest == setting and inside, text, _between(spent, size) if spent else None
+    )
 
 
 def _between(known: Sequence[tuple[float, float]], size: float) -> float:
-    """Return the rate at a size, linear in the logarithms of both; beyond the ends that of the nearest end."""
+    """Return the figure at a size, linear in the logarithms of both; beyond the ends that of the nearest end."""
     if size <= known[0][0]:
         return known[0][1]
     for (low, slow), (high, fast) in pairwise(known):

@@ -16,9 +16,10 @@ from typing import Annotated
 
 import typer
 
-from loadkit import cli_cluster, cli_results
-from loadkit.cli_options import AnyHost, HistoryDir, Json, Target, Workers, default_out, show
+from loadkit import cli_cluster, cli_fleet, cli_results
+from loadkit.cli_options import AnyHost, HistoryDir, Json, Target, default_out, show, with_hands
 from loadkit.errors import Interrupted, LoadkitError, UsageError
+from loadkit.hands import ALONE, Hands
 from loadkit.secrets import MASK, say
 from loadkit.streams import Unbroken
 
@@ -27,6 +28,7 @@ app = typer.Typer(
     help="Open-loop load testing and capacity planning for clusters that speak the Kafka protocol.",
 )  # fmt: skip
 app.add_typer(cli_cluster.app, name="cluster")
+app.add_typer(cli_fleet.app, name="fleet")
 
 
 @app.command()
@@ -53,6 +55,7 @@ def quickstart(
 
 
 @app.command()
+@with_hands
 def run(
     scenario: Annotated[Path, typer.Argument(help="A Locust file with ProducerUser or ConsumerUser classes.")],
     target: Target = "embedded",
@@ -73,7 +76,7 @@ def run(
         list[str] | None,
         typer.Option(help="What happens to an embedded broker: 'kill broker 2 at 20s for 10s'; or pause, partition."),
     ] = None,
-    workers: Workers = 0,
+    who: Hands = ALONE,
     as_json: Json = False,
 ) -> None:
     """Run one trial: connect, warm up, measure, drain, verify, report."""
@@ -82,7 +85,7 @@ def run(
     request = drive.Request(
         scenario=scenario, target=target, sets=tuple(set_ or ()), duration=duration, warmup=warmup, messages=messages,
         slo=tuple(slo or ()), out=out or default_out(scenario), drain_timeout=drain_timeout, keep_topics=keep_topics,
-        workers=workers, faults=tuple(fault or ()),
+        who=who, faults=tuple(fault or ()),
     )  # fmt: skip
     document = drive.run(request, quiet=as_json)
     show(document, as_json)
@@ -90,6 +93,7 @@ def run(
 
 
 @app.command("max")
+@with_hands
 def max_(
     scenario: Annotated[Path, typer.Argument(help="A Locust file with a ProducerUser class.")],
     target: Target = "embedded",
@@ -110,7 +114,7 @@ def max_(
         Path | None,
         typer.Option(help="Folder for the search, also of one that is to go on; default: reports/<scenario>-<time>."),
     ] = None,
-    workers: Workers = 0,
+    who: Hands = ALONE,
     as_json: Json = False,
 ) -> None:
     """Find the highest rate within objectives: ramp, bisect, then confirm it with holds."""
@@ -118,7 +122,7 @@ def max_(
 
     request = drive_max.Request(
         scenario=scenario, target=target, slo=tuple(slo or ()), sets=tuple(set_ or ()), start=start,
-        duration=duration, hold=hold, warmup=warmup, out=out or default_out(scenario), workers=workers,
+        duration=duration, hold=hold, warmup=warmup, out=out or default_out(scenario), who=who,
     )  # fmt: skip
     document, code = drive_max.find(request, quiet=as_json)
     show(document, as_json)
@@ -126,6 +130,7 @@ def max_(
 
 
 @app.command()
+@with_hands
 def sweep(
     scenario: Annotated[Path, typer.Argument(help="A Locust file, or a TOML file of `loadkit init sweep`.")],
     target: Annotated[
@@ -154,7 +159,7 @@ def sweep(
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the sweep; one that was begun goes on.")] = None,
     drain_timeout: Annotated[str, typer.Option(help="Longest wait for what is in flight at a trial's end.")] = "30s",
-    workers: Workers = 0,
+    who: Hands = ALONE,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what it would do, take and send.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -168,9 +173,7 @@ def sweep(
     if dry_run:
         show(drive_sweep.dry_run(request, quiet=as_json), as_json)
         return
-    document = drive_sweep.sweep(
-        request, drive_sweep.Run(out or default_out(scenario), drain_timeout, as_json, workers)
-    )
+    document = drive_sweep.sweep(request, drive_sweep.Run(out or default_out(scenario), drain_timeout, as_json, who))
     show(document, as_json)
     raise typer.Exit(1 if document["verdict"] == "fail" else 0)
 
@@ -217,6 +220,7 @@ def size(
 
 
 @app.command()
+@with_hands
 def gate(
     scenario: Annotated[Path, typer.Argument(help="A Locust file; with --candidate-scenario it is the baseline's.")],
     baseline: Annotated[str, typer.Option(help="Target of the baseline, as for run.")] = "embedded",
@@ -257,6 +261,7 @@ def gate(
     ] = False,
     history: HistoryDir = None,
     any_host: AnyHost = False,
+    who: Hands = ALONE,
     out: Annotated[Path | None, typer.Option(help="Folder of the gate; one that was begun goes on.")] = None,
     as_json: Json = False,
 ) -> None:
@@ -274,7 +279,7 @@ def gate(
     request = drive_gate.Request(
         sides=sides, fail_if=tuple(fail_if or ()), out=out or default_out(scenario), max_pairs=max_pairs,
         duration=duration, warmup=warmup, budget=budget, seed=seed, slo=tuple(slo or ()), full=full, max_from=max_from,
-        history=drive_history.History(history, any_host) if history else None,
+        history=drive_history.History(history, any_host) if history else None, who=who,
     )  # fmt: skip
     if calibrate:
         from loadkit import drive_calibrate
@@ -297,6 +302,7 @@ def calibrate(
     show(drive_capacity.calibrate(quick, quiet=as_json), as_json)
 
 
+app.command()(cli_fleet.worker)
 app.command()(cli_results.report)
 app.command()(cli_results.compare)
 

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
+from functools import wraps
+from inspect import Parameter, signature
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+
+from loadkit.hands import HERE, PORT, TOKEN, hands
 
 Target = Annotated[
     str,
@@ -16,9 +21,23 @@ Target = Annotated[
 Json = Annotated[
     bool, typer.Option("--json", help="Print one JSON document on stdout; everything else goes to stderr.")
 ]
-Workers = Annotated[
-    int, typer.Option(min=0, metavar="N", help="Make the load in N processes of their own; default: in this one.")
+TokenFile = Annotated[
+    Path | None,
+    typer.Option(help=f"File of the token that master and load processes share; default: the variable {TOKEN}."),
 ]
+_HANDS: dict[str, tuple[Any, Any]] = {
+    "workers": (Annotated[int, typer.Option(
+        min=0, metavar="N", help="Make the load in N processes of their own; default: in this one.")], 0),
+    "expect_workers": (Annotated[int, typer.Option(
+        min=0, metavar="N", help="Wait for N load processes, `loadkit worker` on any machine, and direct them.")], 0),
+    "master_bind": (Annotated[str | None, typer.Option(
+        metavar="HOST[:PORT]", help=f"Where to listen for them; default: {HERE}:{PORT}.")], None),
+    "token_file": (TokenFile, None),
+    "allow_public": (Annotated[bool, typer.Option(
+        "--allow-public", help="Listen beyond this machine without a token: anybody may join.")], False),
+    "expect_within": (Annotated[str | None, typer.Option(help="Longest wait for them; default: 5m.")], None),
+}  # fmt: skip
+"""The flags that say who makes the load, by name: type and default."""
 HistoryDir = Annotated[
     Path | None,
     typer.Option("--history", metavar="DIR", help="Gates or results of earlier runs: say where their level changed."),
@@ -26,6 +45,25 @@ HistoryDir = Annotated[
 AnyHost = Annotated[
     bool, typer.Option("--history-any-host", help="Take in earlier results of other classes of machines.")
 ]
+
+
+def with_hands(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the flags that say who makes its load, in place of its parameter `who`."""
+    own = signature(command, eval_str=True)
+    flags = [
+        Parameter(name, Parameter.KEYWORD_ONLY, default=default, annotation=kind)
+        for name, (kind, default) in _HANDS.items()
+    ]
+
+    @wraps(command)
+    def called(**given: Any) -> None:
+        said = [given.pop(name) for name in _HANDS]
+        command(**given, who=hands(*said))
+
+    shown = [one.replace(kind=Parameter.KEYWORD_ONLY) for one in own.parameters.values() if one.name != "who"]
+    called.__signature__ = own.replace(parameters=[*shown[:-2], *flags, *shown[-2:]])  # type: ignore[attr-defined]
+    called.__annotations__ = {}
+    return called
 
 
 def default_out(scenario: Path) -> Path:

@@ -15,6 +15,7 @@ from loadkit.document import document_of
 from loadkit.errors import RunError, UsageError
 from loadkit.faults import Fault, parse
 from loadkit.finish import finish
+from loadkit.hands import ALONE, Hands
 from loadkit.inflict import permit
 from loadkit.progress import Shown
 from loadkit.result import claim
@@ -38,8 +39,8 @@ class Request:
     out: Path
     drain_timeout: str
     keep_topics: bool = False
-    workers: int = 0
-    """Load processes of their own; 0: this one."""
+    who: Hands = ALONE
+    """Who makes the load."""
     faults: tuple[str, ...] = ()
 
 
@@ -55,10 +56,9 @@ def run(request: Request, quiet: bool) -> dict[str, Any]:
     with ExitStack() as stack:
         shown = stack.enter_context(closing(Shown(sys.stderr)))
         opening = replace(file, scenario=scenario)
-        target = session.reached(named, request.workers)
-        trials = stack.enter_context(
-            session.session(opening, target, shown, shown.say, request.keep_topics, request.workers)
-        )
+        target = session.reached(named, request.who)
+        fleet = stack.enter_context(session.fleet(opening, request.who, shown.say))
+        trials = stack.enter_context(session.session(opening, target, shown, shown.say, request.keep_topics, fleet))
         try:
             trials.trial(scenario, options)
         except BaseException:

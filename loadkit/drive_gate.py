@@ -26,7 +26,8 @@ from loadkit.gate.record import Trial, pairs
 from loadkit.gate.statistics import FEWEST
 from loadkit.gate.thresholds import Threshold, parse_all
 from loadkit.gate.verdicts import Design, Judged, judge
-from loadkit.gate_sides import Length, Side, Trials, apart, commands, failed
+from loadkit.gate_sides import Length, Side, Trials, apart, commands, failed, reached_by
+from loadkit.hands import ALONE, Hands
 from loadkit.progress import Counted, Shown
 from loadkit.report.gate import document, text
 from loadkit.report.gate.markdown import workflow_commands
@@ -64,6 +65,8 @@ class Request:
     """Whether each side is searched for it in each pair."""
     max_from: Path | None = None
     """A search of the baseline that is there already."""
+    who: Hands = ALONE
+    """Who makes the load."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,7 @@ class Asked:
     seed: int
     virtual: bool
     max_rate: drive_gate_max.Wanted | None = None
+    who: Hands = ALONE
 
     @property
     def within(self) -> tuple[str, ...]:
@@ -141,14 +145,16 @@ def read(request: Request) -> Asked:
             parse_assignment(one)
         load_target(side.target)
     everywhere = all([_virtual(side.target) for side in request.sides])  # a wrong name of either is refused here
+    sides = reached_by(request.sides, request.who, searched=bool(max_rate and (max_rate.full or not max_rate.stored)))
     try:
         duration = None if request.duration is None else parse_duration(request.duration)
         warmup = None if request.warmup is None else parse_duration(request.warmup)
         budget = None if request.budget is None else parse_duration(request.budget)
     except ValueError as error:
         raise UsageError(str(error)) from None
+    everywhere = everywhere and not request.who.others
     most, length = _sized(request.max_pairs, duration, warmup, budget, everywhere, max_rate.trials if max_rate else 1)
-    return Asked(request.sides, thresholds, most, length, budget, request.seed, everywhere, max_rate)
+    return Asked(sides, thresholds, most, length, budget, request.seed, everywhere, max_rate, request.who)
 
 
 def _virtual(target: str) -> bool:
@@ -367,5 +373,5 @@ def ready(asked: Asked, shown: Shown) -> Iterator[Trials]:
         return
     from loadkit.gate_here import here  # brings Locust, which patches sockets
 
-    with here(asked.sides, asked.length, Counted(shown), shown.say) as trials:
+    with here(asked.sides, asked.length, Counted(shown), shown.say, asked.who) as trials:
         yield trials

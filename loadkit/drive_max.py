@@ -16,6 +16,7 @@ from loadkit.budget import peak_bytes
 from loadkit.changes import changed, options_facts
 from loadkit.errors import Interrupted, LoadkitError, UsageError
 from loadkit.finish_sweep import finish_max
+from loadkit.hands import ALONE, Hands
 from loadkit.hunt import HOLD, PROBE, Hunt, Plan, Run
 from loadkit.progress import Counted, Shown
 from loadkit.report.sweep import page
@@ -51,13 +52,13 @@ class Request:
     hold: str | None
     warmup: str | None
     out: Path
-    workers: int = 0
-    """Load processes of their own; 0: this one."""
+    who: Hands = ALONE
+    """Who makes the load."""
 
 
 def find(request: Request, quiet: bool) -> tuple[dict[str, Any], int]:
     """Return the document of a search and its exit code; one that is finished already is only shown."""
-    request = replace(request, target=reached(request.target, request.workers))
+    request = replace(request, target=reached(request.target, request.who))
     file = load_scenario(request.scenario)
     plan = _planned(request, file.scenario)
     head = head_of(plan, request.target, request.slo, request.sets)
@@ -140,7 +141,7 @@ def _searched(request: Request, file: ScenarioFile, plan: Plan, head: Mapping[st
     max_file.write(request.out, head)
     try:
         counted = Counted(shown)
-        with closing(Sessions(file, counted, shown.say, request.workers)) as targets:
+        with closing(Sessions(file, counted, shown.say, request.who)) as targets:
             trials = targets.at(request.target, plan.scenario)
             search(trials.trial, plan, request.out, shown.say, head, begin=counted.begin)
     except LoadkitError as error:

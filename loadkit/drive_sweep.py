@@ -19,8 +19,9 @@ from loadkit import (
 from loadkit.boundaries import Options
 from loadkit.changes import options_facts
 from loadkit.drive_point import Place, search_at, start_of
-from loadkit.errors import Interrupted, LoadkitError, RunError, UsageError
+from loadkit.errors import FleetError, Interrupted, LoadkitError, RunError, UsageError
 from loadkit.finish_sweep import finish_sweep, print_plan
+from loadkit.hands import ALONE, Hands
 from loadkit.progress import Counted, Shown
 from loadkit.report.sweep import document, lines, page
 from loadkit.scenario import Scenario
@@ -43,14 +44,14 @@ class Run:
     drain_timeout: str = "30s"
     quiet: bool = False
     """The table goes to stderr, for stdout holds a document."""
-    workers: int = 0
-    """Load processes of their own; 0: this one."""
+    who: Hands = ALONE
+    """Who makes the load."""
 
 
 def sweep(request: Request, run: Run) -> dict[str, Any]:
     """Return the document of a sweep that was run, or gone on with, to its end. Raises LoadkitError."""
     wanted = asked(request)
-    plan = planned(replace(wanted, target=session.reached(wanted.target, run.workers)))
+    plan = planned(replace(wanted, target=session.reached(wanted.target, run.who)))
     stream = sys.stderr if run.quiet else sys.stdout
     with resume.held(run.out), closing(Shown(sys.stderr)) as shown:
         loop = _Loop(plan, run, shown)
@@ -134,7 +135,7 @@ class _Loop:
         self._write("complete")
 
     def _sessions(self) -> session.Sessions:
-        return session.Sessions(self._plan.file, self._watch, self._shown.say, self._run.workers)
+        return session.Sessions(self._plan.file, self._watch, self._shown.say, self._run.who)
 
     def _trial(self, step: Step, targets: session.Sessions) -> None:
         """Run one trial and keep what came of it: one that fails is a result, and the sweep goes on."""
@@ -149,8 +150,8 @@ class _Loop:
             opened = targets.at(self._plan.points.target(step.point.settings).text, scenario)
             self._run_one(opened, step, scenario, self._options(step, place))
         except LoadkitError as caught:
-            if targets.refused and not self._plan.changes_target:
-                raise  # there is no other target to go on with
+            if isinstance(caught, FleetError) or (targets.refused and not self._plan.changes_target):
+                raise  # there are no load processes, or there is no other target, to go on with
             error = caught
         record = store.recorded(self._run.out, replace(sure, seconds=self._passed()), self._wanted)
         if record is None and not isinstance(error, Interrupted):

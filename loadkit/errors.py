@@ -8,6 +8,7 @@
     ├── TargetError               3  the cluster refused or could not be reached
     │   └── TopicError            3  a topic is missing, foreign, or refuses what we send
     ├── RunError                  3  a run that had begun and could not go on
+    ├── FleetError                3  load processes and their master did not come together
     └── Interrupted             130  SIGINT or SIGTERM; what was measured is kept
 
 The number is the exit code of the command. `cli.main` is the one place that catches them.
@@ -58,6 +59,12 @@ class TopicError(TargetError):
 
 class RunError(LoadkitError):
     """A run that had begun could not go on; what was measured stays on disk."""
+
+    exit_code = 3
+
+
+class FleetError(LoadkitError):
+    """Load processes and their master did not come together; there was no trial that could have failed."""
 
     exit_code = 3
 

@@ -11,17 +11,18 @@ from loadkit.session import Sessions  # isort: skip  # first: it brings Locust, 
 from loadkit.boundaries import Options, Progress
 from loadkit.changes import changed, options_facts
 from loadkit.gate_sides import Length, Side
+from loadkit.hands import ALONE, Hands
 from loadkit.scenario import Scenario
 from loadkit.scenario_file import load_scenario
 from loadkit.site import Say
 
 
 @contextmanager
-def here(sides: tuple[Side, Side], length: Length, progress: Progress, say: Say) -> Iterator[Here]:
+def here(sides: tuple[Side, Side], length: Length, progress: Progress, say: Say, who: Hands = ALONE) -> Iterator[Here]:
     """Make both sides ready; ScenarioError where one cannot be. The same target of both is opened once."""
     file = load_scenario(sides[0].scenario)
     scenarios = {side.name: changed(file.scenario, side.sets) for side in sides}
-    with closing(Sessions(file, progress, say, together=True)) as opened:
+    with closing(Sessions(file, progress, say, who, together=True)) as opened:
         yield Here({side.name: side for side in sides}, scenarios, length, opened)
 
 

@@ -14,13 +14,14 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import FrameType
 from typing import Any, Protocol
 
 from loadkit.errors import Interrupted, LoadkitError, RunError, TargetError, UsageError
+from loadkit.hands import Hands
 from loadkit.site import Say
 from loadkit.target import load_target
 from loadkit.targets import embedded, embedded_state
@@ -70,6 +71,30 @@ def apart(sides: tuple[Side, Side]) -> bool:
     """Return whether the sides need processes of their own."""
     one, other = sides
     return any(side.python or side.rev for side in sides) or one.scenario.resolve() != other.scenario.resolve()
+
+
+def reached_by(sides: tuple[Side, Side], who: Hands, searched: bool) -> tuple[Side, Side]:
+    """Return the sides as those who make the load reach them.
+
+    Raises UsageError for load processes of their own where sides, or the search that comes first, run as commands.
+    """
+    if not who.others:
+        return sides
+    flag = "--workers" if who.own else "--expect-workers"
+    if apart(sides):
+        raise UsageError(
+            f"{flag}: sides of another file, environment or revision run as commands of their own, which cannot share "
+            "load processes: leave it out, or compare settings or targets of one file"
+        )
+    if searched:
+        raise UsageError(
+            f"{flag}: a gate of max_rate begins with a search that is a command of its own: run `loadkit max` with "
+            f"{flag} on the baseline, and give its folder by --max-from"
+        )
+    from loadkit.session import reached  # brings Locust, which patches sockets
+
+    one, other = (replace(side, target=reached(side.target, who)) for side in sides)
+    return one, other
 
 
 @contextmanager

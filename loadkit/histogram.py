@@ -65,12 +65,16 @@ class Histogram:
 
     `overflow` counts values above one hour and `negative` those below zero (a clock that stepped);
     both are also recorded at the nearest end, so no message ever leaves a percentile.
+
+    What was unpacked is added up only when its counts are asked for, all of it at once: a master that merges a fleet's
+    histograms second by second would else spend most of its time on one array of counts for each.
     """
 
-    __slots__ = ("counts", "min", "max", "sum", "overflow", "negative", "_n")
+    __slots__ = ("min", "max", "sum", "overflow", "negative", "_counts", "_n", "_packed")
 
     def __init__(self) -> None:
-        self.counts: Counts = np.zeros(len(bounds()[0]), np.int64)
+        self._counts: Counts | None = None
+        self._packed: list[bytes] = []
         self._n = 0
         self.min = 0
         self.max = 0
@@ -82,7 +86,7 @@ class Histogram:
     def of(cls, counts: Counts, exact_max: int | None = None) -> Histogram:
         """Return the histogram of counts by index; minimum, sum and, unless it is given, maximum follow from them."""
         made = cls()
-        made.counts = counts
+        made._counts = counts
         filled = np.flatnonzero(counts)
         if len(filled):
             low, high = bounds()
@@ -91,6 +95,17 @@ class Histogram:
             made.max = int(high[filled[-1]]) if exact_max is None else exact_max
             made.sum = float(((low[filled] + high[filled]) / 2.0 * counts[filled]).sum())
         return made
+
+    @property
+    def counts(self) -> Counts:
+        """The number of values by count index, as `bounds` has them."""
+        if self._counts is None:
+            self._counts = np.zeros(len(bounds()[0]), np.int64)
+        if self._packed:
+            _, filled, counts = decode_rows(self._packed)
+            self._packed = []
+            self._counts = self._counts + np.bincount(filled, counts, len(self._counts)).astype(np.int64)
+        return self._counts
 
     def __len__(self) -> int:
         return self._n
@@ -133,7 +148,9 @@ class Histogram:
             return
         self.min = min(self.min, other.min) if self._n else other.min
         self.max = max(self.max, other.max)
-        self.counts = self.counts + other.counts
+        if other._counts is not None:
+            self._counts = self.counts + other._counts
+        self._packed += other._packed
         self._n += len(other)
         self.sum += other.sum
         self.overflow += other.overflow
@@ -169,13 +186,14 @@ class Histogram:
 
     def pack(self) -> dict[str, object]:
         """Return a small JSON-able form that `unpack` restores exactly; for the way between processes."""
-        return {"h": self.encode(), "min": self.min, "max": self.max, "sum": self.sum,
+        return {"h": self.encode(), "n": len(self), "min": self.min, "max": self.max, "sum": self.sum,
                 "over": self.overflow, "neg": self.negative}  # fmt: skip
 
     @classmethod
     def unpack(cls, packed: dict[str, object]) -> Histogram:
         """Return the histogram that `pack` wrote."""
-        made = cls.decode(str(packed["h"]))
+        made = cls()
+        made._packed, made._n = [_payload(str(packed["h"]))], int(str(packed["n"]))
         made.min, made.max = int(str(packed["min"])), int(str(packed["max"]))
         made.sum = float(str(packed["sum"]))
         made.overflow, made.negative = int(str(packed["over"])), int(str(packed["neg"]))

@@ -211,7 +211,7 @@ class Warn(Enum):
     CO_LOCATED = "run the target on other machines to learn about it; this shows the method, not your cluster"
     CORES_SHARED = "use a machine with four or more cores, so that brokers and generator get their own"
     GENERATOR_LIMITED = (
-        "lower the rate, or generate with more processes: --workers N, or plain locust with --processes; "
+        "lower the rate, or generate with more processes: --workers N, or `loadkit worker` on other machines; "
         "`loadkit calibrate` finds out what one makes"
     )
     UNKNOWN_LIMIT = (

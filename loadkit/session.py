@@ -18,10 +18,12 @@ from typing import Protocol
 from loadkit import swarm, swarm_workers  # first: they bring Locust, which patches sockets
 from loadkit.boundaries import Options, Progress
 from loadkit.errors import Interrupted, LoadkitError, RunError, TargetError
+from loadkit.hands import ALONE, Hands
 from loadkit.scenario import Scenario
 from loadkit.scenario_file import ScenarioFile
 from loadkit.simulation import simulate
 from loadkit.site import Say
+from loadkit.swarm_workers import Fleet
 from loadkit.target import load_target
 from loadkit.targets.simspec import SimulatedSpec
 
@@ -47,27 +49,40 @@ class Session(Protocol):
 
 @contextmanager
 def session(
-    file: ScenarioFile, target: str, progress: Progress, say: Say, keep_topics: bool = False, workers: int = 0
+    file: ScenarioFile, target: str, progress: Progress, say: Say, keep_topics: bool = False, fleet: Fleet | None = None
 ) -> Iterator[Session]:
     """Open a target for trials of a scenario file, and take it away at the end. Raises LoadkitError.
 
-    The load is made by so many `workers`, processes of their own, or by this process.
+    The load is made by a fleet of processes of their own, or by this process.
     """
     if virtual(target):
         with _VirtualTrials(target) as trials:
             yield trials
         return
     opening = (file.classes, file.scenario, target, progress, say, keep_topics)
-    local = swarm_workers.WorkerTrials(file.path, workers, *opening) if workers else swarm.LocalTrials(*opening)
+    local = swarm_workers.WorkerTrials(fleet, *opening) if fleet else swarm.LocalTrials(*opening)
     try:
         yield local
     finally:
         local.close()
 
 
-def reached(target: str, workers: int) -> str:
+@contextmanager
+def fleet(file: ScenarioFile, who: Hands, say: Say) -> Iterator[Fleet | None]:
+    """Yield the load processes of a command, and send them home at the end; None where it makes the load itself."""
+    if not who.others:
+        yield None
+        return
+    made = Fleet(file, who, say)
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+def reached(target: str, who: Hands) -> str:
     """Return the target as load processes reach it: `simulated` is the real-time sink for them."""
-    return f"{target}{'&' if '?' in target else '?'}sink=1" if workers and virtual(target) else target
+    return f"{target}{'&' if '?' in target else '?'}sink=1" if who.others and virtual(target) else target
 
 
 def virtual(target: str) -> bool:
@@ -119,11 +134,12 @@ class Sessions:
     """
 
     def __init__(
-        self, file: ScenarioFile, progress: Progress, say: Say, workers: int = 0, together: bool = False
+        self, file: ScenarioFile, progress: Progress, say: Say, who: Hands = ALONE, together: bool = False
     ) -> None:
-        self._file, self._progress, self._say, self._workers = file, progress, say, workers
+        self._file, self._progress, self._say = file, progress, say
         self._together = together
-        self._stack = ExitStack()
+        self._stack, self._fleets = ExitStack(), ExitStack()
+        self._fleet = self._fleets.enter_context(fleet(file, who, say))
         self._open: dict[str, Session] = {}
         self.refused: dict[str, LoadkitError] = {}
         """Targets that could not be opened; they are not tried again."""
@@ -134,9 +150,9 @@ class Sessions:
             raise self.refused[target]
         if target not in self._open:
             if not self._together:
-                self.close()
+                self._shut()
             file = replace(self._file, scenario=scenario)
-            opened = session(file, target, self._progress, self._say, workers=self._workers)
+            opened = session(file, target, self._progress, self._say, fleet=self._fleet)
             try:
                 self._open[target] = self._stack.enter_context(opened)
             except LoadkitError as error:
@@ -157,7 +173,11 @@ class Sessions:
         with TemporaryDirectory(prefix="loadkit-") as place, suppress(TargetError, RunError):
             opened.trial(scenario, Options(out=Path(place) / "prime", duration=1.0, warmup=PRIME))
 
-    def close(self) -> None:
-        """Take what is open away."""
+    def _shut(self) -> None:
         self._open = {}
         self._stack.close()
+
+    def close(self) -> None:
+        """Take what is open away, and send the load processes home."""
+        with self._fleets:
+            self._shut()

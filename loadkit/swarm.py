@@ -25,6 +25,7 @@ from locust.runners import MasterRunner, WorkerRunner
 from loadkit.boundaries import Options, Progress
 from loadkit.errors import Interrupted
 from loadkit.scenario import Scenario, check
+from loadkit.secrets import MASK
 from loadkit.site import OpenTarget, open_target
 from loadkit.swarm_master import Master
 from loadkit.swarm_runtime import runtime
@@ -88,7 +89,8 @@ class Swarm:
         if not isinstance(environment.runner, WorkerRunner):
             self.master = Master(environment, scenario, settings, shared, opened)
         if not isinstance(environment.runner, MasterRunner):
-            self.load = LoadProcess(environment, scenario, shared, self.master.take if self.master else None)
+            take = self.master.take if self.master else None
+            self.load = LoadProcess(environment, scenario, shared, take, settings.commanded)
 
     def renew(self, settings: Settings, opened: OpenTarget) -> None:
         """Let the master's next run be another trial, on a target that may have been opened anew."""
@@ -124,8 +126,7 @@ class LocalTrials:
         self._runtime = runtime()
         self._master: Master | None = None
         self._interrupted: Interrupted | None = None
-        for logger in ("", "locust.runners"):
-            logging.getLogger(logger).addFilter(_no_word_of_cpu)
+        mind_logs()
         self._open = self._opened(scenario)
         self._handlers = [
             gevent.signal_handler(number, partial(self._interrupt, number))
@@ -198,6 +199,14 @@ class LocalTrials:
         else:
             self._say("stopping: draining what is in flight; interrupt again to stop at once")
             master.trial.stop(error)
+
+
+def mind_logs() -> None:
+    """Keep Locust's warnings of a busy processor to itself, and secrets out of logs that nobody else set up."""
+    for logger in ("", "locust.runners"):
+        logging.getLogger(logger).addFilter(_no_word_of_cpu)
+    if logging.lastResort:
+        logging.lastResort.addFilter(MASK)
 
 
 def _no_word_of_cpu(record: logging.LogRecord) -> bool:

@@ -53,9 +53,12 @@ class Timekeeper:
         """The largest error that was possible since the last row (ns)."""
         self._breaks = 0
         self._following = False
+        self.shared = False
+        """Whether the master's clock is this host's."""
 
     def share(self) -> None:
         """Read the master's clock itself: it is this host's."""
+        self.shared = True
         self.ready.set()
 
     def follow(self) -> None:

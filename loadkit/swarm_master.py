@@ -1,7 +1,7 @@
 """The process that directs: it opens the target, runs one trial after the other, and is the crew of each.
 
     to load processes     loadkit_welcome, loadkit_refused, loadkit_plan, loadkit_order, loadkit_end, loadkit_close,
-                          loadkit_time
+                          loadkit_time, loadkit_again
     from load processes   loadkit_hello, loadkit_joined, loadkit_left, loadkit_failed, loadkit_closed, loadkit_ask,
                           and deltas in Locust's own reports
 
@@ -24,7 +24,7 @@ from locust.runners import LocalRunner, MasterRunner
 from locust.stats import CSV_STATS_INTERVAL_SEC
 
 from loadkit import clock
-from loadkit.agreement import differences, terms
+from loadkit.agreement import differences, files, mark, terms
 from loadkit.boundaries import Options, Progress
 from loadkit.delta import Delta
 from loadkit.errors import Interrupted, LoadkitError, RunError, UsageError
@@ -61,8 +61,12 @@ class Master:
         self.concluded = Event()
         self._spawned = self._closing = self._hurried = False
         self._given_up: Interrupted | None = None
-        self._runs = 0
+        self.runs = 0
+        """How many runs Locust has started."""
         self._closed: set[str] = set()
+        self._welcomed: set[str] = set()
+        self._given_up_on: set[str] = set()
+        """Load processes that were silent for so long that others took over their share."""
         self._refused: dict[str, UsageError] = {}
         self._open, self._lent = opened, opened is not None
         self._listen()
@@ -94,9 +98,10 @@ class Master:
 
     def _on_test_start(self, **_: Any) -> None:
         self.begun, self.trial = True, None
-        self._runs += 1
+        self.runs += 1
         self._spawned = self._closing = self._hurried = False
         self._closed.clear()
+        self._given_up_on.clear()
         self.concluded.clear()
         self.settings.failed.clear()
         self.environment.process_exit_code = None
@@ -164,13 +169,13 @@ class Master:
         if self.environment.web_ui is None:
             gevent.spawn(self.runner.quit)
         else:
-            gevent.spawn(self._stop_when_spawned, self._runs)
+            gevent.spawn(self._stop_when_spawned, self.runs)
 
     def _stop_when_spawned(self, run: int) -> None:
         """Stop once Locust has started all users: stopped in the middle it would go on to start the rest."""
-        while not self._spawned and run == self._runs:
+        while not self._spawned and run == self.runs:
             gevent.sleep(0.05)
-        if run == self._runs:
+        if run == self.runs:
             self.runner.stop()
 
     def hold(self, interrupted: Interrupted | None = None) -> None:
@@ -234,9 +239,19 @@ class Master:
         self.runner.send_message(
             "loadkit_welcome", {"pid": os.getpid(), "mark": clock.mark(), **answer(msg.data)}, msg.node_id
         )
+        self._welcomed.add(msg.node_id)
         if self.trial and self.trial.connected and not self.trial.done and not self._closing:
             self.settings.say(f"loadkit: {msg.node_id} came late: the run goes on, and it takes its part")
         self._send_plan(msg.node_id)
+
+    def ready(self) -> set[str]:
+        """Return the load processes that are like this one and wait for a run."""
+        assert isinstance(self.runner, MasterRunner)
+        return self._welcomed & {client.id for client in self.runner.clients.ready}
+
+    def refusal(self) -> UsageError | None:
+        """Return why a load process that came was sent home; None where none was."""
+        return next(iter(self._refused.values()), None)
 
     def _refuse(self, client_id: str, unlike: str) -> None:
         """Send a load process home that is unlike this one."""
@@ -261,11 +276,13 @@ class Master:
             return
         assert self._open
         assert self._open.site
-        names = self._open.site.names
+        names, built_in = self._open.site.names, self._open.cluster
         plan = {
             "run": names.run, "run_id": names.run_id, "topics": dict(names.topics), "groups": dict(names.groups),
-            "target": self.settings.target, "bootstrap": self._open.bootstrap,
+            "target": self.settings.target, "bootstrap": self._open.bootstrap, "mark": mark(self._open.target),
+            "cpus": sorted(built_in.generator_cpus) if built_in and built_in.generator_cpus else None,
             "scenario": self.scenario.model_dump(mode="json") if isinstance(self.runner, MasterRunner) else None,
+            "files": files(self.scenario) if isinstance(self.runner, MasterRunner) else {},
         }  # fmt: skip
         self.runner.send_message("loadkit_plan", plan, client_id)
 
@@ -293,6 +310,7 @@ class Master:
     def _on_report(self, data: dict[str, Any], **_: Any) -> None:
         for packed in data.get("loadkit", ()):
             self.take(Delta.unpack(packed))
+        gevent.sleep(0)  # while messages wait, Locust reads one after the other, and nobody else would have a turn
 
     def take(self, delta: Delta) -> None:
         """Take what a load process measured."""
@@ -305,9 +323,20 @@ class Master:
             gevent.sleep(0.25)
             alive = _alive(runner)
             for worker in known - alive - self._closed:
+                if worker in runner.clients and self.trial and not self.trial.done:
+                    self._given_up_on.add(worker)
                 self._gone(worker, "died")
                 self._closed.add(worker)
+            for worker in alive & self._given_up_on:
+                self._take_back(worker)
             known = alive
+
+    def _take_back(self, worker: str) -> None:
+        """Let a load process that is heard again take part anew: its share ended where others took it over."""
+        self._given_up_on.discard(worker)
+        self._closed.discard(worker)
+        self.settings.say(f"loadkit: load process {worker} is heard again, and takes its part anew")
+        self.runner.send_message("loadkit_again", {}, worker)
 
     def _gone(self, worker: str, how: str) -> None:
         """Go on without a load process: its share is named, and what it would still have reported is not waited for."""

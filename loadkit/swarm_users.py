@@ -32,6 +32,16 @@ class ByClass(UsersDispatcher):  # type: ignore[misc]
             else:
                 yield next(weighted)
 
+    def _dispatcher(self) -> Iterator[dict[str, dict[str, int]]]:
+        """Dispatch as Locust does, and be done afterwards.
+
+        Locust's own stays under way for ever once users were only shared anew, and no later change is dispatched.
+        """
+        try:
+            yield from super()._dispatcher()
+        finally:
+            self._dispatch_in_progress = False
+
     def _missing(self) -> dict[str, int]:
         present = self._get_user_current_count
         return {c.__name__: max(0, c.fixed_count - present(c.__name__)) for c in self._user_classes if c.fixed_count}

@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from time import monotonic
 from typing import Any
 
@@ -20,17 +21,18 @@ from gevent.lock import BoundedSemaphore
 from locust.env import Environment
 from locust.runners import LocalRunner, WorkerRunner
 
-from loadkit import clock, locust_stats
-from loadkit.agreement import terms
+from loadkit import clock, locust_stats, swarm_guard
+from loadkit.agreement import differences, files, mark, terms
 from loadkit.clusters import Cluster, KafkaCluster, MockCluster, Names, SinkCluster
 from loadkit.delta import Delta
-from loadkit.errors import Interrupted, LoadkitError, UsageError
+from loadkit.errors import FleetError, Interrupted, LoadkitError, ScenarioError, TargetFileError, UsageError
 from loadkit.scenario import Scenario
 from loadkit.secrets import MASK
 from loadkit.swarm_clock import Timekeeper, same_clock
 from loadkit.swarm_runtime import end_main
 from loadkit.target import Target, load_target
 from loadkit.targets.simspec import SimulatedSpec
+from loadkit.telemetry import host
 from loadkit.worker import Runtime, Worker
 
 Take = Callable[[Delta], None]
@@ -47,8 +49,13 @@ DECIDING = 1.0
 class LoadProcess:
     """Makes the load of one Locust runner."""
 
-    def __init__(self, environment: Environment, scenario: Scenario, runtime: Runtime, take: Take | None) -> None:
-        """Listen to messages; `take` gets a local runner's deltas, those of others travel with Locust's reports."""
+    def __init__(
+        self, environment: Environment, scenario: Scenario, runtime: Runtime, take: Take | None, commanded: bool = False
+    ) -> None:
+        """Listen to messages; `take` gets a local runner's deltas, those of others travel with Locust's reports.
+
+        Where a command of ours runs it (`commanded`), what ends it is raised in the main greenlet.
+        """
         self.environment, self.scenario, self.runtime = environment, scenario, runtime
         runner = environment.runner
         assert isinstance(runner, LocalRunner | WorkerRunner)
@@ -62,6 +69,7 @@ class LoadProcess:
         self._deltas: list[Delta] = []
         self._rolling = BoundedSemaphore()
         self._forked = self._leaving = False
+        self._commanded = commanded
         self._time = Timekeeper(lambda question: self._send("ask", question))
         for name, heard, apart in self._handlers():
             runner.register_message(f"loadkit_{name}", heard, concurrent=apart and take is None)
@@ -76,10 +84,12 @@ class LoadProcess:
         return [
             ("welcome", self._on_welcome, False), ("plan", self._on_plan, False), ("order", self._on_order, False),
             ("end", self._on_end, False), ("close", self._on_close, True),
-            ("refused", self._on_refused, False), ("time", lambda msg, **_: self._time.on_time(msg.data), False),
+            ("refused", self._on_refused, False), ("again", self._on_again, False),
+            ("time", lambda msg, **_: self._time.on_time(msg.data), False),
         ]  # fmt: skip
 
     def _serve(self, runner: WorkerRunner) -> None:
+        swarm_guard.mask()
         on = self.environment.events
         on.report_to_master.add_listener(self._report)
         on.quitting.add_listener(lambda **_: self._leave())
@@ -165,10 +175,20 @@ class LoadProcess:
 
     def _on_refused(self, msg: Any, **_: Any) -> None:
         """End: the master does not take a process that is unlike it."""
-        if not self._welcomed.is_set():
-            self._welcomed.set()
+        if self._welcomed.is_set():
+            return  # it answers every hello
+        self._welcomed.set()
+        if self._commanded:
+            end_main(FleetError(msg.data["text"]))
+        else:
             sys.stderr.write(f"error: {msg.data['text']}\n")
             end_main(SystemExit(UsageError.exit_code))
+
+    def _on_again(self, **_: Any) -> None:
+        """Tell of all users anew: the master had not heard of this process for so long that it counted them out."""
+        for user, number in self._numbers.items():
+            if self.worker:
+                self._send("joined", {"number": number, "class": type(user).__name__, "worker": self.worker.name})
 
     def _on_plan(self, msg: Any, **_: Any) -> None:
         plan = msg.data
@@ -191,8 +211,16 @@ class LoadProcess:
     def _made(self, name: str, plan: Mapping[str, Any]) -> Worker:
         if plan["scenario"]:  # a master elsewhere may have moved a setting since this process began
             self.scenario = Scenario.model_validate(plan["scenario"])
+            if unlike := differences(plan["files"], files(self.scenario)):
+                raise ScenarioError(f"{unlike}; give all hosts the same files")
         names = Names(plan["run"], plan["run_id"], plan["topics"], plan["groups"])
-        made = cluster(load_target(plan["target"]), plan["bootstrap"], self.scenario, names)
+        target = load_target(plan["target"])
+        if mark(target) != plan["mark"]:
+            raise TargetFileError(f"{plan['target']} is not the master's file: give all hosts the same")
+        if plan["cpus"] and self._time.shared and hasattr(os, "sched_setaffinity"):
+            with suppress(OSError):  # a container's own cores
+                host.pin(frozenset(plan["cpus"]))
+        made = cluster(target, plan["bootstrap"], self.scenario, names)
         return Worker(name, self.runner.worker_index + 1, self.scenario, made, names.run, self.runtime)
 
     def _on_order(self, msg: Any, **_: Any) -> None:
@@ -295,7 +323,7 @@ class LoadProcess:
             if os.getppid() != parent if self._forked else silence >= ORPHANED:
                 sys.stderr.write("loadkit: the master is gone, this load process ends\n")
                 sys.stderr.flush()
-                os._exit(1)
+                os._exit(FleetError.exit_code if self._commanded else 1)
 
 
 def cluster(target: Target, bootstrap: str | None, scenario: Scenario, names: Names) -> Cluster:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from ahead import ahead
 from locust_process import ORDERS, Ended, Locust, free_port, write
 
-from loadkit.agreement import differences, terms
+from loadkit import keys, payloads
+from loadkit.agreement import differences, files, mark, terms
+from loadkit.scenario import ProducerWorkload, Scenario, Topic
+from loadkit.target import load_target
 
 LOW = ["--target", "simulated", "--warmup", "1s", "-t", "60s"]
 
@@ -39,6 +43,42 @@ def test_the_mark_is_of_the_files_that_the_classes_stand_in(tmp_path: Path) -> N
 
     assert of("agreed_one", "rate = 1\n") == of("agreed_two", "rate = 1\n") != of("agreed_three", "rate = 2\n")
     assert set(terms([])) == {"loadkit", "locust", "librdkafka", "scenario file"}
+
+
+def test_what_payloads_and_keys_are_read_from_is_marked_by_its_contents(tmp_path: Path) -> None:
+    """A file that is missing, and one whose contents changed, are another; what reads no file has no mark."""
+    values, names = write(tmp_path / "values.jsonl", "{}\n"), write(tmp_path / "names", "a\nb\n")
+    topic = Topic("orders", partitions=4)
+    scenario = Scenario(name="orders", producers=(
+        ProducerWorkload(name="Replayed", topic=topic, payload=payloads.replay(values), key=keys.file(names)),
+        ProducerWorkload(name="Made", topic=topic),
+    ))  # fmt: skip
+    before = files(scenario)
+    assert set(before) == {"Replayed.payload.file", "Replayed.key.path"}
+    assert files(Scenario.model_validate(scenario.model_dump(mode="json"))) == before
+    write(values, "[]\n")
+    names.unlink()
+    after = files(scenario)
+    assert after["Replayed.payload.file"] != before["Replayed.payload.file"]
+    assert after["Replayed.key.path"] == "missing"
+
+
+def test_a_target_file_is_the_same_wherever_it_lies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its contents count, not its place, and not the secret that a reference in it names on this machine."""
+    text = (
+        '[client]\n"bootstrap.servers" = "b1:9092"\n"security.protocol" = "SASL_SSL"\n"sasl.mechanism" = "PLAIN"\n'
+        '"sasl.username" = "tester"\n"sasl.password" = "${LOADKIT_TEST_PASSWORD}"\n'
+    )
+    limits = '[limits]\nmax_rate = "50MB/s"\nmax_bytes = "1GB"\nmax_partitions = %d\n'
+    monkeypatch.setenv("LOADKIT_TEST_PASSWORD", "one")
+    here = mark(load_target(str(write(tmp_path / "staging.toml", text + limits % 100))))
+    (tmp_path / "there").mkdir()
+    monkeypatch.setenv("LOADKIT_TEST_PASSWORD", "b1")
+    there = load_target(str(write(tmp_path / "there" / "staging.toml", text + limits % 100)))
+    there.client_config("admin")  # reads it
+    assert here == mark(there) is not None
+    assert here != mark(load_target(str(write(tmp_path / "staging.toml", text + limits % 101))))
+    assert mark(load_target("embedded:3")) is None
 
 
 @ahead

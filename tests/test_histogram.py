@@ -193,11 +193,27 @@ def test_packing_restores_everything_through_json(values: Ints) -> None:
     assert (facts(back), back.sum) == (facts(made), made.sum)
 
 
+@given(
+    st.lists(st.tuples(micros_lists(wild_micros), st.sampled_from(["as it is", "unpacked", "looked at"])), max_size=6)
+)
+def test_what_was_unpacked_adds_up_like_anything_else(parts: list[tuple[Ints, str]]) -> None:
+    """In any order with histograms that were not, whether or not somebody looked at the counts in between."""
+    merged, whole = Histogram(), Histogram()
+    for values, how in parts:
+        made = recorded(values)
+        whole.record(values)
+        merged.add(made if how == "as it is" else Histogram.unpack(made.pack()))
+        if how == "looked at":
+            assert merged.counts.sum() == len(merged)
+    assert facts(merged) == facts(whole)
+    assert merged.sum == pytest.approx(whole.sum)
+
+
 @given(micros_lists(), st.sampled_from([1, 2, 63, 64, 127, 128, 8191, 8192, 2**20, 2**33]))
 def test_sparse_decoding_equals_the_librarys(values: Ints, times: int) -> None:
     """The filled indices and counts are those the library decodes, whatever length its numbers are encoded in."""
     made = recorded(values)
-    made.counts *= times
+    made.counts[:] *= times
     text = made.encode()
     filled, counts = decode_sparse(text)
     theirs = HdrHistogram.decode(text)

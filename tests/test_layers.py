@@ -13,16 +13,16 @@ ROOT = Path(__file__).parent.parent / "loadkit"
 
 LAYERS = {
     "base": """
-        arrays blobs capacity clock clocks errors faults hashing histogram host_class init integrity intervals kept keys lag limit limit_facts pacer payloads plugins
+        arrays blobs capacity clock clocks errors faults fleet_plan hands hashing histogram host_class init integrity intervals kept keys lag limit limit_facts pacer payloads plugins
         result scenario secrets shapes slo stamp summary sweep units vocabulary
     """,
     "online": """
         agreement boundaries budget calibrated changes claims clusters collector commands delta doctor drivers gate_here gate_host gate_sides health hunt inflict lanes ledger leg legs locust_stats loop offset outcome points
-        recorder sampler scenario_file session simulation site survey_cluster swarm swarm_clock swarm_master swarm_runtime swarm_users swarm_worker swarm_workers sweep_plan target target_sections
+        recorder sampler scenario_file session simulation site survey_cluster swarm swarm_clock swarm_guard swarm_join swarm_master swarm_runtime swarm_users swarm_worker swarm_workers sweep_plan target target_sections
         targets telemetry trial users validity worker
     """,
     "offline": "analysis compare gate report sizing",
-    "top": "cli cli_cluster cli_options cli_results document drive drive_calibrate drive_capacity drive_check drive_compare drive_gate drive_gate_max drive_history drive_max drive_point drive_size drive_sweep drive_verify finish finish_again finish_sweep plain_errors plain_locust progress pytest_plugin streams __main__ watch",
+    "top": "cli cli_cluster cli_fleet cli_options cli_results document drive drive_calibrate drive_capacity drive_check drive_compare drive_fleet drive_gate drive_gate_max drive_history drive_max drive_point drive_size drive_sweep drive_verify finish finish_again finish_sweep plain_errors plain_locust progress pytest_plugin streams __main__ watch",
 }
 """Each module, or package with all that is in it, and its layer."""
 MAY_SEE = {
@@ -37,6 +37,8 @@ HOMES = {
         "plain_locust",
         "scenario_file",
         "swarm",
+        "swarm_guard",
+        "swarm_join",
         "swarm_master",
         "swarm_users",
         "swarm_worker",
@@ -47,6 +49,7 @@ HOMES = {
         "plain_locust",
         "swarm",
         "swarm_clock",
+        "swarm_join",
         "swarm_master",
         "swarm_runtime",
         "swarm_worker",
@@ -66,7 +69,8 @@ HOMES = {
     "jinja2": {"report.page"},
     "psutil": {"telemetry.host"},
     "prometheus_client": {"telemetry.broker"},
-    "typer": {"cli", "cli_cluster", "cli_options", "cli_results"},
+    "zmq": {"swarm_guard"},
+    "typer": {"cli", "cli_cluster", "cli_fleet", "cli_options", "cli_results"},
     "rich": {
         "drive_capacity",
         "drive_compare",

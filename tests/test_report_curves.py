@@ -55,9 +55,8 @@ def test_windows_merge_histograms_and_never_average_percentiles() -> None:
     assert counts.sum() == len(track.total)
     assert t[0] <= start
     assert t[-1] < end
-    merged = Histogram()
-    merged.counts = np.asarray(track.counts[track.seconds // 10 == 2].sum(axis=0)).ravel()
-    merged.max = int(track.maxima[track.seconds // 10 == 2].max())
+    window = track.seconds // 10 == 2
+    merged = Histogram.of(np.asarray(track.counts[window].sum(axis=0)).ravel(), int(track.maxima[window].max()))
     assert values[list(t).index(20.0)].tolist() == (merged.quantiles([0.5, 0.99]) / 1e6).tolist()
 
 

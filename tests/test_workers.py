@@ -29,14 +29,15 @@ RATES = (200, 600)
 BETWEEN = """
 import os, signal
 from loadkit import cli, swarm_workers
-gather = swarm_workers.WorkerTrials._gather
-def gathered(trials, before=[]):
-    gather(trials)
+gather = swarm_workers.Fleet.gather
+def gathered(fleet, master, hear, before=[]):
+    there = gather(fleet, master, hear)
     before.append(0)
     if len(before) == 3:
-        print("load processes:", *(process.pid for process in trials._processes))
+        print("load processes:", *(process.pid for process in fleet._processes))
         os.kill(os.getpid(), signal.SIGINT)
-swarm_workers.WorkerTrials._gather = gathered
+    return there
+swarm_workers.Fleet.gather = gathered
 cli.main()
 """
 """A command that hears Ctrl-C after two trials, at an instant at which none is under way."""

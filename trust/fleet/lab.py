@@ -35,6 +35,11 @@ class Process:
             )  # fmt: skip
 
     @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._popen.pid
+
+    @property
     def said(self) -> str:
         """What it has said so far."""
         return self.log.read_text("utf-8")
