@@ -14,7 +14,7 @@ ROOT = Path(__file__).parent.parent / "loadkit"
 LAYERS = {
     "base": """
         arrays blobs capacity clock clocks errors faults hashing histogram host_class init integrity intervals kept keys lag limit limit_facts pacer payloads plugins
-        result scenario secrets shapes slo stamp summary sweep units vocabulary
+        result scenario secrets shapes slo stamp standing summary sweep units vocabulary
     """,
     "online": """
         agreement boundaries budget calibrated changes claims clusters collector commands delta doctor drivers gate_here gate_host gate_sides health hunt inflict lanes ledger leg legs locust_stats loop offset outcome points
