@@ -17,7 +17,7 @@ from typing import Annotated
 import typer
 
 from loadkit import cli_cluster, cli_results
-from loadkit.cli_options import AnyHost, HistoryDir, Json, Target, Workers, default_out, show
+from loadkit.cli_options import AnyHost, HistoryDir, Json, Metrics, Target, Workers, default_out, show
 from loadkit.errors import Interrupted, LoadkitError, UsageError
 from loadkit.secrets import MASK, say
 from loadkit.streams import Unbroken
@@ -74,6 +74,7 @@ def run(
         typer.Option(help="What happens to an embedded broker: 'kill broker 2 at 20s for 10s'; or pause, partition."),
     ] = None,
     workers: Workers = 0,
+    metrics: Metrics = None,
     as_json: Json = False,
 ) -> None:
     """Run one trial: connect, warm up, measure, drain, verify, report."""
@@ -82,7 +83,7 @@ def run(
     request = drive.Request(
         scenario=scenario, target=target, sets=tuple(set_ or ()), duration=duration, warmup=warmup, messages=messages,
         slo=tuple(slo or ()), out=out or default_out(scenario), drain_timeout=drain_timeout, keep_topics=keep_topics,
-        workers=workers, faults=tuple(fault or ()),
+        workers=workers, faults=tuple(fault or ()), metrics=metrics,
     )  # fmt: skip
     document = drive.run(request, quiet=as_json)
     show(document, as_json)
@@ -111,6 +112,7 @@ def max_(
         typer.Option(help="Folder for the search, also of one that is to go on; default: reports/<scenario>-<time>."),
     ] = None,
     workers: Workers = 0,
+    metrics: Metrics = None,
     as_json: Json = False,
 ) -> None:
     """Find the highest rate within objectives: ramp, bisect, then confirm it with holds."""
@@ -118,7 +120,7 @@ def max_(
 
     request = drive_max.Request(
         scenario=scenario, target=target, slo=tuple(slo or ()), sets=tuple(set_ or ()), start=start,
-        duration=duration, hold=hold, warmup=warmup, out=out or default_out(scenario), workers=workers,
+        duration=duration, hold=hold, warmup=warmup, out=out or default_out(scenario), workers=workers, metrics=metrics,
     )  # fmt: skip
     document, code = drive_max.find(request, quiet=as_json)
     show(document, as_json)
@@ -155,6 +157,7 @@ def sweep(
     out: Annotated[Path | None, typer.Option(help="Folder of the sweep; one that was begun goes on.")] = None,
     drain_timeout: Annotated[str, typer.Option(help="Longest wait for what is in flight at a trial's end.")] = "30s",
     workers: Workers = 0,
+    metrics: Metrics = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what it would do, take and send.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -169,7 +172,7 @@ def sweep(
         show(drive_sweep.dry_run(request, quiet=as_json), as_json)
         return
     document = drive_sweep.sweep(
-        request, drive_sweep.Run(out or default_out(scenario), drain_timeout, as_json, workers)
+        request, drive_sweep.Run(out or default_out(scenario), drain_timeout, as_json, workers, metrics)
     )
     show(document, as_json)
     raise typer.Exit(1 if document["verdict"] == "fail" else 0)
@@ -342,12 +345,12 @@ def doctor(
 
 @app.command()
 def init(
-    kind: Annotated[str, typer.Argument(help="target, scenario, sweep or requirements.")],
+    kind: Annotated[str, typer.Argument(help="target, scenario, sweep, requirements, dashboard or alerts.")],
     path: Annotated[
         Path | None, typer.Argument(help="Where to write it; default: target.toml, scenario.py, ... here.")
     ] = None,
 ) -> None:
-    """Write a commented target file, scenario, sweep or requirements of a plan to start from."""
+    """Write a commented target file, scenario, sweep or requirements to start from; or what watches --metrics."""
     from loadkit import init as templates
 
     print(f"wrote {templates.write(kind, path)}")

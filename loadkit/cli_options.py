@@ -19,6 +19,10 @@ Json = Annotated[
 Workers = Annotated[
     int, typer.Option(min=0, metavar="N", help="Make the load in N processes of their own; default: in this one.")
 ]
+Metrics = Annotated[
+    str | None,
+    typer.Option(metavar="[HOST]:PORT", help="Serve Prometheus metrics of the trials under way there, like :9646."),
+]
 HistoryDir = Annotated[
     Path | None,
     typer.Option("--history", metavar="DIR", help="Gates or results of earlier runs: say where their level changed."),
