@@ -17,7 +17,7 @@ from typing import Annotated
 import typer
 
 from loadkit import cli_cluster, cli_results
-from loadkit.cli_options import AnyHost, HistoryDir, Json, Metrics, Target, Workers, default_out, show
+from loadkit.cli_options import AnyHost, HistoryDir, Json, Metrics, Sets, Target, Workers, default_out, show
 from loadkit.errors import Interrupted, LoadkitError, UsageError
 from loadkit.secrets import MASK, say
 from loadkit.streams import Unbroken
@@ -56,10 +56,7 @@ def quickstart(
 def run(
     scenario: Annotated[Path, typer.Argument(help="A Locust file with ProducerUser or ConsumerUser classes.")],
     target: Target = "embedded",
-    set_: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="PATH=VALUE", help="Change one setting: Checkout.rate=50k/s, linger.ms=20."),
-    ] = None,
+    set_: Sets = None,
     duration: Annotated[str, typer.Option(help="Length of the measured phase.")] = "30s",
     warmup: Annotated[str | None, typer.Option(help="Length of the warm-up; default: until flat, 5 to 30 s.")] = None,
     messages: Annotated[
@@ -97,10 +94,7 @@ def max_(
     slo: Annotated[
         list[str] | None, typer.Option(help="What must hold, like 'latency.p99 < 20ms'; as often as there are some.")
     ] = None,
-    set_: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="PATH=VALUE", help="Change one setting: linger.ms=20, orders.partitions=6."),
-    ] = None,
+    set_: Sets = None,
     start: Annotated[
         str | None, typer.Option(help="Total rate of the first probe, like 5k/s; default: the scenario's.")
     ] = None,

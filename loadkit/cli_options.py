@@ -19,6 +19,10 @@ Json = Annotated[
 Workers = Annotated[
     int, typer.Option(min=0, metavar="N", help="Make the load in N processes of their own; default: in this one.")
 ]
+Sets = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="PATH=VALUE", help="Change one setting: Checkout.rate=50k/s, linger.ms=20."),
+]
 Metrics = Annotated[
     str | None,
     typer.Option(metavar="[HOST]:PORT", help="Serve Prometheus metrics of the trials under way there, like :9646."),
