@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 from loadkit.clusters import Names
 from loadkit.faults import Fault
+from loadkit.histogram import LogLine
+from loadkit.result import Row
 from loadkit.scenario import Workload
 
 SHORTEST_WARMUP, LONGEST_WARMUP = 5, 30
@@ -65,6 +67,38 @@ class Site(Protocol):
         """Take away what the run made."""
 
 
+class Observer(Protocol):
+    """Is told of trials while they are under way, in the process that directs them and never in the loop of the load.
+
+    What it is told is what the trial writes to disk, when it is written: a second is whole then.
+    """
+
+    def begin(self, facts: Mapping[str, Any]) -> None:
+        """Hear that the load of a trial begins, and what its result says so far."""
+
+    def seconds(self, lines: Sequence[LogLine], rows: Sequence[Row]) -> None:
+        """Take the histograms and the rows of the seconds that have become complete."""
+
+    def end(self, facts: Mapping[str, Any]) -> None:
+        """Hear that a trial has ended, and what its result says."""
+
+
+class Unobserved:
+    """Nobody watches."""
+
+    def begin(self, facts: Mapping[str, Any]) -> None:
+        """Do nothing."""
+
+    def seconds(self, lines: Sequence[LogLine], rows: Sequence[Row]) -> None:
+        """Do nothing."""
+
+    def end(self, facts: Mapping[str, Any]) -> None:
+        """Do nothing."""
+
+
+NOBODY: Observer = Unobserved()
+
+
 @dataclass(frozen=True, slots=True)
 class Options:
     """How one trial is run."""
@@ -78,6 +112,7 @@ class Options:
     messages: int | None = None
     drain_timeout: float = 30.0
     faults: tuple[Fault, ...] = ()
+    observer: Observer = NOBODY
     facts: Mapping[str, Any] = field(default_factory=dict)
     """What the command knows: command, argv, scenario file, sets, environment."""
 

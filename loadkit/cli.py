@@ -17,7 +17,7 @@ from typing import Annotated
 import typer
 
 from loadkit import cli_cluster, cli_fleet, cli_results
-from loadkit.cli_options import AnyHost, HistoryDir, Json, Target, default_out, show, with_hands
+from loadkit.cli_options import AnyHost, HistoryDir, Json, Metrics, Sets, Target, default_out, show, with_hands
 from loadkit.errors import Interrupted, LoadkitError, UsageError
 from loadkit.hands import ALONE, Hands
 from loadkit.secrets import MASK, say
@@ -59,10 +59,7 @@ def quickstart(
 def run(
     scenario: Annotated[Path, typer.Argument(help="A Locust file with ProducerUser or ConsumerUser classes.")],
     target: Target = "embedded",
-    set_: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="PATH=VALUE", help="Change one setting: Checkout.rate=50k/s, linger.ms=20."),
-    ] = None,
+    set_: Sets = None,
     duration: Annotated[str, typer.Option(help="Length of the measured phase.")] = "30s",
     warmup: Annotated[str | None, typer.Option(help="Length of the warm-up; default: until flat, 5 to 30 s.")] = None,
     messages: Annotated[
@@ -77,6 +74,7 @@ def run(
         typer.Option(help="What happens to an embedded broker: 'kill broker 2 at 20s for 10s'; or pause, partition."),
     ] = None,
     who: Hands = ALONE,
+    metrics: Metrics = None,
     as_json: Json = False,
 ) -> None:
     """Run one trial: connect, warm up, measure, drain, verify, report."""
@@ -85,7 +83,7 @@ def run(
     request = drive.Request(
         scenario=scenario, target=target, sets=tuple(set_ or ()), duration=duration, warmup=warmup, messages=messages,
         slo=tuple(slo or ()), out=out or default_out(scenario), drain_timeout=drain_timeout, keep_topics=keep_topics,
-        who=who, faults=tuple(fault or ()),
+        who=who, faults=tuple(fault or ()), metrics=metrics,
     )  # fmt: skip
     document = drive.run(request, quiet=as_json)
     show(document, as_json)
@@ -100,10 +98,7 @@ def max_(
     slo: Annotated[
         list[str] | None, typer.Option(help="What must hold, like 'latency.p99 < 20ms'; as often as there are some.")
     ] = None,
-    set_: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="PATH=VALUE", help="Change one setting: linger.ms=20, orders.partitions=6."),
-    ] = None,
+    set_: Sets = None,
     start: Annotated[
         str | None, typer.Option(help="Total rate of the first probe, like 5k/s; default: the scenario's.")
     ] = None,
@@ -115,6 +110,7 @@ def max_(
         typer.Option(help="Folder for the search, also of one that is to go on; default: reports/<scenario>-<time>."),
     ] = None,
     who: Hands = ALONE,
+    metrics: Metrics = None,
     as_json: Json = False,
 ) -> None:
     """Find the highest rate within objectives: ramp, bisect, then confirm it with holds."""
@@ -122,7 +118,7 @@ def max_(
 
     request = drive_max.Request(
         scenario=scenario, target=target, slo=tuple(slo or ()), sets=tuple(set_ or ()), start=start,
-        duration=duration, hold=hold, warmup=warmup, out=out or default_out(scenario), who=who,
+        duration=duration, hold=hold, warmup=warmup, out=out or default_out(scenario), who=who, metrics=metrics,
     )  # fmt: skip
     document, code = drive_max.find(request, quiet=as_json)
     show(document, as_json)
@@ -160,6 +156,7 @@ def sweep(
     out: Annotated[Path | None, typer.Option(help="Folder of the sweep; one that was begun goes on.")] = None,
     drain_timeout: Annotated[str, typer.Option(help="Longest wait for what is in flight at a trial's end.")] = "30s",
     who: Hands = ALONE,
+    metrics: Metrics = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what it would do, take and send.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -173,7 +170,9 @@ def sweep(
     if dry_run:
         show(drive_sweep.dry_run(request, quiet=as_json), as_json)
         return
-    document = drive_sweep.sweep(request, drive_sweep.Run(out or default_out(scenario), drain_timeout, as_json, who))
+    document = drive_sweep.sweep(
+        request, drive_sweep.Run(out or default_out(scenario), drain_timeout, as_json, who, metrics)
+    )
     show(document, as_json)
     raise typer.Exit(1 if document["verdict"] == "fail" else 0)
 
@@ -348,12 +347,12 @@ def doctor(
 
 @app.command()
 def init(
-    kind: Annotated[str, typer.Argument(help="target, scenario, sweep or requirements.")],
+    kind: Annotated[str, typer.Argument(help="target, scenario, sweep, requirements, dashboard or alerts.")],
     path: Annotated[
         Path | None, typer.Argument(help="Where to write it; default: target.toml, scenario.py, ... here.")
     ] = None,
 ) -> None:
-    """Write a commented target file, scenario, sweep or requirements of a plan to start from."""
+    """Write a commented target file, scenario, sweep or requirements to start from; or what watches --metrics."""
     from loadkit import init as templates
 
     print(f"wrote {templates.write(kind, path)}")

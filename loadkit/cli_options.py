@@ -38,6 +38,14 @@ _HANDS: dict[str, tuple[Any, Any]] = {
     "expect_within": (Annotated[str | None, typer.Option(help="Longest wait for them; default: 5m.")], None),
 }  # fmt: skip
 """The flags that say who makes the load, by name: type and default."""
+Sets = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="PATH=VALUE", help="Change one setting: Checkout.rate=50k/s, linger.ms=20."),
+]
+Metrics = Annotated[
+    str | None,
+    typer.Option(metavar="[HOST]:PORT", help="Serve Prometheus metrics of the trials under way there, like :9646."),
+]
 HistoryDir = Annotated[
     Path | None,
     typer.Option("--history", metavar="DIR", help="Gates or results of earlier runs: say where their level changed."),

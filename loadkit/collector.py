@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 
+from loadkit.boundaries import NOBODY, Observer
 from loadkit.delta import Delta
 from loadkit.histogram import LogLine
 from loadkit.integrity import Accounts
@@ -18,8 +19,8 @@ PATIENCE = 8
 class Collector:
     """The trial's side of what load processes tell."""
 
-    def __init__(self, scenario: Scenario) -> None:
-        self._scenario = scenario
+    def __init__(self, scenario: Scenario, observer: Observer = NOBODY) -> None:
+        self._scenario, self._observer = scenario, observer
         self._pending: dict[Key, Interval] = {}
         self._rows: list[Row] = []
         self._reported: dict[str, int] = {}
@@ -89,6 +90,7 @@ class Collector:
             self._note(key, interval)
         if lines or rows:
             writer.append(lines, rows)
+            self._observer.seconds(lines, rows)
 
     def _rows_of(self, key: Key, interval: Interval) -> list[Row]:
         second, phase = key

@@ -8,12 +8,13 @@ from typing import Any
 
 from loadkit.analysis import blame, stages
 from loadkit.analysis.recovery import told
-from loadkit.result import load
+from loadkit.result import load, measured_rows
+from loadkit.standing import tell
 from loadkit.summary import summarise
 
 
 def document_of(out: Path, verdict: str | None = None, wanted: Iterable[str] = ()) -> dict[str, Any]:
-    """Return schema, status, limit, verdict, metrics, withheld, warnings, stages, faults and folder of a result.
+    """Return schema, status, limit, verdict, metrics, withheld, warnings, stages, groups, faults, folder of a result.
 
     `wanted` names metrics beyond the standard ones, such as `latency.p99.5`.
     """
@@ -24,5 +25,6 @@ def document_of(out: Path, verdict: str | None = None, wanted: Iterable[str] = (
         "schema": 1, "command": result.facts.get("command", "run"),
         "status": "interrupted" if status == "running" else status,
         "verdict": verdict, **made.facts(), "stages": made_by.facts() if made_by else None,
+        **({"groups": groups} if (groups := tell(measured_rows(result))) else {}),
         **({"faults": faults} if (faults := told(result)) else {}), "out": str(out),
     }  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from contextlib import ExitStack, closing, suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from loadkit.faults import Fault, parse
 from loadkit.finish import finish
 from loadkit.hands import ALONE, Hands
 from loadkit.inflict import permit
-from loadkit.progress import Shown
+from loadkit.live import watched
 from loadkit.result import claim
 from loadkit.scenario import Scenario
 from loadkit.scenario_file import load_scenario
@@ -42,6 +42,8 @@ class Request:
     who: Hands = ALONE
     """Who makes the load."""
     faults: tuple[str, ...] = ()
+    metrics: str | None = None
+    """Where Prometheus finds the run's metrics: [HOST]:PORT."""
 
 
 def run(request: Request, quiet: bool) -> dict[str, Any]:
@@ -54,13 +56,16 @@ def run(request: Request, quiet: bool) -> dict[str, Any]:
     options, stream = _options(request, scenario, faults), sys.stderr if quiet else sys.stdout
     named = permit(faults, request.target, options.duration or 0.0, options.messages)
     with ExitStack() as stack:
-        shown = stack.enter_context(closing(Shown(sys.stderr)))
         opening = replace(file, scenario=scenario)
         target = session.reached(named, request.who)
+        live = stack.enter_context(watched(request.metrics, target))
+        shown = live.shown
         fleet = stack.enter_context(session.fleet(opening, request.who, shown.say))
-        trials = stack.enter_context(session.session(opening, target, shown, shown.say, request.keep_topics, fleet))
+        trials = stack.enter_context(
+            session.session(opening, target, live.hear(shown), shown.say, request.keep_topics, fleet)
+        )
         try:
-            trials.trial(scenario, options)
+            trials.trial(scenario, replace(options, observer=live.observer))
         except BaseException:
             shown.close()
             with suppress(RunError):  # on a full disk the page fails as the run did

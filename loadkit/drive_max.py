@@ -18,7 +18,8 @@ from loadkit.errors import Interrupted, LoadkitError, UsageError
 from loadkit.finish_sweep import finish_max
 from loadkit.hands import ALONE, Hands
 from loadkit.hunt import HOLD, PROBE, Hunt, Plan, Run
-from loadkit.progress import Counted, Shown
+from loadkit.live import watched
+from loadkit.progress import Counted
 from loadkit.report.sweep import page
 from loadkit.report.sweep.maximum import document as max_document
 from loadkit.report.sweep.maximum.view import view_of
@@ -54,6 +55,8 @@ class Request:
     out: Path
     who: Hands = ALONE
     """Who makes the load."""
+    metrics: str | None = None
+    """Where Prometheus finds the metrics: [HOST]:PORT."""
 
 
 def find(request: Request, quiet: bool) -> tuple[dict[str, Any], int]:
@@ -136,20 +139,19 @@ def head_of(plan: Plan, target: str, slo: Sequence[str], sets: Sequence[str]) ->
 
 
 def _searched(request: Request, file: ScenarioFile, plan: Plan, head: Mapping[str, Any]) -> None:
-    shown = Shown(sys.stderr)
-    request.out.mkdir(parents=True, exist_ok=True)
-    max_file.write(request.out, head)
-    try:
-        counted = Counted(shown)
-        with closing(Sessions(file, counted, shown.say, request.who)) as targets:
-            trials = targets.at(request.target, plan.scenario)
-            search(trials.trial, plan, request.out, shown.say, head, begin=counted.begin)
-    except LoadkitError as error:
-        status = "interrupted" if isinstance(error, Interrupted) else "failed"
-        max_file.write(request.out, {**max_file.read(request.out), "status": status})
-        raise
-    finally:
-        shown.close()
+    with watched(request.metrics, request.target) as live:
+        request.out.mkdir(parents=True, exist_ok=True)
+        max_file.write(request.out, head)
+        try:
+            counted, say = Counted(live.shown), live.shown.say
+            with closing(Sessions(file, live.hear(counted), say, request.who)) as targets:
+                trials = targets.at(request.target, plan.scenario)
+                observed = replace(plan, observer=live.observer)
+                search(trials.trial, observed, request.out, say, head, begin=counted.begin)
+        except LoadkitError as error:
+            status = "interrupted" if isinstance(error, Interrupted) else "failed"
+            max_file.write(request.out, {**max_file.read(request.out), "status": status})
+            raise
 
 
 def search(

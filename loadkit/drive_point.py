@@ -41,7 +41,7 @@ def search_at(opened: Session, place: Place, options: Options, say: Callable[[st
     plan = Plan(
         place.scenario, tuple(parse_all(sweep.slo)), place.start, permitted(place.scenario, place.target),
         probe=None if modelled else probe_of(sweep), hold=sweep.duration, warmup=options.warmup,
-        drain_timeout=options.drain_timeout, virtual=modelled, facts=options.facts,
+        drain_timeout=options.drain_timeout, virtual=modelled, observer=options.observer, facts=options.facts,
     )  # fmt: skip
     sets = [f"{path}={value}" for path, value in options.facts["sets"].items()]
     head = {**head_of(plan, place.target.text, sweep.slo, sets), "sweep": options.facts["sweep"]}

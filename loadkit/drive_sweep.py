@@ -22,7 +22,8 @@ from loadkit.drive_point import Place, search_at, start_of
 from loadkit.errors import FleetError, Interrupted, LoadkitError, RunError, UsageError
 from loadkit.finish_sweep import finish_sweep, print_plan
 from loadkit.hands import ALONE, Hands
-from loadkit.progress import Counted, Shown
+from loadkit.live import Watched, watched
+from loadkit.progress import Counted
 from loadkit.report.sweep import document, lines, page
 from loadkit.scenario import Scenario
 from loadkit.slo import parse_all
@@ -46,6 +47,8 @@ class Run:
     """The table goes to stderr, for stdout holds a document."""
     who: Hands = ALONE
     """Who makes the load."""
+    metrics: str | None = None
+    """Where Prometheus finds the metrics: [HOST]:PORT."""
 
 
 def sweep(request: Request, run: Run) -> dict[str, Any]:
@@ -53,8 +56,8 @@ def sweep(request: Request, run: Run) -> dict[str, Any]:
     wanted = asked(request)
     plan = planned(replace(wanted, target=session.reached(wanted.target, run.who)))
     stream = sys.stderr if run.quiet else sys.stdout
-    with resume.held(run.out), closing(Shown(sys.stderr)) as shown:
-        loop = _Loop(plan, run, shown)
+    with resume.held(run.out), watched(run.metrics, plan.asked.target) as live:
+        shown, loop = live.shown, _Loop(plan, run, live)
         try:
             loop.go()
         except BaseException:
@@ -89,9 +92,9 @@ def dry_run(request: Request, quiet: bool) -> dict[str, Any]:
 class _Loop:
     """One sweep under way."""
 
-    def __init__(self, plan: Plan, run: Run, shown: Shown) -> None:
+    def __init__(self, plan: Plan, run: Run, live: Watched) -> None:
         """Take up a folder; UsageError when it holds another sweep."""
-        self._plan, self._run, self._shown = plan, run, shown
+        self._plan, self._run, self._shown, self._live = plan, run, live.shown, live
         try:
             self._drain = parse_duration(run.drain_timeout)
         except ValueError as error:
@@ -107,8 +110,8 @@ class _Loop:
         then = resume.before(run.out, now)
         self._stored = replace(now, target=then.target) if then else now
         self._begun = monotonic()
-        self._counted = Counted(shown)
-        self._watch = Watch(self._counted, shown.say, plan.sweep.objective)
+        self._counted = Counted(live.shown)
+        self._watch = Watch(self._counted, live.shown.say, plan.sweep.objective)
         self.records = resume.records(run.out, then, self._wanted)
 
     def go(self) -> None:
@@ -135,7 +138,7 @@ class _Loop:
         self._write("complete")
 
     def _sessions(self) -> session.Sessions:
-        return session.Sessions(self._plan.file, self._watch, self._shown.say, self._run.who)
+        return session.Sessions(self._plan.file, self._live.hear(self._watch), self._shown.say, self._run.who)
 
     def _trial(self, step: Step, targets: session.Sessions) -> None:
         """Run one trial and keep what came of it: one that fails is a result, and the sweep goes on."""
@@ -187,7 +190,7 @@ class _Loop:
         return Options(
             out=self._run.out / store.TRIALS / f"{step.point.id}-{step.repeat}", duration=sweep.duration,
             warmup=None if session.virtual(self._plan.asked.target) else sweep.warmup,
-            drain_timeout=self._drain, facts={**facts, "sweep": mine},
+            drain_timeout=self._drain, observer=self._live.observer, facts={**facts, "sweep": mine},
         )  # fmt: skip
 
     def _write(self, status: str) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from loadkit.boundaries import Options
+from loadkit.boundaries import NOBODY, Observer, Options
 from loadkit.budget import total_bytes
 from loadkit.errors import RunError, TargetError, UsageError
 from loadkit.result import RESULT, load
@@ -61,6 +61,7 @@ class Plan:
     """Whether trials run in virtual time."""
     permit: Callable[[float], None] = lambda sent: None
     """Raises UsageError where the bytes of all trials together are more than the target allows."""
+    observer: Observer = NOBODY
     facts: Mapping[str, Any] = field(default_factory=dict)
     """What each result says of the command."""
 
@@ -136,7 +137,8 @@ class Hunt:
         begun = monotonic()
         self._begin(f"{len(self.tried) + 1} {step.kind} {format_rate(step.rate)}", self._left())
         self._run(scenario, Options(
-            out=place, duration=plan.seconds(step), warmup=plan.warmup, drain_timeout=plan.drain_timeout, facts=facts,
+            out=place, duration=plan.seconds(step), warmup=plan.warmup, drain_timeout=plan.drain_timeout,
+            observer=plan.observer, facts=facts,
         ))  # fmt: skip
         self._took.append(monotonic() - begun)
 

@@ -13,6 +13,8 @@ _KINDS: Mapping[str, tuple[str, str]] = {
     "scenario": ("scenario.txt", "scenario.py"),
     "sweep": ("sweep.toml", "sweep.toml"),
     "requirements": ("requirements.toml", "requirements.toml"),
+    "dashboard": ("dashboard.json", "loadkit-dashboard.json"),
+    "alerts": ("alerts.yml", "loadkit-alerts.yml"),
 }
 """The template of each kind, and what its file is called by default."""
 

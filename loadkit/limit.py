@@ -18,7 +18,8 @@ from enum import Enum
 from typing import Any
 
 from loadkit.limit_facts import Facts, facts_of
-from loadkit.result import Result
+from loadkit.result import Result, measured_rows
+from loadkit.standing import MEANINGS, Status, tell
 from loadkit.units import format_duration, format_rate
 
 KEPT_UP = 0.99
@@ -230,6 +231,7 @@ class Warn(Enum):
     NEGATIVE = "a clock stepped: synchronise it"
     WORKER_LOST = "find out why it died (memory, signal); its last seconds are missing"
     USERS_CHANGED = "keep the number of users fixed where runs are compared"
+    NOT_KEEPING_UP = "see how lag grew; add consumers (up to the partitions), or find what holds them up"
     UNREAD = "raise --drain-timeout, or add consumers"
     INTERRUPTED = "the numbers hold for the part that was measured"
     POLL_GAP = "the generator was held up: acknowledgement times are uncertain by this much"
@@ -268,10 +270,35 @@ def warnings_of(result: Result, metrics: Mapping[str, float | None], judged: Lim
     ):
         if metrics.get(name):
             said.append(warn.say(f"{metrics[name]:,.0f} {text}"))
+    said += _groups(result) + _unobserved(result)
     unacked = sum(t.get("unacked", 0) for t in result.facts.get("totals", {}).values())
     if unacked:
         said.append(Warn.UNACKED.say(f"{unacked:,} messages were sent and never confirmed nor failed"))
     return said + _of_rows(result, metrics)
+
+
+def _groups(result: Result) -> list[dict[str, str]]:
+    """Return a warning for each group that had stopped somewhere, or was not well when the measured phase ended."""
+    said = []
+    for name, facts in tell(measured_rows(result)).items():
+        last, worst = Status[facts["status"]], Status[facts["worst"]]
+        if last is Status.OK and worst is not Status.ERR:
+            continue
+        places = [
+            f"{place} {own['worst']} ({MEANINGS[Status[own['worst']]]})" for place, own in facts["partitions"].items()
+        ]
+        more = f" and {len(places) - 3} more" if len(places) > 3 else ""
+        when = f"was {worst.name} for {facts['seconds'][worst.name]} s and ended {last.name}"
+        said.append(Warn.NOT_KEEPING_UP.say(f"group {name} {when}: {', '.join(places[:3])}{more}"))
+    return said
+
+
+def _unobserved(result: Result) -> list[dict[str, str]]:
+    """Return that brokers told nothing of themselves, where there are brokers."""
+    real = result.facts.get("target", {}).get("kind") in ("embedded", "external")
+    if not real or result.measured[1] <= result.measured[0] or result.of_kind("broker", None):
+        return []
+    return [Warn.NO_BROKER_METRICS.say("broker side not observed: no JMX exporter answered")]
 
 
 _SEVERAL = "clocks of several hosts are known to clock.bound only: times below 0 count as 0, in every percentile"

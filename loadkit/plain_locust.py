@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +21,12 @@ from locust import events
 from locust.env import Environment
 from locust.runners import MasterRunner, WorkerRunner
 
-from loadkit import secrets
-from loadkit.boundaries import LONGEST_WARMUP, Options
+from loadkit import secrets, web_tab
+from loadkit.boundaries import LONGEST_WARMUP, NOBODY, Options
 from loadkit.changes import changed, options_facts
 from loadkit.errors import Interrupted, LoadkitError, ScenarioError, UsageError
 from loadkit.finish import finish
+from loadkit.observed import Observed
 from loadkit.plain_errors import sentences
 from loadkit.result import claim
 from loadkit.scenario import Scenario
@@ -32,6 +34,7 @@ from loadkit.swarm import Settings, Swarm, scenario_of
 from loadkit.swarm_master import Master
 from loadkit.swarm_runtime import end_main
 from loadkit.swarm_users import count_users, missing_classes, users_needed
+from loadkit.telemetry.exporter import serving
 from loadkit.units import parse_duration
 from loadkit.users import _KafkaUser
 
@@ -42,6 +45,8 @@ _FLAGS: dict[str, dict[str, Any]] = {
     "--warmup": {"default": "",
                  "help": "loadkit: time before measuring (default: until flat, at most a quarter of -t)"},
     "--drain-timeout": {"default": "30s", "help": "loadkit: longest wait for what is in flight at the end"},
+    "--metrics": {"env_var": "LOADKIT_METRICS", "default": "", "metavar": "[HOST]:PORT",
+                  "help": "loadkit: serve Prometheus metrics there, like :9646"},
     "--set": {"action": "append", "default": [], "metavar": "PATH=VALUE", "help": "loadkit: change one setting"},
 }  # fmt: skip
 _DISMISSAL = 5.0
@@ -65,7 +70,10 @@ def take_part(environment: Environment, **_: Any) -> None:
     for handler in logging.getLogger().handlers:
         handler.addFilter(secrets.MASK)
     try:
-        swarm = Swarm(environment, _settings(environment))
+        seen, ended = Observed(), list[Path]()
+        if not isinstance(environment.runner, WorkerRunner):
+            _serve(environment, seen, ended)
+        swarm = Swarm(environment, _settings(environment, seen, ended))
     except LoadkitError as error:
         _refuse(environment, f"error: {error}", error.exit_code)
     except KeyboardInterrupt:
@@ -73,6 +81,21 @@ def take_part(environment: Environment, **_: Any) -> None:
     else:
         if swarm.master:
             gevent.signal_handler(signal.SIGINT, _CtrlC(environment, swarm.master))
+
+
+def _serve(environment: Environment, seen: Observed, ended: list[Path]) -> None:
+    """Serve what is seen of the runs that this process directs, as metrics and in the web UI, until it ends.
+
+    Raises UsageError where the address of the metrics cannot be served.
+    """
+    options = environment.parsed_options
+    assert options
+    served = serving(options.metrics or None, seen)
+    served.__enter__()
+    environment.events.quit.add_listener(lambda **_: served.__exit__(None, None, None))
+    if environment.web_ui:
+        base = getattr(options, "web_base_path", None) or ""
+        web_tab.add(environment.web_ui, base, seen, lambda: ended[-1] if ended else None)
 
 
 def _refuse(environment: Environment, text: str, exit_code: int) -> None:
@@ -89,7 +112,7 @@ def _refuse(environment: Environment, text: str, exit_code: int) -> None:
     sys.exit(exit_code)
 
 
-def _settings(environment: Environment) -> Settings:
+def _settings(environment: Environment, seen: Observed, ended: list[Path]) -> Settings:
     options = environment.parsed_options
     assert options
     name = Path(environment.locustfile or "locustfile").stem
@@ -98,21 +121,22 @@ def _settings(environment: Environment) -> Settings:
     if not isinstance(environment.runner, WorkerRunner):
         _fix_users(environment)
         _check(environment, scenario)
-    runs = itertools.count(1)
+    runs, observer = itertools.count(1), seen if options.metrics or environment.web_ui else NOBODY
     return Settings(
         target=options.target,
-        options=lambda scenario: _options(environment, scenario, next(runs)),
+        options=lambda scenario: replace(_options(environment, scenario, next(runs)), observer=observer),
         change=lambda scenario: changed(scenario, options.set),
-        progress=_Lines(),
+        progress=seen.heard(_Lines()),
         say=secrets.say,
         scenario=scenario,
         commanded=False,
-        finished=_finish,
+        finished=lambda out: _finish(out, ended),
     )
 
 
-def _finish(out: Path) -> None:
+def _finish(out: Path, ended: list[Path]) -> None:
     finish(out, sys.stderr)
+    ended.append(out)
 
 
 def _check(environment: Environment, scenario: Scenario) -> None:

@@ -7,9 +7,10 @@
 
 Schema history: 1 (first). Times `t` are seconds since the schedule began; `phases` in result.json
 says which of them were measured. A row is `{"t", "phase", "kind", "name", ...numbers}`:
-`producer` and `consumer` rows are named by class, `partition` rows `topic/3`, `host` rows by worker,
-`client` rows `Class@worker` (librdkafka's statistics), `broker` rows by broker. `clock` rows are of load processes
-that do not share the master's clock: at the raw instant `at_ns` theirs was read `offset_ns` ahead, wrong by `bound_ns`
+`producer` and `consumer` rows are named by class, `partition` rows `topic/3`, `group` rows `Class/topic/3` (lag and
+status of a consuming class on a partition, by the rules of `standing`), `host` rows by worker, `client` rows
+`Class@worker` (librdkafka's statistics), `broker` rows by broker. `clock` rows are of load processes that do not share
+the master's clock: at the raw instant `at_ns` theirs was read `offset_ns` ahead, wrong by `bound_ns`
 at most since the row before; `round_trip_ns` is the last exchange's, `pace_ppm` how much faster it was made to go, and
 `breaks` how often measured offsets contradicted each other (a clock stepped: the bound did not hold).
 """
@@ -253,3 +254,9 @@ def load(out: Path) -> Result:
     facts = kept.read(out / RESULT, SCHEMA, "result", "loadkit run --out")
     rows, torn = read_rows(out)
     return Result(out, facts, rows, read_tracks(out), torn)
+
+
+def measured_rows(result: Result) -> list[Row]:
+    """Return the rows of the seconds of the measured phase."""
+    start, end = result.measured
+    return [row for row in result.rows if start <= row["t"] < end]

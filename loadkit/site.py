@@ -22,6 +22,7 @@ from loadkit.errors import LoadkitError, RunError, TargetError, TopicError, Usag
 from loadkit.faults import Fault
 from loadkit.lag import History
 from loadkit.scenario import Scenario, Topic, Workload
+from loadkit.standing import Windows, worst
 from loadkit.target import Target, check_limits
 from loadkit.targets import admin, embedded
 from loadkit.targets.kafka import versions
@@ -212,7 +213,7 @@ class KafkaSite:
         self.target, self.names = opened.target, names
         urls = opened.cluster.jmx_urls if opened.cluster else tuple(self.target.metrics.jmx_exporter)
         self._brokers = Brokers(urls)
-        self._history = History()
+        self._history, self._windows = History(), Windows()
         self._sick_since: float | None = None
         self._make(scenario)
 
@@ -320,7 +321,17 @@ class KafkaSite:
             name = workload.topic.name
             done = admin.committed(self._connection, self.names.groups[workload.name], self.names.topics[name])
             lag, lag_time = self._history.lag(name, now, {p: done.get(p, 0) for p in ends[name]})
-            rows.append({"kind": "consumer", "name": workload.name, "lag": lag, "lag_time": round(lag_time, 3)})
+            stands = self._windows.note(workload.name, name, now, ends[name], done)
+            status = worst(one.status for one in stands.values())
+            rows.append({
+                "kind": "consumer", "name": workload.name, "lag": lag, "lag_time": round(lag_time, 3),
+                "status": status.name,
+            })  # fmt: skip
+            rows += [
+                {"kind": "group", "name": f"{workload.name}/{name}/{partition}", "lag": one.lag,
+                 "status": one.status.name, "complete": one.complete}
+                for partition, one in stands.items()
+            ]  # fmt: skip
         return rows
 
     def _guard(self, now: float) -> None:

@@ -45,24 +45,22 @@ class Trial:
     ) -> None:  # fmt: skip
         self.scenario, self._site, self._crew, self.options = scenario, site, crew, options
         self._sleep, self._call, self._progress = sleep, call, progress
-        self.collector = Collector(scenario)
+        self.collector = Collector(scenario, options.observer)
         self._sampler = Sampler(site, spawn, call, self.collector.add_rows, self.fail)
         self._faults = Faults(site, options.faults, spawn, call, sleep)
         self.users: dict[int, tuple[str, str]] = {}
         """Connected users: number to (class, worker)."""
         self.notes: list[dict[str, str]] = []
         self.interrupted: Interrupted | None = None
-        self._stopping = self._abandoned = self._dirty = False
+        self._stopping = self._abandoned = self._dirty = self.done = False
         self._failed: LoadkitError | None = None
         self._phases: list[dict[str, Any]] = []
-        self._epoch = 0
-        self._zero_ns = self._measure_ns = self._end_ns = 0
+        self._epoch = self._zero_ns = self._measure_ns = self._end_ns = 0
         self._quotas: dict[int, int] = {}
         self._unheard: set[str] = set()
         """Consuming classes of which a load process died: the last that it received was not told."""
         self._duration_ns = NEVER
         self._next_tick = 0.0
-        self.done = False
         self.writer = Writer(options.out, {**options.facts, "run_id": site.names.run_id, "classes": self._classes()})
 
     def run(self) -> None:
@@ -157,6 +155,7 @@ class Trial:
         started = time() + LEAD_NS / 1e9
         self.writer.facts["classes"] = self._classes()
         self.writer.begin(started, datetime.fromtimestamp(started, UTC).isoformat(timespec="milliseconds"))
+        self.options.observer.begin(self.writer.facts)
         self._phases.append({"name": "connect", "start": begun - self._zero_ns / 1e9, "end": 0.0})
         self._next_tick = self._zero_ns / 1e9 + 1.1
 
@@ -327,6 +326,7 @@ class Trial:
         with suppress(LoadkitError):
             self._call(self._site.close)
         self._write(facts)
+        self.options.observer.end(self.writer.facts)
         self.done = True
 
     def _write(self, facts: dict[str, Any]) -> None:

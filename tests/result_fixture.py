@@ -43,6 +43,8 @@ class Shape:
     """First and last second (exclusive) in which nothing is acknowledged."""
     capacity: float = float("inf")
     """Messages a second each producing class manages to send."""
+    stuck: range = range(0)
+    """Seconds in which the groups had stopped on one partition."""
     lost: int = 0
     cpu: float = 0.55
     scenario: str = "orders"
@@ -280,10 +282,20 @@ def _rows(shape: Shape, t: int, phase: str, rng: np.random.Generator) -> Iterato
     for name in shape.consumers:
         lag = int(abs(rng.normal(60, 25)) + (got * 0.2 if t == shape.stall[1] else 0))
         yield {**head, "kind": "consumer", "name": name, "received": int(got), "received_bytes": int(got) * 1024, "lag": lag,
-               "lag_time": lag / max(shape.rate, 1), "redelivered": 0, "rebalances": 0}  # fmt: skip
+               "lag_time": lag / max(shape.rate, 1), "redelivered": 0, "rebalances": 0,
+               "status": "ERR" if t in shape.stuck else "OK"}  # fmt: skip
+        for p in range(PARTITIONS):
+            stuck = p == 2 and t in shape.stuck
+            yield {**head, "kind": "group", "name": f"{name}/{shape.topic}/{p}", "status": "STOP" if stuck else "OK",
+                   "lag": 4000 if stuck else int(abs(rng.normal(10, 5))), "complete": 1.0}  # fmt: skip
     for p in range(PARTITIONS):
-        yield {**head, "kind": "partition", "name": f"{shape.topic}/{p}", "acked": int(got / PARTITIONS), "received": int(got / PARTITIONS),
-               "lag": int(abs(rng.normal(10, 5)))}  # fmt: skip
+        yield {
+            **head,
+            "kind": "partition",
+            "name": f"{shape.topic}/{p}",
+            "acked": int(got / PARTITIONS),
+            "received": int(got / PARTITIONS),
+        }
     busy = min(shape.cpu / 8 + 0.28 + 0.02 * rng.normal(), 1.0)
     yield {**head, "kind": "host", "name": "w1", "cpu": max(shape.cpu + 0.02 * rng.normal(), 0), "busy": busy, "rss": 212_000_000 + 9000 * t,
            "poll_gap": 0.0004 * np.exp(0.3 * rng.normal()), "cores": [busy] * 8}  # fmt: skip

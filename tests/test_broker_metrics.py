@@ -132,3 +132,49 @@ def test_samples_are_named_in_lower_case_and_no_others_are_parsed() -> None:
     """Exporters' rules differ in case, and a page has hundreds of lines that no row needs."""
     text = 'Process_CPU_seconds_total{A="b"} 5\nkafka_server_x{A="b"} 5\nnot a metric {{{\n'
     assert list(parse(text)) == [("process_cpu_seconds_total", {"A": "b"}, 5.0)]
+
+
+MSK = """\
+# HELP kafka_server_BrokerTopicMetrics_Count Attribute exposed for management
+# TYPE kafka_server_BrokerTopicMetrics_Count untyped
+kafka_server_BrokerTopicMetrics_Count{{name="BytesInPerSec",}} {bytes_in}
+kafka_server_BrokerTopicMetrics_Count{{name="BytesInPerSec",topic="orders",}} 77
+kafka_server_BrokerTopicMetrics_Count{{name="MessagesInPerSec",}} {messages}
+kafka_server_BrokerTopicMetrics_OneMinuteRate{{name="BytesInPerSec",}} 12345.0
+kafka_server_KafkaRequestHandlerPool_Count{{name="RequestHandlerAvgIdlePercent",}} {idle}
+kafka_network_SocketServer_Value{{name="NetworkProcessorAvgIdlePercent",}} 0.87
+kafka_server_ReplicaManager_Value{{name="UnderReplicatedPartitions",}} 3
+kafka_network_RequestMetrics_99thPercentile{{name="TotalTimeMs",request="Produce",}} 12.5
+kafka_network_RequestMetrics_99thPercentile{{name="RequestQueueTimeMs",request="Produce",}} 1.5
+kafka_network_RequestMetrics_99thPercentile{{name="TotalTimeMs",request="FetchConsumer",}} 505
+kafka_network_RequestMetrics_Count{{name="TotalTimeMs",request="Produce",}} {count}
+kafka_network_RequestMetrics_Count{{name="LocalTimeMs",request="Produce",}} {count}
+kafka_network_RequestMetrics_Mean{{name="TotalTimeMs",request="Produce",}} {mean}
+kafka_network_RequestMetrics_Mean{{name="LocalTimeMs",request="Produce",}} {mean}
+jvm_memory_bytes_used{{area="heap",}} 4.0E8
+process_cpu_seconds_total {cpu}
+"""
+"""A page of Amazon MSK's open monitoring: an exporter without rules, and an older one."""
+
+
+def test_a_page_of_an_exporter_without_rules_gives_the_same_row(served: dict[str, Any]) -> None:
+    """Open monitoring of MSK serves beans under the exporter's own names; what they say is the same."""
+    rows = []
+    for text in (page, MSK.format):
+        brokers = Brokers(["a"])
+        for now, more in ((100.0, 0.0), (102.0, 1.0)):
+            told = {
+                "cpu": 10 + more,
+                "bytes_in": 1e6 + 2e6 * more,
+                "messages": 1000 + 500 * more,
+                "idle": 5e9 + 5e8 * more,
+            }
+            extra = {"count": 100 + 50 * more, "mean": 4.0} if text != page else {}
+            served["a"] = text(**told, **extra)
+            (row,) = brokers.sample(partial(float, now))
+        rows.append(row)
+    example, msk = rows
+    assert {name: msk[name] for name in example} == pytest.approx(example)
+    assert {name: msk[name] for name in msk if name not in example} == pytest.approx(
+        {"requests_produce": 25, "produce_count": 50, "produce_sum": 0.2, "produce_local_sum": 0.2}
+    )

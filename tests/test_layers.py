@@ -14,15 +14,15 @@ ROOT = Path(__file__).parent.parent / "loadkit"
 LAYERS = {
     "base": """
         arrays blobs capacity clock clocks errors faults fleet_plan hands hashing histogram host_class init integrity intervals kept keys lag limit limit_facts pacer payloads plugins
-        result scenario secrets shapes slo stamp summary sweep units vocabulary
+        result scenario secrets shapes slo stamp standing summary sweep units vocabulary
     """,
     "online": """
-        agreement boundaries budget calibrated changes claims clusters collector commands delta doctor drivers gate_here gate_host gate_sides health hunt inflict lanes ledger leg legs locust_stats loop offset outcome points
+        agreement boundaries budget calibrated changes claims clusters collector commands delta doctor drivers gate_here gate_host gate_sides health hunt inflict lanes ledger leg legs locust_stats loop observed offset outcome points
         recorder sampler scenario_file session simulation site survey_cluster swarm swarm_clock swarm_guard swarm_join swarm_master swarm_runtime swarm_users swarm_worker swarm_workers sweep_plan target target_sections
         targets telemetry trial users validity worker
     """,
     "offline": "analysis compare gate report sizing",
-    "top": "cli cli_cluster cli_fleet cli_options cli_results document drive drive_calibrate drive_capacity drive_check drive_compare drive_fleet drive_gate drive_gate_max drive_history drive_max drive_point drive_size drive_sweep drive_verify finish finish_again finish_sweep plain_errors plain_locust progress pytest_plugin streams __main__ watch",
+    "top": "cli cli_cluster cli_fleet cli_options cli_results document drive drive_calibrate drive_capacity drive_check drive_compare drive_fleet drive_gate drive_gate_max drive_history drive_max drive_point drive_size drive_sweep drive_verify finish finish_again finish_sweep live live_view plain_errors plain_locust progress pytest_plugin streams __main__ watch web_tab web_view",
 }
 """Each module, or package with all that is in it, and its layer."""
 MAY_SEE = {
@@ -68,7 +68,7 @@ HOMES = {
     },
     "jinja2": {"report.page"},
     "psutil": {"telemetry.host"},
-    "prometheus_client": {"telemetry.broker"},
+    "prometheus_client": {"telemetry.broker", "telemetry.exporter"},
     "zmq": {"swarm_guard"},
     "typer": {"cli", "cli_cluster", "cli_fleet", "cli_options", "cli_results"},
     "rich": {
@@ -76,6 +76,7 @@ HOMES = {
         "drive_compare",
         "finish",
         "finish_sweep",
+        "live_view",
         "progress",
         "report.compare.text",
         "report.gate.text",

@@ -66,7 +66,10 @@ def runs(pid: int) -> bool:
 def owner(end: str) -> tuple[subprocess.Popen[str], Path, int, int]:
     """Return a process that owns a link, the link's folder, the supervisor's pid and the child's."""
     process = subprocess.Popen(
-        [sys.executable, "-c", OWNER.format(child=CHILD, end=end)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-c", OWNER.format(child=CHILD, end=end)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     assert process.stdout is not None
     folder, supervisor, child = process.stdout.readline().split()

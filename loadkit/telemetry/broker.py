@@ -1,4 +1,8 @@
-"""Broker metrics from JMX exporters (Prometheus text) as rows of a result. The only prometheus_client code."""
+"""Broker metrics from JMX exporters (Prometheus text) as rows of a result.
+
+Names are those of the exporter's own example for Kafka, or those that an exporter without rules makes of the beans, as
+Amazon MSK's open monitoring does: the attribute ends the name, and the bean's `name` is a label.
+"""
 
 from __future__ import annotations
 
@@ -53,12 +57,30 @@ class Brokers:
 def parse(text: str) -> Iterable[Sample]:
     """Yield (name, labels, value) of those series of a Prometheus page that a row needs.
 
-    The parser takes 10 to 40 us a line and holds up the load meanwhile, so it sees no other lines than these.
+    The parser takes 10 to 40 us a line and holds up the load meanwhile, so it sees no other lines than these: none of
+    a single topic, of which a page may have thousands.
     """
-    wanted = "\n".join(line for line in text.splitlines() if line.lower().startswith(_WANTED))
-    for family in text_string_to_metric_families(wanted + "\n"):
+    lines = (line for line in text.splitlines() if line.lower().startswith(_WANTED) and 'topic="' not in line)
+    for family in text_string_to_metric_families("\n".join(lines) + "\n"):
         for sample in family.samples:
-            yield sample.name.lower(), dict(sample.labels), float(sample.value)
+            yield _plain(sample.name.lower(), dict(sample.labels), float(sample.value))
+
+
+def _plain(name: str, labels: dict[str, str], value: float) -> Sample:
+    """Return a series of an exporter without rules under the name that it has by the example's; others as they are."""
+    if name == "jvm_memory_bytes_used":
+        return "jvm_memory_used_bytes", labels, value
+    if name not in _BEANS or "name" not in labels:
+        return name, labels, value
+    stem, _, attribute = name.rpartition("_")
+    bean = labels.pop("name").lower()
+    if stem == _REQUESTS[:-1]:
+        if attribute == "99thpercentile":
+            return f"{stem}_{bean}", {**labels, "quantile": "0.99"}, value
+        return f"{stem}_{bean}_{_BEANS[name]}", labels, value
+    if bean.endswith("percent"):
+        return f"{stem}_{bean.removesuffix('percent')}{_BEANS[name]}", labels, value
+    return f"{stem}_{bean.removesuffix('persec')}{'_total' if bean.endswith('persec') else ''}", labels, value
 
 
 def _sum(samples: list[Sample], metric: str, labels: dict[str, str]) -> float | None:
@@ -88,6 +110,16 @@ def _spent(samples: list[Sample], parts: tuple[str, ...]) -> float | None:
 
 _TOPICS = "kafka_server_brokertopicmetrics_"
 _REQUESTS = "kafka_network_requestmetrics_"
+_BEANS = {
+    _TOPICS + "count": "",
+    _REQUESTS + "count": "count_total",
+    _REQUESTS + "mean": "mean",
+    _REQUESTS + "99thpercentile": "",
+    "kafka_server_kafkarequesthandlerpool_count": "_total",
+    "kafka_network_socketserver_value": "_percent",
+    "kafka_server_replicamanager_value": "",
+}
+"""Names of an exporter without rules, and what their beans' names end in by the example's."""
 _RATES: dict[str, tuple[str, dict[str, str]]] = {
     "bytes_in": (_TOPICS + "bytesin_total", {}),
     "bytes_out": (_TOPICS + "bytesout_total", {}),
@@ -132,4 +164,5 @@ _WANTED = tuple(
     {metric for metric, _ in _RATES.values()}
     | {metric for metric, *_ in _GAUGES.values()}
     | {f"{_REQUESTS}{part}timems_{word}" for parts in _SUMS.values() for part in parts for word in ("mean", "count")}
+    | {"jvm_memory_bytes_used", *_BEANS}
 )

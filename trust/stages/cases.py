@@ -114,8 +114,8 @@ CASES = (
     Case("quota", "throttle", "a quota of 450,000 B/s for 512,000 B/s of load", place=quota),
     Case("busy request thread", "broker queue", "another client's batches, four at a time, which the broker "
          "recompresses, keep its one request thread busy", place=hogged),
-    Case("flush each batch", "broker local", "flush.messages=1: each of the batches for 64 partitions is on disk before "
-         "their request is acknowledged, one request at a time",
+    Case("flush each batch", "broker local", "flush.messages=1: each batch of up to 64 partitions is on disk before "
+         "its request is acknowledged, one request at a time",
          ("Clock.rate=4k/s", "linger.ms=1", "max.in.flight.requests.per.connection=1", "ticks.partitions=64",
           "ticks.config.flush.messages=1")),
     Case("slow followers", "broker remote", "followers fetch after 400 ms (acks=all, three replicas)", cluster=THREE),

@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from loadkit.report import charts
-from loadkit.report.block import Block, Cell, Chart, Table, block, table
+from loadkit.report.block import Block, Cell, Chart, Prose, Table, block, table
 from loadkit.report.series import line_chart
 from loadkit.report.view import View
 from loadkit.units import format_byte_rate, format_count, format_duration, format_rate, format_size
 
 TITLE = "Brokers"
 ORDER = 60
+_NOT_OBSERVED = (
+    "Broker side not observed: no JMX exporter answered, so nothing here says how busy the brokers were, and the limit "
+    "rests on what the clients saw. Name jmx_exporter addresses under [metrics] of the target file."
+)
 _LEAD = "Kafka advises to keep request and network threads idle more than 30 % of the time."
 
 
@@ -43,10 +47,11 @@ _PARTS: tuple[tuple[str, str, Callable[[float | None], str]], ...] = (
 
 
 def build(view: View) -> Block | None:
-    """Return threads' idle ratio, request times and traffic of each broker."""
+    """Return threads' idle ratio, request times and traffic of each broker, or that they were not observed."""
     names = view.names("broker")
     if not names:
-        return None
+        there = (view.facts.get("target") or {}).get("kind") in ("embedded", "external")
+        return block(TITLE, [Prose(_NOT_OBSERVED)]) if there else None
     parts = [_idle(view, names), _times(view, names), _parts(view), _traffic(view, names),
              _means(view, names, "Brokers in the measured phase (means)", _COLUMNS),
              _means(view, names, "Time of a produce request (means of each second's p99)", _PARTS)]  # fmt: skip
