@@ -264,7 +264,7 @@ class Master:
         names = self._open.site.names
         plan = {
             "run": names.run, "run_id": names.run_id, "topics": dict(names.topics), "groups": dict(names.groups),
-            "target": self.settings.target, "bootstrap": self._open.bootstrap,
+            "target": self.settings.target, "bootstrap": self._open.bootstrap, "client": self._open.client,
             "scenario": self.scenario.model_dump(mode="json") if isinstance(self.runner, MasterRunner) else None,
         }  # fmt: skip
         self.runner.send_message("loadkit_plan", plan, client_id)

@@ -192,7 +192,10 @@ class LoadProcess:
         if plan["scenario"]:  # a master elsewhere may have moved a setting since this process began
             self.scenario = Scenario.model_validate(plan["scenario"])
         names = Names(plan["run"], plan["run_id"], plan["topics"], plan["groups"])
-        made = cluster(load_target(plan["target"]), plan["bootstrap"], self.scenario, names)
+        target = load_target(plan["target"])
+        if plan["bootstrap"]:  # where a built-in cluster was started
+            target = target.at(plan["bootstrap"], **plan["client"])
+        made = cluster(target, self.scenario, names)
         return Worker(name, self.runner.worker_index + 1, self.scenario, made, names.run, self.runtime)
 
     def _on_order(self, msg: Any, **_: Any) -> None:
@@ -298,9 +301,9 @@ class LoadProcess:
                 os._exit(1)
 
 
-def cluster(target: Target, bootstrap: str | None, scenario: Scenario, names: Names) -> Cluster:
-    """Return what makes lanes; `bootstrap` is where a built-in cluster was started."""
+def cluster(target: Target, scenario: Scenario, names: Names) -> Cluster:
+    """Return what makes lanes."""
     if target.kind == "simulated":
         spec = SimulatedSpec.parse(target.text)
         return MockCluster(target, scenario, names) if spec.mock else SinkCluster(spec, scenario, names)
-    return KafkaCluster(target.at(bootstrap) if bootstrap else target, names)
+    return KafkaCluster(target, names)
