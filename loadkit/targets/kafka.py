@@ -31,6 +31,7 @@ from loadkit.errors import TargetError
 from loadkit.targets import statistics
 from loadkit.targets.lane import Acks, Batch, Failure
 from loadkit.targets.refusals import DENIED_ENTRY, explain
+from loadkit.targets.tokens import signing
 
 FLUSH = 30.0
 """Seconds to wait for a transaction's messages before it is aborted."""
@@ -73,7 +74,7 @@ class Client:
 
     def _config(self, config: Mapping[str, str]) -> dict[str, Any]:
         return {
-            **config,
+            **signing(config),
             "statistics.interval.ms": self._interval,
             "stats_cb": self._statistics.append,
             "error_cb": self._errors.append,

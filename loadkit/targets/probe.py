@@ -12,6 +12,7 @@ import confluent_kafka as ck
 
 from loadkit.targets.properties import Role
 from loadkit.targets.refusals import DENIED_ENTRY, explain
+from loadkit.targets.tokens import signing
 
 _LOG = logging.getLogger("loadkit.librdkafka")
 _LOG.addHandler(logging.NullHandler())
@@ -55,7 +56,7 @@ def produce(config: Mapping[str, str], topic: str, partitions: int, rounds: int,
     Raises `TopicError` or `TargetError` for a refusal, or where one is not confirmed within `timeout` seconds.
     """
     errors: list[Any] = []
-    producer = ck.Producer({**config, "linger.ms": "0", "error_cb": errors.append, "logger": _LOG})
+    producer = ck.Producer({**signing(config), "linger.ms": "0", "error_cb": errors.append, "logger": _LOG})
     return [
         [_one(producer, topic, partition, timeout, errors) for _ in range(rounds)] for partition in range(partitions)
     ]
@@ -88,7 +89,13 @@ def consume(config: Mapping[str, str], topic: str, group: str, count: int, timeo
     Raises `TopicError` or `TargetError` for a refusal.
     """
     doing, errors, read = f"consuming {topic} as group {group}", list[Any](), 0
-    settings = {**config, "group.id": group, "auto.offset.reset": "earliest", "error_cb": errors.append, "logger": _LOG}
+    settings = {
+        **signing(config),
+        "group.id": group,
+        "auto.offset.reset": "earliest",
+        "error_cb": errors.append,
+        "logger": _LOG,
+    }
     consumer = ck.Consumer(settings)
     limit = time.monotonic() + timeout
     try:
