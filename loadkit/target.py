@@ -118,14 +118,14 @@ class Target(Section):
         """Return what a result keeps of the target: no secret, no place on this machine."""
         shown = self.model_dump(mode="json", exclude={"path", "text"} if self.kind == "file" else {"path"})
         for section in _CLIENTS:
-            shown[section] = {name: _nameless(name, value) for name, value in shown[section].items()}
+            shown[section] = {name: placeless(name, value) for name, value in shown[section].items()}
         hidden: dict[str, Any] = secrets.MASK.hide(
             {key: value for key, value in shown.items() if value not in ({}, None)}
         )
         return hidden
 
 
-def _nameless(name: str, value: Any) -> Any:
+def placeless(name: str, value: Any) -> Any:
     """Return a value as a result keeps it: of a path only the file's name."""
     return Path(value).name if isinstance(value, str) and name.endswith(_PATHS) else value
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import socketserver
 import ssl
 import struct
@@ -43,7 +44,7 @@ class Broker(socketserver.BaseRequestHandler):
         """Serve one connection."""
         try:
             context = self.server.context
-            stream = context.wrap_socket(self.request, server_side=True) if context else self.request
+            stream = self.wrapped(context) if context else self.request
             while True:
                 (size,) = struct.unpack(">i", exactly(stream, 4))
                 if not 0 < size < 1 << 16:
@@ -55,6 +56,20 @@ class Broker(socketserver.BaseRequestHandler):
                 stream.sendall(struct.pack(">i", len(answer)) + answer)
         except (OSError, EOFError, struct.error):
             return
+
+    def wrapped(self, context: ssl.SSLContext) -> ssl.SSLSocket:
+        """Return the connection with TLS; one with a wrong certificate is closed when the client has gone.
+
+        Closed at once, what the client has sent already would be answered by a reset, which overtakes the alert.
+        """
+        stream = context.wrap_socket(self.request, server_side=True, do_handshake_on_connect=False)
+        try:
+            stream.do_handshake()
+        except ssl.SSLError as refused:
+            while "CERTIFICATE" in (refused.reason or "") and socket.socket.recv(stream, 4096):
+                pass
+            raise
+        return stream
 
     def answer(self, key: int) -> bytes:
         """Return the body of an answer: an old ApiVersions, or the mechanisms there are."""

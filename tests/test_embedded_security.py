@@ -10,12 +10,12 @@ import time
 import tomllib
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
-from loadkit.errors import TargetFileError
+from loadkit.errors import TargetError, TargetFileError, UsageError
 from loadkit.target import load_target
 from loadkit.targets import certificates, embedded_keys, embedded_security, embedded_spec, embedded_state, issuer
 from loadkit.targets.certificates import Certificate
@@ -172,6 +172,40 @@ def test_the_certificates_are_what_their_names_say(tmp_path: Path) -> None:
     assert "mismatch" in verified(folder, *here, str(folder / "misnamed.crt"))
     assert verified(folder, str(folder / "client.crt")).endswith(": OK\n")
     assert not (folder / "broker.key").stat().st_mode & 0o077
+
+
+class Failing:
+    """A supervisor whose children end with 1."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir(exist_ok=True)
+
+    def spawn(self, name: str, argv: Sequence[str], log: Path) -> int:
+        """Return a pid; the child says why."""
+        log.write_text(f"{name}\nno entropy left\n")
+        return 1
+
+    def wait(self, pid: int, timeout: float) -> int:
+        """Return its exit code."""
+        return 1
+
+
+def test_a_missing_openssl_is_said_where_it_is_needed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a way out; passwords alone do without."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(UsageError, match=r"apt-get install openssl.*security=scram-sha-512"):
+        embedded_keys.made(embedded_security.parse("tls"), Failing(tmp_path / "a"), 1)  # type: ignore[arg-type]
+    keys = embedded_keys.made(embedded_security.parse("scram-sha-512"), Failing(tmp_path / "b"), 1)  # type: ignore[arg-type]
+    assert (keys.folder / "password").read_text() == keys.password
+    assert not (keys.folder / "password").stat().st_mode & 0o077
+    assert keys.issuer == 0
+
+
+def test_an_openssl_that_fails_is_quoted(tmp_path: Path) -> None:
+    """Its last words say more than its exit code."""
+    with pytest.raises(TargetError, match="no entropy left"):
+        embedded_keys.made(embedded_security.parse("mtls"), Failing(tmp_path), 1)  # type: ignore[arg-type]
 
 
 # tokens

@@ -289,5 +289,6 @@ def _once_settled(ask: Callable[[], _Answer], passing: Collection[str], asked: C
 
 def _result(connection: Connection, future: Future[_Answer], doing: str, subject: str, **facts: object) -> _Answer:
     return awaited(
-        connection.client, future, connection.errors, connection.timeout, doing=doing, subject=subject, facts=facts
-    )
+        connection.client, future, connection.errors, connection.timeout, doing=doing, subject=subject, let_in=True,
+        facts=facts,
+    )  # fmt: skip

@@ -21,7 +21,7 @@ from loadkit.errors import TargetError
 from loadkit.secrets import MASK
 from loadkit.targets import diagnosis, tokens, versions
 from loadkit.targets.properties import servers
-from loadkit.targets.refusals import DENIED_ENTRY, UNREACHABLE, explain
+from loadkit.targets.refusals import UNREACHABLE, denies, explain
 
 LOG = logging.getLogger("loadkit.librdkafka")
 LOG.addHandler(logging.NullHandler())
@@ -88,9 +88,7 @@ def connect(config: Mapping[str, str], timeout: float = 10.0) -> Connection:
     except ck.KafkaException as refused:
         raise explained(refused.args[0], doing, address) from None
     asked = client.describe_cluster(request_timeout=timeout)
-    answer = awaited(
-        client, asked, errors, timeout, doing=doing, subject=address, why=lambda: _why(config, timeout, doing)
-    )
+    answer = awaited(client, asked, errors, timeout, doing=doing, subject=address, why=lambda: _why(config, timeout))
     brokers = tuple(Broker(node.id, node.host, node.port, node.rack) for node in answer.nodes)
     errors.clear()
     controller = answer.controller.id if answer.controller is not None else None
@@ -98,10 +96,10 @@ def connect(config: Mapping[str, str], timeout: float = 10.0) -> Connection:
     return Connection(client, cluster, address, timeout, errors, config)
 
 
-def _why(config: Mapping[str, Any], timeout: float, doing: str) -> TargetError | None:
-    """Return the error that says why a cluster lets nobody in, where that is plain."""
+def _why(config: Mapping[str, Any], timeout: float) -> TargetError | None:
+    """Return the error that says why a cluster does not let us in, where that is plain."""
     found = diagnosis.of(config, min(timeout, _ASKING))
-    return TargetError(MASK.text(f"{doing}: {found}")) if found else None
+    return TargetError(MASK.text(found)) if found else None
 
 
 def _version(config: Mapping[str, str], brokers: Sequence[Broker], timeout: float) -> str:
@@ -118,22 +116,25 @@ def _version(config: Mapping[str, str], brokers: Sequence[Broker], timeout: floa
 
 def awaited(
     client: Any, future: Future[_Answer], errors: deque[Any], timeout: float, *, doing: str, subject: str,
-    why: Callable[[], TargetError | None] = lambda: None, facts: Mapping[str, object] | None = None,
+    let_in: bool = False, why: Callable[[], TargetError | None] = lambda: None,
+    facts: Mapping[str, object] | None = None,
 ) -> _Answer:  # fmt: skip
     """Return the future's value; serve callbacks meanwhile, so that a failed login ends the wait at once.
 
+    Not so where the cluster has `let_in` this client before: a token that is over is renewed, and a later login passes.
     `why` is asked once, when something has gone wrong for the first time; what it knows ends the wait, too. `facts` are
     those of `refusals.explain`.
     """
     limit, asked = time.monotonic() + timeout + 1.0, False
+    errors.clear()  # what was said before has passed, or will be said again
     while not future.done() and time.monotonic() < limit:
         client.poll(_SLICE)
         if errors and not asked:
             asked = True
             if known := why():
                 raise known
-        fatal = next((error for error in errors if error.name() in DENIED_ENTRY), None)
-        if fatal is not None:
+        fatal = next((error for error in errors if denies(error.name(), error.str())), None)
+        if fatal is not None and not let_in:
             raise explained(fatal, doing, subject, **(facts or {}))
     try:
         return future.result(timeout=0)

@@ -11,6 +11,7 @@ import socket
 import ssl
 import struct
 from collections.abc import Mapping
+from contextlib import suppress
 
 from loadkit.targets import versions
 from loadkit.targets.properties import servers
@@ -25,7 +26,7 @@ _EXPIRED, _OTHER_HOST = (10,), (62, 64)
 def of(config: Mapping[str, str], timeout: float = 2.0) -> str:
     """Return why a client of this librdkafka config is not let in, and the way out; empty where that is not plain.
 
-    It is the end of a sentence. `timeout` (seconds) bounds each connection; secrets are not sent.
+    `timeout` (seconds) bounds each connection; secrets are not sent.
     """
     try:
         context = versions.tls(config)
@@ -81,7 +82,9 @@ def _tls_fault(host: str, port: int, config: Mapping[str, str], context: ssl.SSL
             socket.create_connection((host, port), timeout=timeout) as plain,
             context.wrap_socket(plain, server_hostname=host) as stream,
         ):
-            stream.sendall(versions.request())  # in TLS 1.3 a broker that refuses our certificate says so only now
+            # in TLS 1.3 a broker that refuses our certificate says so only now, and may have closed the connection
+            with suppress(ConnectionError):
+                stream.sendall(versions.request())
             exactly(stream, 4)
     except ssl.SSLCertVerificationError as wrong:
         return _certificate_fault(place, wrong, config)
@@ -89,7 +92,7 @@ def _tls_fault(host: str, port: int, config: Mapping[str, str], context: ssl.SSL
         if isinstance(problem, ssl.SSLError) and "ALERT" in (problem.reason or ""):
             if "ssl.keystore.location" in config:  # whose certificate librdkafka can show, and we cannot
                 return ""
-            return _own_certificate_fault(place, problem, config)
+            return _own_certificate_fault(place, config)
         if versions.ask(host, port, None, timeout) is not None:
             protocol = "SASL_PLAINTEXT" if config.get("security.protocol", "").startswith("sasl") else "PLAINTEXT"
             return f"{place} does not speak TLS: set security.protocol = {protocol} in [client], or use its TLS port"
@@ -111,16 +114,14 @@ def _certificate_fault(place: str, wrong: ssl.SSLCertVerificationError, config: 
     )
 
 
-def _own_certificate_fault(place: str, alert: ssl.SSLError, config: Mapping[str, str]) -> str:
-    said = (alert.reason or "").replace("_", " ").lower()
+def _own_certificate_fault(place: str, config: Mapping[str, str]) -> str:
+    """Return what to do; the alert itself says little, and each Java says it otherwise."""
+    own = "ssl.certificate.location and ssl.key.location in [client]"
     if "ssl.certificate.location" not in config:
-        return (
-            f"{place} wants a certificate of the client ({said}): set ssl.certificate.location and ssl.key.location "
-            "in [client]"
-        )
+        return f"{place} wants a certificate of the client: set {own}"
     return (
-        f"{place} refuses this client's certificate ({said}): see that it is not over and that an authority the "
-        "brokers trust has signed it, then set ssl.certificate.location and ssl.key.location in [client]"
+        f"{place} refuses this client's certificate: see that it is not over and that an authority the brokers trust "
+        f"has signed it, then set {own}"
     )
 
 

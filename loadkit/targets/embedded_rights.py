@@ -9,6 +9,7 @@ import confluent_kafka as ck
 import confluent_kafka.admin
 
 from loadkit.errors import TargetError
+from loadkit.targets.connection import LOG
 
 _ADMIN: Any = confluent_kafka.admin
 KINDS = ("TOPIC", "GROUP", "TRANSACTIONAL_ID")
@@ -21,7 +22,7 @@ def grant(bootstrap: str, user: str, prefix: str, kinds: Iterable[str] = KINDS, 
 
     `bootstrap` is a listener whose user may do all. Raises TargetError where it does not come about.
     """
-    client = _ADMIN.AdminClient({"bootstrap.servers": bootstrap})
+    client = _ADMIN.AdminClient({"bootstrap.servers": bootstrap}, logger=LOG)
     rights = [
         _ADMIN.AclBinding(
             getattr(_ADMIN.ResourceType, kind), prefix, _ADMIN.ResourcePatternType.PREFIXED, f"User:{user}", "*",

@@ -15,12 +15,17 @@ UNREACHABLE = frozenset(
 DENIED_ENTRY = frozenset(
     {"_AUTHENTICATION", "SASL_AUTHENTICATION_FAILED", "_SSL", "ILLEGAL_SASL_STATE", "UNSUPPORTED_SASL_MECHANISM"}
 )
-"""Codes after which waiting longer is of no use."""
+"""Codes after which waiting longer is of no use, but see `denies`."""
+_LOST = ("Local: Broker transport failure", "Local: Timed out")
 
 _LOGIN = "authentication failed: check sasl.mechanism, sasl.username and sasl.password of [client] ({text})"
 _TLS = (
     "TLS failed: check security.protocol (a PLAINTEXT listener ends the handshake), ssl.ca.location and that the "
     "certificate names this host ({text})"
+)
+_IDEMPOTENT = (
+    "not authorised to write idempotently: grant Write on topics, best by a prefix ACL on topics.prefix "
+    "(and, before Kafka 2.8, IdempotentWrite on the cluster)"
 )
 _TOPIC = "not authorised for topic {subject!r}: grant {operation} on it, best by a prefix ACL on topics.prefix"
 _GROUP = (
@@ -72,6 +77,14 @@ _TOPICAL = frozenset({
 })  # fmt: skip
 
 
+def denies(name: str, text: str) -> bool:
+    """Return whether an error says that a login or TLS failed for good.
+
+    A connection that is lost in the middle of a login, as when a session ends on a busy broker, bears the same code.
+    """
+    return name in DENIED_ENTRY and not any(words in text for words in _LOST)
+
+
 def explain(name: str, text: str, doing: str, subject: str = "", **facts: object) -> TargetError:
     """Return the error for a refusal: `doing` begins the sentence, then what it means and what to do.
 
@@ -84,13 +97,15 @@ def explain(name: str, text: str, doing: str, subject: str = "", **facts: object
     else:
         known = {"operation": "Create, Describe, Read, Write and Delete", "replication_factor": "this",
                  "brokers": "these", "partitions": "so many", **facts, "subject": subject, "text": text}  # fmt: skip
-        meaning = _meaning(name, text).format_map(known)
+        meaning = _meaning(name, text, doing).format_map(known)
     made = (TopicError if name in _TOPICAL else TargetError)(MASK.text(f"{doing}: {meaning}"))
     made.code = name
     return made
 
 
-def _meaning(name: str, text: str) -> str:
+def _meaning(name: str, text: str, doing: str) -> str:
+    if name == "CLUSTER_AUTHORIZATION_FAILED" and doing.startswith("producer"):
+        return _IDEMPOTENT
     if name == "_AUTHENTICATION":
         return next((meaning for words, meaning in _BY_WORDS if words in text), _LOGIN)
     return _TEXTS.get(name, "{text}")
