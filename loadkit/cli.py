@@ -351,11 +351,18 @@ def init(
     path: Annotated[
         Path | None, typer.Argument(help="Where to write it; default: target.toml, scenario.py, ... here.")
     ] = None,
+    platform: Annotated[
+        str | None,
+        typer.Option(
+            "--for",
+            help="Of a target: msk-iam, msk-scram, confluent-cloud, event-hubs, google-managed-kafka, redpanda, strimzi.",
+        ),
+    ] = None,
 ) -> None:
     """Write a commented target file, scenario, sweep or requirements to start from; or what watches --metrics."""
     from loadkit import init as templates
 
-    print(f"wrote {templates.write(kind, path)}")
+    print(f"wrote {templates.write(kind, path, platform)}")
 
 
 @app.command()

@@ -10,7 +10,7 @@ from typing import Any, Protocol, cast
 from loadkit import lanes, secrets, stamp
 from loadkit.errors import ScenarioError
 from loadkit.scenario import ConsumerWorkload, ProducerWorkload, Scenario
-from loadkit.target import Target
+from loadkit.target import Target, placeless
 from loadkit.targets import fast, fast_consumer, kafka, kafka_consumer, mock, sink
 from loadkit.targets.lane import ConsumerLane, ProducerLane
 from loadkit.targets.properties import Layer, Role
@@ -75,8 +75,9 @@ class KafkaCluster:
         return str(lanes.chosen(workload, form, self._settings(workload)))
 
     def config(self, workload: ProducerWorkload | ConsumerWorkload) -> dict[str, str]:
-        """Return the effective client settings, secrets masked."""
-        shown: dict[str, str] = secrets.MASK.hide(self._settings(workload))
+        """Return the effective client settings, secrets masked and files by their names alone."""
+        settings = {name: placeless(name, value) for name, value in self._settings(workload).items()}
+        shown: dict[str, str] = secrets.MASK.hide(settings)
         return shown
 
     def _settings(self, workload: ProducerWorkload | ConsumerWorkload) -> dict[str, str]:

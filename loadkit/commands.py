@@ -22,7 +22,7 @@ def doctor(name: str, offline: bool, say: Say) -> list[Finding]:
     if target.kind != "embedded" or offline:
         return examiner.examine(target, offline)
     with embedded.start(embedded.EmbeddedSpec.parse(target.text), say) as cluster:
-        return examiner.examine(target.at(cluster.bootstrap))
+        return examiner.examine(target.at(cluster.bootstrap, **cluster.client))
 
 
 def findings_text(findings: Sequence[Finding]) -> str:
@@ -51,6 +51,8 @@ def cluster_start(name: str, target_file: Path | None, say: Say) -> None:
         if target_file:
             target_file.write_text(embedded_state.target_toml(state), encoding="utf-8")
             say(f"wrote {target_file}: use it as --target {target_file}")
+        elif state.client:
+            say("clients need more than that address: --target-file FILE writes all of it")
         say("running; Ctrl-C or `loadkit cluster stop` ends it")
 
     embedded.serve(embedded.EmbeddedSpec.parse(target.text), say, ready)

@@ -17,7 +17,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from loadkit import ledger
+from loadkit import ledger, platforms, secrets
 from loadkit.errors import LoadkitError
 from loadkit.health import Finding, Status, as_row, as_text, clock, durability, security, settings
 from loadkit.secrets import MASK
@@ -70,11 +70,17 @@ def examine_named(text: str, offline: bool = False) -> list[Finding]:
     from loadkit.targets import embedded
 
     with embedded.start(embedded.EmbeddedSpec.parse(target.text)) as cluster:
-        return examine(target.at(cluster.bootstrap))
+        return examine(target.at(cluster.bootstrap, **cluster.client))
 
 
 def _file(target: Target) -> Iterator[Finding]:
     configs: dict[Role, dict[str, str]] = {}
+    yield from platforms.blank(target)
+    if missing := _unset(target):
+        places = "are not set" if len(missing) > 1 else "is not set"
+        fix = "export " + " ".join(f"{name}=..." for name in missing)
+        yield Finding("secrets", "fail", f"{', '.join(missing)} of the environment {places}", fix)
+        return
     if not target.built_in or "bootstrap.servers" in target.client:
         for role in _ROLES:
             try:
@@ -92,11 +98,18 @@ def _file(target: Target) -> Iterator[Finding]:
     yield from _secret_files(target)
     if "admin" in configs:
         yield from security(configs["admin"])
+        yield from platforms.findings(target, configs["admin"])
     if "producer" in configs:
         yield from (
             Finding("producer's safety", "warn", text, "see [producer]") for text in cautions(configs["producer"])
         )
     yield from durability(target)
+
+
+def _unset(target: Target) -> list[str]:
+    """Return the environment variables that the target's client properties need and that are not set."""
+    sections = (target.client, target.producer, target.consumer, target.admin)
+    return list(dict.fromkeys(name for one in sections for value in one.values() for name in secrets.unset(value)))
 
 
 def _secret_files(target: Target) -> Iterator[Finding]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from loadkit.errors import ScenarioError, UsageError
 from loadkit.scenario import ConsumerWorkload, ProducerWorkload
-from loadkit.targets import librdkafka
+from loadkit.targets import librdkafka, tokens
 
 ENVIRONMENT = "LOADKIT_LANE"
 """What classes with `lane = "auto"` take instead, for a whole process."""
@@ -59,6 +59,8 @@ def _unfit(workload: ProducerWorkload | ConsumerWorkload, form: str, config: Map
         return "batches carry no headers"
     if isinstance(workload, ConsumerWorkload) and workload.protocol == "share":
         return "share groups have no batch call"
+    if tokens.region(config):
+        return "tokens are signed by a Python library, which the standard client asks"
     if "plugin.library.paths" in config:
         return "plugins are loaded by the standard client"
     return ""

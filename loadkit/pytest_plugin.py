@@ -198,7 +198,7 @@ def _named(name: str, stack: ExitStack, folders: pytest.TempPathFactory) -> Kafk
         pytest.fail(f"no Kafka for kafka_cluster: {error}", pytrace=False)
     file = folders.mktemp("loadkit") / "cluster.toml"
     file.write_text(embedded.target_toml(cluster), encoding="utf-8")
-    return KafkaCluster(cluster.bootstrap, str(file), cluster.spec.nodes)
+    return KafkaCluster(cluster.bootstrap, str(file), cluster.spec.nodes, load_target(str(file)).client_config("admin"))
 
 
 def _existing(bootstrap: str, folder: Path) -> KafkaCluster:

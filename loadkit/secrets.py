@@ -96,6 +96,12 @@ def resolve(
     return _REFERENCE.sub(lambda _: next(remaining), str(value))
 
 
+def unset(value: object) -> list[str]:
+    """Return the environment variables that a value as written names and that are not set, or are empty."""
+    names = _REFERENCE.findall(value) if isinstance(value, str) else []
+    return [name for name in names if not os.environ.get(name)]
+
+
 def _variable(variable: str, name: str, where: str, error: type[UsageError]) -> str:
     if not _VARIABLE.fullmatch(variable):
         raise error(

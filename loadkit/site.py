@@ -52,7 +52,7 @@ def open_target(target: Target, scenario: Scenario, say: Say) -> OpenTarget:
     cluster = None
     if target.kind == "embedded":
         cluster = embedded.start(embedded.EmbeddedSpec.parse(target.text), say)
-        target = target.at(cluster.bootstrap)
+        target = target.at(cluster.bootstrap, **cluster.client)
     try:
         connection = admin.connect(target.client_config("admin"))
         if cluster is None:
@@ -114,6 +114,11 @@ class OpenTarget:
     def bootstrap(self) -> str | None:
         """The built-in cluster's addresses, which workers are told; a target file has its own."""
         return self.cluster.bootstrap if self.cluster else None
+
+    @property
+    def client(self) -> dict[str, Any]:
+        """What its clients need besides: references to secrets, never a secret."""
+        return self.cluster.client if self.cluster else {}
 
     def begin(self, scenario: Scenario, keep_topics: bool) -> SinkSite | KafkaSite:
         """Return the site of a new run, its topics made."""

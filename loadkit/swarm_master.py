@@ -279,7 +279,8 @@ class Master:
         names, built_in = self._open.site.names, self._open.cluster
         plan = {
             "run": names.run, "run_id": names.run_id, "topics": dict(names.topics), "groups": dict(names.groups),
-            "target": self.settings.target, "bootstrap": self._open.bootstrap, "mark": mark(self._open.target),
+            "target": self.settings.target, "bootstrap": self._open.bootstrap, "client": self._open.client,
+            "mark": mark(self._open.target),
             "cpus": sorted(built_in.generator_cpus) if built_in and built_in.generator_cpus else None,
             "scenario": self.scenario.model_dump(mode="json") if isinstance(self.runner, MasterRunner) else None,
             "files": files(self.scenario) if isinstance(self.runner, MasterRunner) else {},

@@ -220,7 +220,9 @@ class LoadProcess:
         if plan["cpus"] and self._time.shared and hasattr(os, "sched_setaffinity"):
             with suppress(OSError):  # a container's own cores
                 host.pin(frozenset(plan["cpus"]))
-        made = cluster(target, plan["bootstrap"], self.scenario, names)
+        if plan["bootstrap"]:  # where a built-in cluster was started
+            target = target.at(plan["bootstrap"], **plan["client"])
+        made = cluster(target, self.scenario, names)
         return Worker(name, self.runner.worker_index + 1, self.scenario, made, names.run, self.runtime)
 
     def _on_order(self, msg: Any, **_: Any) -> None:
@@ -326,9 +328,9 @@ class LoadProcess:
                 os._exit(FleetError.exit_code if self._commanded else 1)
 
 
-def cluster(target: Target, bootstrap: str | None, scenario: Scenario, names: Names) -> Cluster:
-    """Return what makes lanes; `bootstrap` is where a built-in cluster was started."""
+def cluster(target: Target, scenario: Scenario, names: Names) -> Cluster:
+    """Return what makes lanes."""
     if target.kind == "simulated":
         spec = SimulatedSpec.parse(target.text)
         return MockCluster(target, scenario, names) if spec.mock else SinkCluster(spec, scenario, names)
-    return KafkaCluster(target.at(bootstrap) if bootstrap else target, names)
+    return KafkaCluster(target, names)

@@ -55,7 +55,7 @@ class Target(Section):
         """Whether loadkit starts this cluster itself."""
         return self.kind != "file"
 
-    def at(self, bootstrap: str, **client: str) -> Target:
+    def at(self, bootstrap: str, **client: Any) -> Target:
         """Return this target reached at other addresses: what a built-in one becomes once it has started.
 
         Keywords are further client properties with `_` for `.`.
@@ -117,10 +117,17 @@ class Target(Section):
     def public(self) -> dict[str, Any]:
         """Return what a result keeps of the target: no secret, no place on this machine."""
         shown = self.model_dump(mode="json", exclude={"path", "text"} if self.kind == "file" else {"path"})
+        for section in _CLIENTS:
+            shown[section] = {name: placeless(name, value) for name, value in shown[section].items()}
         hidden: dict[str, Any] = secrets.MASK.hide(
             {key: value for key, value in shown.items() if value not in ({}, None)}
         )
         return hidden
+
+
+def placeless(name: str, value: Any) -> Any:
+    """Return a value as a result keeps it: of a path only the file's name."""
+    return Path(value).name if isinstance(value, str) and name.endswith(_PATHS) else value
 
 
 def load_target(text: str) -> Target:

@@ -13,6 +13,7 @@ import pytest
 
 from loadkit.errors import TargetError, TopicError
 from loadkit.targets import admin
+from loadkit.targets.connection import awaited
 from loadkit.targets.kafka import KafkaProducer
 from loadkit.targets.kafka_consumer import KafkaConsumer
 
@@ -48,6 +49,69 @@ class Client:
             else:
                 future.set_result(result)
         return futures
+
+
+class Said:
+    """An error that a callback brought."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def name(self) -> str:
+        """Return its code's name."""
+        return "_AUTHENTICATION"
+
+    def str(self) -> str:
+        """Return the library's words."""
+        return self._text
+
+
+LOST = "b1/1: SASL OAUTHBEARER mechanism handshake failed: Local: Broker transport failure: broker's supported mechanisms: (n/a)"
+WRONG = "b1/1: SASL authentication error: Authentication failed: Invalid username or password"
+
+
+@pytest.mark.parametrize(("before", "meanwhile"), [("", LOST), (WRONG, "")])
+def test_a_login_that_was_lost_or_failed_before_ends_no_wait(before: str, meanwhile: str) -> None:
+    """A session that ends on a busy broker may lose its connection in the login; the next one is let in."""
+    answer: Future[int] = Future()
+    errors = deque([Said(before)] if before else [])
+
+    def poll(_: float) -> None:
+        if meanwhile:
+            errors.append(Said(meanwhile))
+        answer.set_result(7)
+
+    client = SimpleNamespace(poll=poll)
+    assert awaited(client, answer, errors, 0.5, doing="asking", subject="orders") == 7
+
+
+def test_a_login_that_fails_later_may_pass_the_next_time() -> None:
+    """A token that was over is renewed; where it is not, what was said is told in the end."""
+    answers: list[Future[int]] = [Future(), Future()]
+
+    def poll(errors: deque[Any], answer: Future[int], result: int | None) -> None:
+        errors.append(Said('b1/1: SASL authentication error: {"status":"invalid_token"}'))
+        if len(errors) == 3 and result is None:
+            answer.set_exception(ck.KafkaException(ck.KafkaError(ck.KafkaError._TIMED_OUT)))
+        elif len(errors) == 3:
+            answer.set_result(result)
+
+    for answer, result in zip(answers, (7, None), strict=True):
+        heard: deque[Any] = deque()
+        client = SimpleNamespace(poll=lambda _, use=(heard, answer, result): poll(*use))
+        if result:
+            assert awaited(client, answer, heard, 0.5, doing="asking", subject="b1:1", let_in=True) == result
+        else:
+            with pytest.raises(TargetError, match="asking: the brokers refuse the token"):
+                awaited(client, answer, heard, 0.5, doing="asking", subject="b1:1", let_in=True)
+
+
+def test_a_login_that_fails_ends_the_wait_at_once() -> None:
+    """Waiting longer is of no use."""
+    errors: deque[Any] = deque()
+    client = SimpleNamespace(poll=lambda _: errors.append(Said(WRONG)))
+    with pytest.raises(TargetError, match="asking: authentication failed"):
+        awaited(client, Future(), errors, 60.0, doing="asking", subject="orders")
 
 
 def connection(client: Client, *made: str) -> Any:

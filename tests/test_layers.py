@@ -17,7 +17,7 @@ LAYERS = {
         result scenario secrets shapes slo stamp standing summary sweep units vocabulary
     """,
     "online": """
-        agreement boundaries budget calibrated changes claims clusters collector commands delta doctor drivers gate_here gate_host gate_sides health hunt inflict lanes ledger leg legs locust_stats loop observed offset outcome points
+        agreement boundaries budget calibrated changes claims clusters collector commands delta doctor drivers gate_here gate_host gate_sides health hunt inflict lanes ledger leg legs locust_stats loop observed offset outcome platforms points
         recorder sampler scenario_file session simulation site survey_cluster swarm swarm_clock swarm_guard swarm_join swarm_master swarm_runtime swarm_users swarm_worker swarm_workers sweep_plan target target_sections
         targets telemetry trial users validity worker
     """,
@@ -90,6 +90,7 @@ HOMES = {
     "yaml": {"sizing.check.reading.structured"},
     "optuna": {"sweep.suggest"},
     "ruptures": {"gate.trend"},
+    "aws_msk_iam_sasl_signer": {"targets.tokens"},
 }
 """Each third-party library that has one home: the modules or packages that may import it."""
 LAYER = {name: layer for layer, names in LAYERS.items() for name in names.split()}

@@ -232,7 +232,7 @@ CAPTURING = """
         say("reached with " + target.client_config("admin")["sasl.password"])
         return OpenTarget(target, None, None)
 
-    def cluster(target, bootstrap, scenario, names):
+    def cluster(target, scenario, names):
         connect.password = target.client_config("producer")["sasl.password"]
         return SinkCluster(SimulatedSpec.parse("simulated"), scenario, names)
 

@@ -1,17 +1,14 @@
 """What is asked of a cluster besides sending and reading: topics, groups, offsets, settings.
 
 Plain functions over one connection. Each has a time limit, and each refusal becomes a `TargetError` or `TopicError`
-that says what to do. librdkafka's own log goes to the logger `loadkit.librdkafka`.
+that says what to do.
 """
 
 from __future__ import annotations
 
-import logging
 import time
-from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Future
-from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -20,12 +17,14 @@ import confluent_kafka as ck
 import confluent_kafka.admin
 
 from loadkit.errors import TargetError, TopicError
-from loadkit.targets import versions
-from loadkit.targets.properties import servers
-from loadkit.targets.refusals import DENIED_ENTRY, UNREACHABLE, explain
+from loadkit.targets.connection import LOG, Broker, Cluster, Connection, awaited, connect, explained
 
-_LOG = logging.getLogger("loadkit.librdkafka")
-_LOG.addHandler(logging.NullHandler())
+__all__ = [
+    "Broker", "Cluster", "Connection", "Partition", "TopicPlan", "beginning_offsets", "broker_configs", "committed",
+    "connect", "create_topics", "delete_groups", "delete_topics", "describe_topics", "end_offsets", "set_group_config",
+    "topic_configs", "under_replicated",
+]  # fmt: skip
+
 _PAUSE = 0.1
 _NO_COORDINATOR = ("NOT_COORDINATOR", "COORDINATOR_NOT_AVAILABLE", "COORDINATOR_LOAD_IN_PROGRESS", "_WAIT_COORD")
 _NO_LEADER = (
@@ -34,55 +33,9 @@ _NO_LEADER = (
 )  # fmt: skip
 """What is said while a partition's leader moves; _NOENT is librdkafka's "No leaders found"."""
 _ABSENT = ("UNKNOWN_TOPIC_OR_PART", "_UNKNOWN_TOPIC")
-_SLICE = 0.005
 ck_admin: Any = confluent_kafka.admin
 """Any: the package re-exports its names without telling type checkers."""
 _Answer = TypeVar("_Answer")
-
-
-@dataclass(frozen=True, slots=True)
-class Broker:
-    """One broker as clients see it."""
-
-    id: int
-    host: str
-    port: int
-    rack: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Cluster:
-    """What a cluster says of itself."""
-
-    id: str
-    brokers: tuple[Broker, ...]
-    controller: int | None
-    version: str
-    """The Kafka release, such as `4.3`; empty where it could not be learned."""
-
-    @property
-    def racks(self) -> tuple[str, ...]:
-        """The racks (availability zones) its brokers stand in."""
-        return tuple(sorted({broker.rack for broker in self.brokers if broker.rack}))
-
-
-@dataclass(frozen=True, slots=True)
-class Connection:
-    """A way to ask a cluster; made by `connect`."""
-
-    client: Any
-    cluster: Cluster
-    address: str
-    timeout: float
-    errors: deque[Any] = field(repr=False)
-    config: Mapping[str, Any] = field(repr=False)
-    """Holds secrets."""
-    partitions: dict[str, tuple[int, ...]] = field(default_factory=dict, repr=False)
-    """The partitions of topics whose offsets were asked for: their number does not change while we look."""
-    made: set[str] = field(default_factory=set, repr=False)
-    """The topics made over it: a broker may hear of them after the others."""
-    readers: dict[str, Any] = field(default_factory=dict, repr=False)
-    """A consumer that never joins for each group whose offsets were asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,39 +57,6 @@ class Partition:
     leader: int | None
     replicas: tuple[int, ...]
     in_sync: tuple[int, ...]
-
-
-def connect(config: Mapping[str, str], timeout: float = 10.0) -> Connection:
-    """Return a connection once the cluster has answered; `config` is `Target.client_config("admin")`.
-
-    Raises `TargetError` within `timeout` seconds where nobody answers, at once where the login or TLS fails.
-    """
-    address = config.get("bootstrap.servers", "")
-    doing, errors = f"connecting to {address}", deque[Any](maxlen=100)
-    try:
-        client = ck_admin.AdminClient({**config, "error_cb": errors.append}, logger=_LOG)
-    except ck.KafkaException as refused:
-        raise _explain(refused.args[0], doing, address) from None
-    answer = _await(
-        client, client.describe_cluster(request_timeout=timeout), errors, timeout, doing=doing, subject=address
-    )
-    brokers = tuple(Broker(node.id, node.host, node.port, node.rack) for node in answer.nodes)
-    errors.clear()
-    controller = answer.controller.id if answer.controller is not None else None
-    cluster = Cluster(answer.cluster_id or "", brokers, controller, _version(config, brokers, min(timeout, 2.0)))
-    return Connection(client, cluster, address, timeout, errors, config)
-
-
-def _version(config: Mapping[str, str], brokers: Sequence[Broker], timeout: float) -> str:
-    try:
-        context = versions.tls(config)
-    except OSError:
-        return ""
-    places = [(broker.host, broker.port) for broker in brokers[:1]] + servers(config["bootstrap.servers"])[:1]
-    for host, port in places:
-        if answer := versions.ask(host, port, context, timeout):
-            return answer.release
-    return ""
 
 
 def create_topics(connection: Connection, plans: Iterable[TopicPlan]) -> None:
@@ -216,7 +136,7 @@ def under_replicated(connection: Connection) -> list[str]:
     try:
         topics = connection.client.list_topics(timeout=connection.timeout).topics
     except ck.KafkaException as refused:
-        raise _explain(refused.args[0], "asking for partitions", connection.address) from None
+        raise explained(refused.args[0], "asking for partitions", connection.address) from None
     return sorted(
         f"{name}-{number}"
         for name, topic in topics.items()
@@ -336,18 +256,18 @@ def committed(connection: Connection, group: str, topic: str) -> dict[int, int]:
         try:
             return consumer.committed(parts, timeout=connection.timeout)  # type: ignore[no-any-return]
         except ck.KafkaException as refused:
-            raise _explain(refused.args[0], doing, group) from None
+            raise explained(refused.args[0], doing, group) from None
 
     found = _once_settled(ask, _NO_COORDINATOR, connection)
     for place in found:
         if place.error is not None:
-            raise _explain(place.error, doing, group)
+            raise explained(place.error, doing, group)
     return {place.partition: place.offset for place in found if place.offset >= 0}
 
 
 def _reader(connection: Connection, group: str) -> Any:
     if group not in connection.readers:
-        settings = {**connection.config, "group.id": group, "error_cb": connection.errors.append, "logger": _LOG}
+        settings = {**connection.config, "group.id": group, "error_cb": connection.errors.append, "logger": LOG}
         connection.readers[group] = ck.Consumer(settings)
     return connection.readers[group]
 
@@ -368,33 +288,7 @@ def _once_settled(ask: Callable[[], _Answer], passing: Collection[str], asked: C
 
 
 def _result(connection: Connection, future: Future[_Answer], doing: str, subject: str, **facts: object) -> _Answer:
-    return _await(
-        connection.client, future, connection.errors, connection.timeout, doing=doing, subject=subject, **facts
-    )
-
-
-def _await(
-    client: Any, future: Future[_Answer], errors: deque[Any], timeout: float, *, doing: str, subject: str,
-    **facts: object,
-) -> _Answer:  # fmt: skip
-    """Return the future's value; serve callbacks meanwhile, so that a failed login ends the wait at once."""
-    limit = time.monotonic() + timeout + 1.0
-    while not future.done() and time.monotonic() < limit:
-        client.poll(_SLICE)
-        fatal = next((error for error in errors if error.name() in DENIED_ENTRY), None)
-        if fatal is not None:
-            raise _explain(fatal, doing, subject, **facts)
-    try:
-        return future.result(timeout=0)
-    except ck.KafkaException as refused:
-        error = refused.args[0]
-    except FutureTimeout:
-        raise explain("_TIMED_OUT", f"{timeout:.0f} s", doing, subject) from None
-    heard = list(errors) if error.name() in UNREACHABLE else []
-    guesses = [one for one in heard if "?" in one.str()]  # librdkafka's own word of what may be the matter
-    told = (guesses or heard or [error])[-1]
-    raise _explain(told, doing, subject, **facts) from None
-
-
-def _explain(error: Any, doing: str, subject: str, **facts: object) -> TargetError:
-    return explain(error.name(), error.str(), doing, subject, **facts)
+    return awaited(
+        connection.client, future, connection.errors, connection.timeout, doing=doing, subject=subject, let_in=True,
+        facts=facts,
+    )  # fmt: skip

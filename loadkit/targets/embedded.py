@@ -14,9 +14,11 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
 from loadkit.errors import TargetError
+from loadkit.target_sections import Topics
 from loadkit.targets import embedded_spec, jars, java
 from loadkit.targets.embedded_cluster import EmbeddedCluster, Kit, PortTaken
 from loadkit.targets.embedded_host import cpus
+from loadkit.targets.embedded_security import USER
 from loadkit.targets.embedded_spec import DEFAULT_VERSION, EmbeddedSpec
 from loadkit.targets.embedded_state import State, announced, running, state_file, state_of, stop, target_toml
 from loadkit.targets.supervisor_link import sweep
@@ -99,13 +101,22 @@ def _started(spec: EmbeddedSpec, kit: Kit, progress: Progress) -> EmbeddedCluste
     with ExitStack() as stack:
         cluster = stack.enter_context(EmbeddedCluster(spec, kit))
         cluster.launch(progress)
+        if spec.security.acls:
+            _grant(cluster)
         stack.pop_all()
     progress(f"{spec} is ready at {cluster.bootstrap} after {time.monotonic() - began:.1f} s")
     return cluster
 
 
+def _grant(cluster: EmbeddedCluster) -> None:
+    """Give the user of the doors what a run needs: the prefix."""
+    from loadkit.targets import embedded_rights  # brings confluent-kafka, which an open cluster does without
+
+    embedded_rights.grant(cluster.inner_bootstrap, USER, Topics().prefix)
+
+
 def _kit(spec: EmbeddedSpec, progress: Progress) -> Kit:
-    sasl = any("sasl" in f"{key}={value}".lower() for key, value in spec.params.items())
+    sasl = spec.security.login or any("sasl" in f"{key}={value}".lower() for key, value in spec.params.items())
     found = java.find(*java.requirement(spec.release, sasl))
     broker, generator = embedded_spec.split_cpus(*cpus()) or (None, None)
     return Kit(found, _classpath(spec.version, progress), jars.artifact(_AGENT, progress), broker, generator)

@@ -12,12 +12,13 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from loadkit.errors import TargetError
-from loadkit.targets import embedded_routes, embedded_spec, forwarder
-from loadkit.targets.embedded_host import keep_log, log_tail, log_text, new_nodes, write_files, write_routes
+from loadkit.targets import embedded_keys, embedded_routes, embedded_security, embedded_spec, forwarder
+from loadkit.targets.embedded_host import free_ports, keep_log, log_tail, log_text, new_nodes, write_files, write_routes
 from loadkit.targets.embedded_ready import live_brokers
+from loadkit.targets.embedded_security import Keys
 from loadkit.targets.embedded_spec import EmbeddedSpec, Node
 from loadkit.targets.java import Java
 from loadkit.targets.supervisor_link import Link
@@ -59,15 +60,35 @@ class EmbeddedCluster:
         self._cut: set[int] = set()
         """Ids of the nodes that stand still, and of those that are cut off."""
         self._forwarder: int | None = None
+        self._issuer: int | None = None
+        self._keys: Keys | None = None
         self._link = Link()
         self.data_dir: Path = self._link.folder
-        self._nodes = new_nodes(spec.nodes, self.data_dir)
+        self._nodes = new_nodes(spec.nodes, self.data_dir, len(spec.security.doors))
 
     @property
     def bootstrap(self) -> str:
-        """Return the brokers' addresses as `bootstrap.servers` takes them."""
+        """Return the brokers' addresses as `bootstrap.servers` takes them; those of the first door of a secured one."""
         hosts = [embedded_routes.client_host(node, self.spec.forwarded) for node in self._nodes]
         return ",".join(f"{host}:{node.broker}" for host, node in zip(hosts, self._nodes, strict=True))
+
+    @property
+    def client(self) -> dict[str, Any]:
+        """Return what a client needs besides `bootstrap`, as properties of a target: nothing for an open cluster."""
+        return embedded_security.client(self.spec.security.door(None), self._keys) if self._keys else {}
+
+    def by(self, name: str) -> dict[str, Any]:
+        """Return all that a client needs to come in by the door of this name; KeyError where there is none."""
+        door = self.spec.security.door(name)
+        assert self._keys, "a cluster with doors has keys"
+        at = self.spec.security.doors.index(door)
+        bootstrap = ",".join(f"{embedded_routes.HOME}:{node.doors[at]}" for node in self._nodes)
+        return {"bootstrap.servers": bootstrap, **embedded_security.client(door, self._keys)}
+
+    @property
+    def inner_bootstrap(self) -> str:
+        """Return the addresses of the listener between the brokers of a secured cluster, whose user may do all."""
+        return ",".join(f"{embedded_routes.HOME}:{node.inner}" for node in self._nodes)
 
     @property
     def jmx_urls(self) -> tuple[str, ...]:
@@ -150,8 +171,10 @@ class EmbeddedCluster:
         """
         self._link.check()
         if self._forwarder is not None and self._link.ended(self._forwarder) is not None:
-            said = self._forwarder_log.read_text("utf-8", "replace").strip().rpartition("\n")[2]
+            said = embedded_keys.last_line(self._forwarder_log)
             raise TargetError(f"the forwarder before the embedded cluster's brokers ended: {said}")
+        if self._issuer is not None and self._link.ended(self._issuer) is not None:
+            raise TargetError("the issuer of tokens beside the embedded cluster ended: nobody can log in any more")
         for node, status in self._dead():
             raise self._failure(node, f"killed by signal {-status}" if status < 0 else f"it ended with {status}")
 
@@ -172,8 +195,13 @@ class EmbeddedCluster:
     def launch(self, progress: Progress) -> None:
         """Return when every node is formatted, runs, and knows every other.
 
-        Raises PortTaken when a chosen port was taken meanwhile, TargetError when a node fails.
+        Raises PortTaken when a chosen port was taken meanwhile, TargetError when a node fails, UsageError where openssl
+        is missing for a secured one.
         """
+        if self.spec.security.doors:
+            progress("making its certificates and logins")
+            self._keys = embedded_keys.made(self.spec.security, self._link, free_ports(1)[0])
+            self._issuer = embedded_keys.issuing(self._link, self._keys) if self._keys.issuer else None
         progress(f"formatting {_count(self.spec.nodes, 'data folder')}")
         self._format()
         if self.spec.forwarded:
@@ -187,8 +215,10 @@ class EmbeddedCluster:
         cluster_id = urlsafe_b64encode(secrets.token_bytes(16)).decode()[:22].replace("-", "_")
         kit, pids = self._kit, []
         for node in self._nodes:
-            write_files(self.spec, node, self._nodes)
+            write_files(self.spec, node, self._nodes, self._keys)
             command = embedded_spec.format_command(kit.java.path, kit.classpath, self.spec, node, cluster_id)
+            if self._keys:
+                command = embedded_keys.with_users(command, self.spec.security, self._keys, node.folder)
             pids.append(self._link.spawn(f"format-{node.id}", command, node.output))
         for node, pid in zip(self._nodes, pids, strict=True):
             if self._link.wait(pid, _FORMAT) != 0:
@@ -212,7 +242,7 @@ class EmbeddedCluster:
 
     def _spawn(self, index: int) -> None:
         node, kit = self._nodes[index], self._kit
-        command = embedded_spec.node_command(kit.java.path, kit.classpath, kit.agent, self.spec, node)
+        command = embedded_spec.node_command(kit.java.path, kit.classpath, kit.agent, self.spec, node, self._keys)
         self._pids[index] = self._link.spawn(self._name(index), command, node.output, kit.broker_cpus)
 
     def _await(self, indexes: Collection[int]) -> None:
@@ -226,7 +256,11 @@ class EmbeddedCluster:
                 raise self._failure(waiting[0], f"it was not ready within {_READY:.0f} s")
             time.sleep(_PAUSE)
             running = {self._nodes[index].id for index in list(self._pids)} - self._paused - self._cut
-            waiting = [node for node in waiting if not running <= live_brokers(node.broker)]
+            waiting = [node for node in waiting if not running <= live_brokers(self._plain_port(node))]
+
+    def _plain_port(self, node: Node) -> int:
+        """Return a port at which a node answers in the clear and without a login."""
+        return node.inner if self._keys else node.broker
 
     def _end(self, index: int, number: int) -> None:
         pid = self._pids.pop(index, None)

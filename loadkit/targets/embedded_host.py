@@ -12,6 +12,7 @@ from importlib import resources
 from pathlib import Path
 
 from loadkit.targets import embedded_routes, embedded_spec
+from loadkit.targets.embedded_security import Keys
 from loadkit.targets.embedded_spec import EmbeddedSpec, Node
 from loadkit.targets.jars import cache_dir
 
@@ -44,27 +45,22 @@ def free_ports(count: int) -> list[int]:
         return [one.getsockname()[1] for one in held]
 
 
-def new_nodes(count: int, folder: Path) -> tuple[Node, ...]:
-    """Return `count` nodes with free ports and a folder each below `folder`."""
-    ports = free_ports(4 * count)
+def new_nodes(count: int, folder: Path, doors: int = 1) -> tuple[Node, ...]:
+    """Return `count` nodes with free ports, one for clients by each door, and a folder each below `folder`."""
+    each = 3 + max(1, doors)
+    ports = free_ports(each * count)
     return tuple(
-        Node(
-            id=index + 1,
-            broker=broker,
-            controller=controller,
-            jmx=jmx,
-            inner=inner,
-            folder=folder / f"node-{index + 1}",
-        )
-        for index, (broker, controller, jmx, inner) in enumerate(zip(*(ports[at::4] for at in range(4)), strict=True))
+        Node(index + 1, broker, controller, jmx, folder / f"node-{index + 1}", inner, tuple(more))
+        for index in range(count)
+        for broker, controller, jmx, inner, *more in [ports[each * index : each * (index + 1)]]
     )
 
 
-def write_files(spec: EmbeddedSpec, node: Node, nodes: Sequence[Node]) -> None:
+def write_files(spec: EmbeddedSpec, node: Node, nodes: Sequence[Node], keys: Keys | None = None) -> None:
     """Return when a node's folder holds the files it starts from."""
     (node.folder / "tmp").mkdir(parents=True)
     files = {
-        "server.properties": embedded_spec.properties(spec, node, nodes),
+        "server.properties": embedded_spec.properties(spec, node, nodes, keys),
         "logging.properties": embedded_spec.logging(spec, node),
         "jmx_rules.yml": resources.files("loadkit.targets").joinpath("jmx_rules.yml").read_text("utf-8"),
     }

@@ -9,7 +9,8 @@ from pathlib import Path
 from urllib.parse import quote, unquote
 
 from loadkit.errors import TargetFileError, nearest
-from loadkit.targets import embedded_routes
+from loadkit.targets import embedded_routes, embedded_security
+from loadkit.targets.embedded_security import Keys, Security
 
 DEFAULT_VERSION = "4.3.1"
 
@@ -30,7 +31,7 @@ _JVM = (
     "-server", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20", "-XX:InitiatingHeapOccupancyPercent=35",
     "-XX:+ExplicitGCInvokesConcurrent", "-XX:+ExitOnOutOfMemoryError", "-Djava.awt.headless=true",
 )  # fmt: skip
-_OWN_PARAMS = ("heap", "jvm", "forwarded")
+_OWN_PARAMS = ("heap", "jvm", "forwarded", "security")
 """Parameters that are none of Kafka's."""
 _BRIEF_JVM = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xmx256m")
 
@@ -38,7 +39,7 @@ _BRIEF_JVM = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xmx256m")
 @dataclass(frozen=True, slots=True)
 class EmbeddedSpec:
     """An embedded cluster as asked for: how many nodes, which Kafka, which broker properties (and `heap`, `jvm`,
-    `forwarded`).
+    `forwarded`, `security`).
     """
 
     nodes: int = 1
@@ -63,6 +64,11 @@ class EmbeddedSpec:
         if beyond := spec.forwarded - set(range(1, spec.nodes + 1)):
             raise TargetFileError(
                 f"{text!r}: there is no broker {min(beyond)} to be forwarded: they are numbered from 1"
+            )
+        if spec.forwarded and spec.security.doors:
+            raise TargetFileError(
+                f"{text!r}: brokers that can be cut off have no security: leave out security=, or the fault "
+                "`partition` (and forwarded=)"
             )
         return spec
 
@@ -94,6 +100,11 @@ class EmbeddedSpec:
         """Return the ids of the brokers that are reached through a forwarder, so that they can be cut off."""
         return frozenset(map(int, self.params.get("forwarded", "").replace(",", " ").split()))
 
+    @property
+    def security(self) -> Security:
+        """Return how clients come in; without doors for a cluster that is open to all."""
+        return embedded_security.parse(self.params.get("security", ""))
+
 
 @dataclass(frozen=True, slots=True)
 class Node:
@@ -105,7 +116,14 @@ class Node:
     jmx: int
     folder: Path
     inner: int = 0
-    """The port on which other brokers reach it where some are forwarded."""
+    """The port on which other brokers reach it where some are forwarded, or clients come in by doors."""
+    more: tuple[int, ...] = ()
+    """The ports of further doors."""
+
+    @property
+    def doors(self) -> tuple[int, ...]:
+        """Return the port of each door, `broker` being the first one's."""
+        return (self.broker, *self.more)
 
     @property
     def log(self) -> Path:
@@ -118,11 +136,14 @@ class Node:
         return self.folder / "output.log"
 
 
-def properties(spec: EmbeddedSpec, node: Node, nodes: Sequence[Node]) -> str:
-    """Return the text of one node's server.properties: ours, then the user's over them."""
+def properties(spec: EmbeddedSpec, node: Node, nodes: Sequence[Node], keys: Keys | None = None) -> str:
+    """Return the text of one node's server.properties: ours, then the user's over them. Secured ones have keys."""
     lines = {**_identity(node, nodes), **_cluster(spec), **_protocols(spec)}
     if spec.forwarded:
         lines.update(embedded_routes.identity(node, nodes, spec.forwarded, spec.release))
+    if keys:
+        lines.update(embedded_security.identity(spec.security, node))
+        lines.update(embedded_security.properties(spec.security, keys))
     lines.update({key: value for key, value in spec.params.items() if key not in _OWN_PARAMS})
     return "".join(f"{key}={_escaped(value)}\n" for key, value in lines.items())
 
@@ -183,10 +204,13 @@ def format_command(java: Path, classpath: str, spec: EmbeddedSpec, node: Node, c
     return command + (["--feature", "share.version=1"] if spec.release[:2] == (4, 1) else [])
 
 
-def node_command(java: Path, classpath: str, agent: Path, spec: EmbeddedSpec, node: Node) -> list[str]:
+def node_command(
+    java: Path, classpath: str, agent: Path, spec: EmbeddedSpec, node: Node, keys: Keys | None = None
+) -> list[str]:
     """Return the command that runs a node, its JMX exporter on a port of 127.0.0.1."""
     exporter = f"-javaagent:{agent}=127.0.0.1:{node.jmx}:{node.folder / 'jmx_rules.yml'}"
     command = [str(java), *_JVM, f"-Xms{spec.heap}", f"-Xmx{spec.heap}", *spec.jvm]
+    command += embedded_security.jvm(keys) if keys else []
     return [
         *command,
         *_private(spec, node),
@@ -300,12 +324,14 @@ def _param(text: str, part: str) -> tuple[str, str]:
         return key, _checked_jvm(text, value)
     if key == "forwarded":
         return key, _checked_ids(text, value)
+    if key == "security":
+        return key, embedded_security.checked(text, value)
     if key in _OURS:
         raise TargetFileError(f"{text!r}: {key} is set by loadkit itself and cannot be changed")
     if not _PROPERTY.match(key):
         hint = nearest(key, _OWN_PARAMS)
         raise TargetFileError(
-            f"{text!r}: {key!r} is neither heap, jvm, forwarded nor a broker property, like num.partitions{hint}"
+            f"{text!r}: {key!r} is neither {', '.join(_OWN_PARAMS)} nor a broker property, like num.partitions{hint}"
         )
     return key, value
 

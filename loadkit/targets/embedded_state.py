@@ -10,9 +10,9 @@ import json
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,13 @@ class State:
     bootstrap: str
     jmx_urls: tuple[str, ...]
     data_dir: str
+    client: Mapping[str, Any] = field(default_factory=dict)
+    """Further properties of a client, secrets as references to files."""
+
+    def through(self, client: Mapping[str, Any]) -> State:
+        """Return this state with another way in: all the properties of a client, `bootstrap.servers` among them."""
+        own = dict(client)
+        return replace(self, bootstrap=own.pop("bootstrap.servers"), client=own)
 
 
 def state_of(cluster: EmbeddedCluster) -> State:
@@ -50,6 +57,7 @@ def state_of(cluster: EmbeddedCluster) -> State:
         bootstrap=cluster.bootstrap,
         jmx_urls=cluster.jmx_urls,
         data_dir=str(cluster.data_dir),
+        client=cluster.client,
     )
 
 
@@ -109,7 +117,7 @@ def target_toml(cluster: EmbeddedCluster | State) -> str:
 name = "embedded-{state.nodes}"
 [client]
 "bootstrap.servers" = "{state.bootstrap}"
-[topics]
+{"".join(_line(name, value) for name, value in state.client.items())}[topics]
 prefix = "loadkit."
 replication_factor = {3 if state.nodes == 3 else 1}
 min_insync_replicas = {2 if state.nodes == 3 else 1}
@@ -125,6 +133,12 @@ jmx_exporter = [{", ".join(f'"{url}"' for url in state.jmx_urls)}]
 platform = "self-managed"
 brokers = {state.nodes}
 """
+
+
+def _line(name: str, value: Any) -> str:
+    """Return a property as TOML has it; a secret is a reference to its file."""
+    text = f"{{ file = {json.dumps(value['file'])} }}" if isinstance(value, Mapping) else json.dumps(value)
+    return f"{json.dumps(name)} = {text}\n"
 
 
 def _read(path: Path) -> State | None:

@@ -16,8 +16,7 @@ from numpy.typing import NDArray
 from loadkit import stamp
 from loadkit.errors import TargetError
 from loadkit.targets import librdkafka
-from loadkit.targets.kafka import LOG, Client, refused
-from loadkit.targets.refusals import explain
+from loadkit.targets.kafka import LOG, Client
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +43,7 @@ class FastClient(Client):
     def __init__(self, kind: int, role: str, config: Mapping[str, str], topic: str) -> None:
         """Make the client; `role` names it in messages. Raises TargetError for what the library refuses."""
         super().__init__(topic)
+        self._know(config)
         self.lib = librdkafka.library()
         self._doing = f"{role} of {topic}"
         lib = self.lib
@@ -99,14 +99,14 @@ class FastClient(Client):
         """Raise TargetError for an error code."""
         if code != librdkafka.NO_ERROR:
             self._raise_denied(self._doing)
-            raise explain(self.lib.name(code), self.lib.text(code), self._doing, self.topic)
+            raise self._told(Problem(self.lib.name(code), self.lib.text(code)), self._doing)
 
     def _check_error(self, error: int | None) -> None:
         """Raise TargetError for an `rd_kafka_error_t`, which is freed."""
         found = self.lib.taken(error)
         if found:
             self._raise_denied(self._doing)
-            raise refused(Problem(*found), self._doing, self.topic)
+            raise self._told(Problem(*found), self._doing)
 
 
 class Held:

@@ -30,7 +30,8 @@ from loadkit import clock, stamp
 from loadkit.errors import TargetError
 from loadkit.targets import statistics
 from loadkit.targets.lane import Acks, Batch, Failure
-from loadkit.targets.refusals import DENIED_ENTRY, explain
+from loadkit.targets.refusals import denies, explain
+from loadkit.targets.tokens import signing
 
 FLUSH = 30.0
 """Seconds to wait for a transaction's messages before it is aborted."""
@@ -70,10 +71,19 @@ class Client:
         self._statistics: deque[str] = deque(maxlen=120)
         self._errors: deque[ck.KafkaError] = deque(maxlen=100)
         self._interval = statistics_interval_ms
+        self._subjects: dict[str, str] = {}
+
+    def _know(self, config: Mapping[str, str]) -> None:
+        """Note the names that a refusal may be about instead of the topic."""
+        self._subjects = {
+            "GROUP_AUTHORIZATION_FAILED": config.get("group.id", self.topic),
+            "TRANSACTIONAL_ID_AUTHORIZATION_FAILED": config.get("transactional.id", self.topic),
+        }
 
     def _config(self, config: Mapping[str, str]) -> dict[str, Any]:
+        self._know(config)
         return {
-            **config,
+            **signing(config),
             "statistics.interval.ms": self._interval,
             "stats_cb": self._statistics.append,
             "error_cb": self._errors.append,
@@ -83,14 +93,19 @@ class Client:
     def _refused(self, doing: str, timeout: float) -> TargetError:
         """Return the error that tells why something did not come about in time."""
         if self._errors:
-            return refused(self._errors[-1], doing, self.topic)
+            return self._told(self._errors[-1], doing)
         return explain("_TIMED_OUT", f"{timeout:.0f} s", doing, self.topic)
 
     def _raise_denied(self, doing: str) -> None:
         """Raise at once what waiting longer cannot mend."""
         for error in self._errors:
-            if error.name() in DENIED_ENTRY or error.name().endswith("AUTHORIZATION_FAILED"):
-                raise refused(error, doing, self.topic)
+            if denies(error.name(), error.str()) or error.name().endswith("AUTHORIZATION_FAILED"):
+                raise self._told(error, doing)
+
+    def _told(self, error: Any, doing: str) -> TargetError:
+        """Return the error for what the library or the cluster said."""
+        name = error.name()
+        return explain(name, error.str(), doing, self._subjects.get(name, self.topic))
 
     def _forgive(self, failures: deque[Failure], sent: int) -> None:
         """Forget that some of the first messages failed (they may be too large); TargetError if all of them did."""
@@ -104,10 +119,6 @@ class Client:
         while self._statistics:
             taken.append(statistics.flatten(json.loads(self._statistics.popleft()), self.topic))
         return taken
-
-
-def refused(error: Any, doing: str, subject: str) -> TargetError:
-    return explain(error.name(), error.str(), doing, subject)
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,14 +210,14 @@ class KafkaProducer(Client):
                 self._producer.init_transactions(timeout)
         except ck.KafkaException as error:
             self._raise_denied(doing)
-            raise refused(error.args[0], doing, self.topic) from None
+            raise self._told(error.args[0], doing) from None
 
     def _find_topic(self, doing: str, timeout: float) -> None:
         """Return when the cluster tells of the topic."""
         deadline = monotonic() + timeout
         while (error := self._producer.list_topics(self.topic, timeout=timeout).topics[self.topic].error) is not None:
             if error.name() != UNHEARD or monotonic() > deadline:
-                raise refused(error, doing, self.topic)
+                raise self._told(error, doing)
             self._poll(0.1)
 
     def prime(self, first: Batch, partitions: int, timeout: float) -> None:
@@ -275,7 +286,7 @@ class KafkaProducer(Client):
         try:
             self._poll(0)
         except ck.KafkaException as error:
-            raise refused(error.args[0], f"producer of {self.topic}", self.topic) from None
+            raise self._told(error.args[0], f"producer of {self.topic}") from None
 
     def in_flight(self) -> int:
         """Return how many messages (and events) wait in the client."""

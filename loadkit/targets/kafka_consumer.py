@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from loadkit import clock, stamp
 from loadkit.errors import TargetError
-from loadkit.targets.kafka import HEADER, UNHEARD, Client, refused
+from loadkit.targets.kafka import HEADER, UNHEARD, Client
 from loadkit.targets.lane import Received
 
 _VALUE, _PARTITION, _OFFSET = methodcaller("value"), methodcaller("partition"), methodcaller("offset")
@@ -64,7 +64,7 @@ class KafkaConsumer(Client):
 
     def _raise_error(self, error: Any) -> None:
         if error is not None and error.code() != ck.KafkaError._PARTITION_EOF:
-            raise refused(error, f"consumer of {self.topic}", self.topic)
+            raise self._told(error, f"consumer of {self.topic}")
 
     def _on_assign(self, _: Any, partitions: list[Any]) -> None:
         """Note the assignment; the first one may have to begin behind what is there (later ones have commits)."""

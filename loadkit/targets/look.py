@@ -13,6 +13,7 @@ import confluent_kafka as ck
 from loadkit.errors import TargetError
 from loadkit.targets.admin import Connection
 from loadkit.targets.refusals import explain
+from loadkit.targets.tokens import signing
 
 _LOG = logging.getLogger("loadkit.librdkafka")
 _LOG.addHandler(logging.NullHandler())
@@ -66,8 +67,9 @@ def newest(
     wanted = sum(ends[place.partition] - place.offset for place in places)
     if not places:
         return []
-    settings: dict[str, Any] = {**config, "group.id": "loadkit-survey", "enable.auto.commit": "false", "logger": _LOG,
-                                "enable.auto.offset.store": "false", "auto.offset.reset": "error"}  # fmt: skip
+    settings: dict[str, Any] = {**signing(config), "group.id": "loadkit-survey", "enable.auto.commit": "false",
+                                "enable.auto.offset.store": "false", "auto.offset.reset": "error",
+                                "logger": _LOG}  # fmt: skip
     consumer, found = ck.Consumer(settings), list[Message]()
     try:
         consumer.assign(places)

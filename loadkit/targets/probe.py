@@ -11,17 +11,14 @@ from typing import Any
 import confluent_kafka as ck
 
 from loadkit.targets.properties import Role
-from loadkit.targets.refusals import DENIED_ENTRY, explain
+from loadkit.targets.refusals import denies, explain
+from loadkit.targets.tokens import signing
 
 _LOG = logging.getLogger("loadkit.librdkafka")
 _LOG.addHandler(logging.NullHandler())
 _NOWHERE = "127.0.0.1:9"
 _SLICE = 0.05
-_SAID_AT_ONCE = DENIED_ENTRY | {
-    "TOPIC_AUTHORIZATION_FAILED",
-    "GROUP_AUTHORIZATION_FAILED",
-    "CLUSTER_AUTHORIZATION_FAILED",
-}
+_RIGHTS = frozenset({"TOPIC_AUTHORIZATION_FAILED", "GROUP_AUTHORIZATION_FAILED", "CLUSTER_AUTHORIZATION_FAILED"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +52,14 @@ def produce(config: Mapping[str, str], topic: str, partitions: int, rounds: int,
     Raises `TopicError` or `TargetError` for a refusal, or where one is not confirmed within `timeout` seconds.
     """
     errors: list[Any] = []
-    producer = ck.Producer({**config, "linger.ms": "0", "error_cb": errors.append, "logger": _LOG})
+    producer = ck.Producer({**signing(config), "linger.ms": "0", "error_cb": errors.append, "logger": _LOG})
     return [
         [_one(producer, topic, partition, timeout, errors) for _ in range(rounds)] for partition in range(partitions)
     ]
+
+
+def _denied(error: Any) -> bool:
+    return error.name() in _RIGHTS or denies(error.name(), error.str())
 
 
 def _one(producer: Any, topic: str, partition: int, timeout: float, errors: list[Any]) -> Stored:
@@ -71,7 +72,7 @@ def _one(producer: Any, topic: str, partition: int, timeout: float, errors: list
     producer.produce(topic, b"loadkit probe", partition=partition, on_delivery=delivered)
     while not reports:
         producer.poll(_SLICE)
-        denied = next((error for error in errors if error.name() in _SAID_AT_ONCE), None)
+        denied = next(filter(_denied, errors), None)
         if denied is not None:
             raise explain(denied.name(), denied.str(), doing, topic, operation="Write and Describe")
         if time.monotonic() > limit:
@@ -88,7 +89,13 @@ def consume(config: Mapping[str, str], topic: str, group: str, count: int, timeo
     Raises `TopicError` or `TargetError` for a refusal.
     """
     doing, errors, read = f"consuming {topic} as group {group}", list[Any](), 0
-    settings = {**config, "group.id": group, "auto.offset.reset": "earliest", "error_cb": errors.append, "logger": _LOG}
+    settings = {
+        **signing(config),
+        "group.id": group,
+        "auto.offset.reset": "earliest",
+        "error_cb": errors.append,
+        "logger": _LOG,
+    }
     consumer = ck.Consumer(settings)
     limit = time.monotonic() + timeout
     try:
@@ -97,7 +104,7 @@ def consume(config: Mapping[str, str], topic: str, group: str, count: int, timeo
             message = consumer.poll(_SLICE)
             problem = message.error() if message is not None else None
             errors += [problem] if problem is not None else []
-            denied = next((error for error in errors if error.name() in _SAID_AT_ONCE), None)
+            denied = next(filter(_denied, errors), None)
             if denied is not None:
                 subject = group if denied.name().startswith("GROUP") else topic
                 raise explain(denied.name(), denied.str(), doing, subject, operation="Read and Describe")

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 
 from loadkit import secrets
 from loadkit.errors import UsageError
+from loadkit.targets import tokens
 from loadkit.targets.property_values import KNOWN
 
 _IDEMPOTENCE: Mapping[str, tuple[Callable[[str], bool], str]] = {
@@ -69,8 +70,27 @@ def check_security(config: Mapping[str, str], places: Mapping[str, str], error: 
         for name in ("sasl.username", "sasl.password"):
             if name not in config:
                 raise error(f"{places['security.protocol']}: sasl.mechanism = {mechanism} needs {name}")
+    if protocol.startswith("sasl_") and mechanism == "OAUTHBEARER":
+        _check_tokens(config, places["security.protocol"], error)
     if mechanism == "GSSAPI" and "sasl.password" in config:
         raise error(f"{places['sasl.password']}: sasl.mechanism is missing: name PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512")
+
+
+def _check_tokens(config: Mapping[str, str], place: str, error: type[UsageError]) -> None:
+    """Refuse a login by token where nobody gives one: librdkafka would wait for it without a word."""
+    if config.get("sasl.oauthbearer.method", "default") == "default":
+        given = tokens.region(config) or secrets.is_reference(config.get("bootstrap.servers", ""))
+        if not given and config.get("enable.sasl.oauthbearer.unsecure.jwt") != "true":
+            raise error(
+                f"{place}: sasl.mechanism = OAUTHBEARER says nothing of where tokens come from: set "
+                "sasl.oauthbearer.method = oidc, sasl.oauthbearer.token.endpoint.url, sasl.oauthbearer.client.id and "
+                "sasl.oauthbearer.client.secret"
+            )
+    elif (
+        "sasl.oauthbearer.token.endpoint.url" not in config
+        and config.get("sasl.oauthbearer.metadata.authentication.type", "none") == "none"
+    ):
+        raise error(f"{place}: sasl.oauthbearer.method = oidc needs sasl.oauthbearer.token.endpoint.url")
 
 
 _CLASSIC = ("partition.assignment.strategy", "session.timeout.ms", "heartbeat.interval.ms", "group.protocol.type")
