@@ -290,17 +290,7 @@ def gate(
     raise typer.Exit(code)
 
 
-@app.command()
-def calibrate(
-    quick: Annotated[bool, typer.Option("--quick", help="Fewer settings, and shorter: half a minute.")] = False,
-    as_json: Json = False,
-) -> None:
-    """Find what a load process of this machine can make by size and setting; every later trial is compared with it."""
-    from loadkit import drive_capacity
-
-    show(drive_capacity.calibrate(quick, quiet=as_json), as_json)
-
-
+app.command()(cli_fleet.calibrate)
 app.command()(cli_fleet.worker)
 app.command()(cli_results.report)
 app.command()(cli_results.compare)

@@ -35,6 +35,16 @@ def worker(
     swarm_join.join(scenario_file.load_scenario(scenario), host, port, secret, limit, say)
 
 
+def calibrate(
+    quick: Annotated[bool, typer.Option("--quick", help="Fewer settings, and shorter: half a minute.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Find what a load process of this machine can make by size and setting; every later trial is compared with it."""
+    from loadkit import drive_capacity
+
+    show(drive_capacity.calibrate(quick, quiet=as_json), as_json)
+
+
 @app.command("plan")
 def plan(
     rate: Annotated[str, typer.Option(help="What the fleet is to make, like 2M/s.")],
