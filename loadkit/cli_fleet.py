@@ -1,4 +1,4 @@
-"""`loadkit worker` and `loadkit fleet`: load from many machines."""
+"""`loadkit worker`, `loadkit fleet` and `loadkit calibrate`: load from many machines, and what one makes."""
 
 from __future__ import annotations
 
