@@ -6,6 +6,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.error import HTTPError, URLError
@@ -16,7 +17,7 @@ import screenshot
 from ahead import ahead
 from locust_process import Locust, free_port
 from locust_process import Page as WebPage
-from running import Command, start
+from running import Command, run_arguments, start
 from test_exporter import Page, one, parsed
 from test_observed import begun
 
@@ -157,18 +158,18 @@ def test_what_cannot_be_served_is_refused_before_anything_starts(tmp_path: Path)
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        for target, metrics, says in (
-            (SINK, f":{port}", "in use; give another port"),
-            ("simulated", ":9646", "virtual time"),
-        ):
-            out = tmp_path / says[:3]
-            with Command(
-                out, "run", str(scenario), "--target", target, "--out", str(out), "--metrics", metrics
-            ) as command:
+        cases = ((SINK, f":{port}", "in use; give another port"), ("simulated", ":9646", "virtual time"))
+        with ExitStack() as stack:
+            begun_all = [
+                stack.enter_context(Command(out, *run_arguments(scenario, target, out, "--metrics", metrics)))
+                for target, metrics, says in cases
+                for out in [tmp_path / says[:3]]
+            ]
+            for (target, metrics, says), command in zip(cases, begun_all, strict=True):
                 ended = command.ended()
-            assert (ended.code, ended.out.exists()) == (2, False), ended.stderr
-            assert ended.stderr.startswith(f"error: --metrics{f' {metrics}' if target == SINK else ''}: ")
-            assert says in ended.stderr
+                assert (ended.code, ended.out.exists()) == (2, False), ended.stderr
+                assert ended.stderr.startswith(f"error: --metrics{f' {metrics}' if target == SINK else ''}: ")
+                assert says in ended.stderr
 
 
 def test_locusts_web_ui_has_a_tab_of_what_loadkit_sees(web: Web) -> None:
