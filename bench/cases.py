@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from statistics import median
 
-from bench import generator, hour, peers
+from bench import generator, hour, peers, secure
 from bench.case import Case
 from bench.figures import Criterion, differences, ratios
 from bench.lab import FLAT_OUT, JAVA, Lab, Trial, column
@@ -230,7 +230,7 @@ def delayed(lab: Lab, pairs: int) -> Case:
 CASES: dict[str, Callable[[Lab, int], Case]] = {
     "producing": producing, "consuming": consuming, "kib": generator.kib, "both": generator.both,
     "contents": generator.contents, "sizes": generator.sizes, "scaling": generator.scaling, "mixed": mixed,
-    "single": single, "delayed": delayed, "page": hour.page,
+    "single": single, "delayed": delayed, "tls": secure.tls, "page": hour.page,
 }  # fmt: skip
 
 

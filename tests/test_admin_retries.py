@@ -220,6 +220,20 @@ def test_a_client_waits_until_its_broker_knows_the_topic(which: int) -> None:
         lanes()[which].connect(0.0)
 
 
+def test_a_right_to_write_that_is_missing_is_said_by_either_client(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An idempotent producer's poll raises it: what it cannot do without is fatal."""
+    producer = lanes()[0]
+
+    def poll(_: float) -> None:
+        raise ck.KafkaException(ck.KafkaError(ck.KafkaError.CLUSTER_AUTHORIZATION_FAILED, "no PID", fatal=True))
+
+    monkeypatch.setattr(Producer, "__len__", lambda self: 1, raising=False)
+    producer._poll, producer._produce = poll, lambda *_, **__: None
+    producer.prepare = lambda _: SimpleNamespace(keys=None, values=[b"x"])
+    with pytest.raises(TargetError, match="producer of orders: not authorised to write idempotently"):
+        producer.prime(None, 1, 5.0)
+
+
 def test_a_group_that_gives_no_partitions_in_time_says_how_long_was_waited(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody has refused anything, so there is only the time to tell."""
     _, lane = lanes()

@@ -231,15 +231,21 @@ class KafkaProducer(Client):
                 self._produce(self.topic, prepared.values[p], key, p, **self._name(first, p))
             except ck.KafkaException as error:
                 self._unsendable(error.args[0], p, first.stamps)
+        try:
+            self._await_all(timeout)
+            self._forgive(self._failures, partitions)
+            if self._transactional:
+                self._producer.commit_transaction(timeout)
+        except ck.KafkaException as error:  # a fatal one comes out of the poll itself
+            raise self._told(error.args[0], f"producer of {self.topic}") from None
+
+    def _await_all(self, timeout: float) -> None:
         deadline = monotonic() + timeout
         while len(self._producer) and monotonic() < deadline:
             self._poll(0.05)
             self._raise_denied(f"producer of {self.topic}")
         if len(self._producer):
             raise self._refused(f"producer of {self.topic}", timeout)
-        self._forgive(self._failures, partitions)
-        if self._transactional:
-            self._producer.commit_transaction(timeout)
 
     def _name(self, batch: Batch, i: int) -> dict[str, Any]:
         if self.form != "header":
