@@ -52,7 +52,7 @@ def open_target(target, scenario, say):
     say("reached with " + target.client_config("admin")["sasl.password"])
     return OpenTarget(target, None, None)
 
-def cluster(target, bootstrap, scenario, names):
+def cluster(target, scenario, names):
     password = target.client_config("producer")["sasl.password"]
     assert password.startswith("s3cr3t")
     print("read the password", password[:1], flush=True)
