@@ -382,10 +382,10 @@ def test_a_gate_takes_its_trials_from_load_processes(tmp_path: Path) -> None:
     """Both sides by the same two processes, in real time."""
     scenario = write(tmp_path / "one.py", SCENARIO)
     words = ["gate", str(scenario), "--baseline", "simulated", "--candidate", "simulated?network=3ms", "--workers", "2",
-             "--fail-if", "latency.p50 > +10%", "--max-pairs", "6", "--duration", "2s", "--warmup", "1s", "--json",
+             "--fail-if", "latency.p50 > +10%", "--max-pairs", "7", "--duration", "2s", "--warmup", "1s", "--json",
              "--out", str(tmp_path / "gate")]  # fmt: skip
     with Command(tmp_path / "gate", *words) as command:
-        ended = command.ended()
+        ended = command.ended(240)
     assert ended.code == 1, ended.stderr
     found = [json.loads(path.read_text()) for path in (tmp_path / "gate").rglob("result.json")]
     assert {one["workers"] for one in found} == {2}
