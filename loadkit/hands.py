@@ -21,6 +21,7 @@ TOKEN = "LOADKIT_TOKEN"
 SHORTEST = 16
 """Characters of a token: what passes on a connection lets who listens try out short ones."""
 _MAKE = "python3 -c 'import secrets; print(secrets.token_hex(16))' > TOKEN_FILE makes one"
+_WAY = f"give both sides a token (--token-file or {TOKEN}; {_MAKE})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,13 +101,16 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def refuse_public(host: str, flag: str, authenticated: bool, allow_public: bool) -> None:
-    """Raise UsageError where others than this machine would reach what listens at a host and asks nobody who he is."""
+def refuse_public(host: str, flag: str, authenticated: bool, allow_public: bool, way: str = _WAY) -> None:
+    """Raise UsageError where others than this machine would reach what listens at a host and asks nobody who he is.
+
+    `way` is the way out besides `--allow-public`.
+    """
     if authenticated or allow_public or is_loopback(host):
         return
     raise UsageError(
-        f"{flag} is reached from other machines, and anybody there could join, listen or stop the run: give both sides "
-        f"a token (--token-file or {TOKEN}; {_MAKE}), or --allow-public where the network itself keeps strangers out"
+        f"{flag} is reached from other machines, and anybody there could join, listen or stop the run: {way}, "
+        "or --allow-public where the network itself keeps strangers out"
     )
 
 

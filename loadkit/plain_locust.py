@@ -26,6 +26,7 @@ from loadkit.boundaries import LONGEST_WARMUP, NOBODY, Options
 from loadkit.changes import changed, options_facts
 from loadkit.errors import Interrupted, LoadkitError, ScenarioError, UsageError
 from loadkit.finish import finish
+from loadkit.hands import HERE, refuse_public
 from loadkit.observed import Observed
 from loadkit.plain_errors import sentences
 from loadkit.result import claim
@@ -47,6 +48,8 @@ _FLAGS: dict[str, dict[str, Any]] = {
     "--drain-timeout": {"default": "30s", "help": "loadkit: longest wait for what is in flight at the end"},
     "--metrics": {"env_var": "LOADKIT_METRICS", "default": "", "metavar": "[HOST]:PORT",
                   "help": "loadkit: serve Prometheus metrics there, like :9646"},
+    "--allow-public": {"action": "store_true",
+                       "help": "loadkit: let others than this machine reach master and web UI, whoever they are"},
     "--set": {"action": "append", "default": [], "metavar": "PATH=VALUE", "help": "loadkit: change one setting"},
 }  # fmt: skip
 _DISMISSAL = 5.0
@@ -57,7 +60,8 @@ sys.excepthook = sentences(sys.excepthook)
 
 @events.init_command_line_parser.add_listener
 def add_arguments(parser: Any, **_: Any) -> None:
-    """Add loadkit's flags to Locust's."""
+    """Add loadkit's flags to Locust's, whose master and web UI listen on this machine unless they are told where."""
+    parser.set_defaults(web_host=HERE, master_bind_host=HERE)
     for flag, words in _FLAGS.items():
         parser.add_argument(flag, include_in_web_ui=False, **words)
 
@@ -70,6 +74,7 @@ def take_part(environment: Environment, **_: Any) -> None:
     for handler in logging.getLogger().handlers:
         handler.addFilter(secrets.MASK)
     try:
+        _guard(environment)
         seen, ended = Observed(), list[Path]()
         if not isinstance(environment.runner, WorkerRunner):
             _serve(environment, seen, ended)
@@ -81,6 +86,19 @@ def take_part(environment: Environment, **_: Any) -> None:
     else:
         if swarm.master:
             gevent.signal_handler(signal.SIGINT, _CtrlC(environment, swarm.master))
+
+
+def _guard(environment: Environment) -> None:
+    """Raise UsageError where master or web UI would listen beyond this machine to anybody."""
+    options = environment.parsed_options
+    assert options
+    if environment.web_ui:
+        login, host = bool(options.web_login), options.web_host or "*"
+        refuse_public(host, f"--web-host {host}", login, options.allow_public, "give --web-login with a login of yours")
+    if isinstance(environment.runner, MasterRunner):
+        way = "take `loadkit run --expect-workers N --master-bind HOST`, which lets in who has a token"
+        host = options.master_bind_host
+        refuse_public(host, f"--master-bind-host {host}", False, options.allow_public, way)
 
 
 def _serve(environment: Environment, seen: Observed, ended: list[Path]) -> None:

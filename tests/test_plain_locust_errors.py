@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ahead import ahead
@@ -42,7 +43,7 @@ def scenario(folder: Path, name: str, partitions: int = 4, rate: str = "400/s", 
     return write(folder / f"{name}.py", HEAD.format(partitions=partitions, rate=rate, more=more))
 
 
-WRONG = {
+WRONG: dict[str, tuple[dict[str, Any], list[str], int, list[str]]] = {
     # name: (scenario's changes, more arguments, exit code, what the one error must say)
     "unknown field": ({"more": "rat = 5"}, [], 2, ["unknown field.py:6", "Checkout.rat", "'rate'"]),
     "wrong unit": ({"rate": "1 parsec"}, [], 2, ["wrong unit.py:6", "Checkout.rate", "'1 parsec'"]),
@@ -53,6 +54,13 @@ WRONG = {
     "unknown target": ({}, ["--target", "simulatde"], 2, ["simulatde", "simulated"]),
     "unknown parameter": ({}, ["--target", "simulated?netwrok=1ms"], 2, ["netwrok", "network"]),
     "a secret on the command line": ({}, ["--set", "Checkout.config.sasl.password=x"], 2, ["sasl.password"]),
+    "a master for anybody": (
+        {},
+        ["--master", "--master-bind-host", "0.0.0.0"],
+        2,
+        ["--master-bind-host 0.0.0.0", "--allow-public"],
+    ),
+    "a web UI for anybody": ({}, ["--web-host", "*"], 2, ["--web-host *", "--web-login", "--allow-public"]),
     "too short": ({}, ["-t", "5s", "--warmup", "60s"], 3, ["time was over too early", "only warm-up"]),
 }
 
@@ -62,8 +70,9 @@ def refused(folder: Path) -> dict[str, Ended]:
     """Return what each wrong run said."""
     ended = {}
     for name, (changes, more, *_) in WRONG.items():
-        file = scenario(folder, name, **changes)  # type: ignore[arg-type]
-        ended[name] = Locust(folder / f"{name} out", *LOW[:5], *more, file=file).ended()
+        file = scenario(folder, name, **changes)
+        flags = LOW[1:5] if "--web-host" in more else LOW[:5]
+        ended[name] = Locust(folder / f"{name} out", *flags, *more, file=file).ended()
     return ended
 
 
