@@ -147,6 +147,15 @@ def test_a_delay_in_one_second_is_named_though_it_hardly_moves_the_means(
     assert (found.stage, found.clear) == (named, True)
 
 
+def test_requests_that_wait_for_the_only_one_under_way_are_counted_to_what_it_waits_for(tmp_path: Path) -> None:
+    """Not to the connection: nothing may be written until the response has come."""
+    run = Run().plant("local", 0.007).plant("outbuf", 0.03).plant("int_latency", 0.2)
+    run.config = {**CONFIG, "max.in.flight.requests.per.connection": "1"}
+    found = verdict(run, tmp_path)
+    assert (found.stage, found.clear) == ("broker local", True)
+    assert found.because[0].startswith("requests queued for a response: 1.1 of the 1 requests")
+
+
 def test_linger_is_the_clients_own(tmp_path: Path) -> None:
     """Messages that wait as long as linger.ms says wait for nobody."""
     run = Run().plant("int_latency", 0.05)

@@ -6,9 +6,9 @@ moves its mean. Percentiles do not add: their shares are of their sum, and what 
 unexplained. Brokers tell no p99 of a second (their quantiles decay over minutes), so the round trip's share is split by
 means: by what they exceed those of the calm seconds by, where there are calm seconds and that is most of it.
 
-Waiting in the client is not always the client's: a full queue makes messages leave late, and messages that wait longer
-than they linger wait for a response, if every request that may be in flight is under way, or one was for about as
-long as they waited. Such waiting is counted to what it waited for.
+Waiting in the client is not always the client's: a full queue makes messages leave late; a request is not written while
+every request that may be in flight is under way; and messages that wait longer than they linger wait for a response, if
+that is so, or one was under way for about as long as they waited. Such waiting is counted to what it waited for.
 """
 
 from __future__ import annotations
@@ -141,19 +141,25 @@ def _charged(
     if full and charged[SEND] > 0:
         said.append(f"messages left late because the client's queue was full ({full:,.0f} times)")
         charged = _moved(charged, SEND, charged[SEND], {name: charged[name] for name in (QUEUE, BUFFER, TRIP)})
-    away = mean[BUFFER] + sum(mean.get(name, 0.0) for name in (NETWORK, THROTTLE, *BROKER, TRIP))
+    trip = sum(mean.get(name, 0.0) for name in (NETWORK, THROTTLE, *BROKER, TRIP))
     rate = seconds.ratio(f"{TRIP}_count", "connections", others)
-    used = rate * away / slots  # Little's law
+    used, away = rate * trip / slots, rate * (trip + mean[BUFFER]) / slots  # Little's law
+    if used >= FULL:  # a request may be written once another was answered
+        said.append(f"requests queued for a response: {_under_way(rate * trip, slots)}")
+        charged = _moved(charged, BUFFER, charged[BUFFER], {TRIP: 1.0})
     waited = charged[QUEUE] - min(linger, charged[QUEUE])
     longest = sum(seconds.highest(f"{name}_max", tail) for name in (BUFFER, TRIP))
-    if waited > 0 and (used >= FULL or longest >= FULL * waited):
-        under_way = f"{rate * away:.1f} of the {slots} requests that may be in flight were under way on average"
+    if waited > 0 and (away >= FULL or longest >= FULL * waited):
         stuck = f"requests took up to {format_duration(longest)}"
-        said.append(f"messages queued for a response: {under_way if used >= FULL else stuck}")
+        said.append(f"messages queued for a response: {_under_way(away * slots, slots) if away >= FULL else stuck}")
         # what holds the slots holds them by its mean; what was stuck is what took long once
-        held = {BUFFER: mean[BUFFER], TRIP: away - mean[BUFFER]} if used >= FULL else charged
+        held = charged if away < FULL else {BUFFER: mean[BUFFER] if used < FULL else 0.0, TRIP: trip}
         charged = _moved(charged, QUEUE, waited, {name: held[name] for name in (BUFFER, TRIP)})
     return charged, said
+
+
+def _under_way(requests: float, slots: int) -> str:
+    return f"{requests:.1f} of the {slots} requests that may be in flight were under way on average"
 
 
 def _moved(times: Mapping[str, float], source: str, amount: float, to: Mapping[str, float]) -> dict[str, float]:

@@ -114,10 +114,9 @@ CASES = (
     Case("quota", "throttle", "a quota of 450,000 B/s for 512,000 B/s of load", place=quota),
     Case("busy request thread", "broker queue", "another client's batches, four at a time, which the broker "
          "recompresses, keep its one request thread busy", place=hogged),
-    Case("flush each batch", "broker local", "flush.messages=1: each batch of up to 64 partitions is on disk before "
-         "its request is acknowledged, one request at a time",
-         ("Clock.rate=4k/s", "linger.ms=1", "max.in.flight.requests.per.connection=1", "ticks.partitions=64",
-          "ticks.config.flush.messages=1")),
+    Case("costly batches", "broker local", "the topic is gzip at level 9: the leader recompresses each batch, one at a "
+         "time", ("Clock.rate=8k/s", "linger.ms=1", "batch.size=1000000", "max.in.flight.requests.per.connection=1",
+                  "ticks.config.compression.type=gzip", "ticks.config.compression.gzip.level=9")),
     Case("slow followers", "broker remote", "followers fetch after 400 ms (acks=all, three replicas)", cluster=THREE),
 )  # fmt: skip
 QUICK = ("linger", "far broker")
