@@ -23,9 +23,12 @@ def terms(classes: Iterable[type]) -> Terms:
     """
     found = environment()
     files = sorted({file for one in classes if (file := _file(one))}, key=lambda file: file.name)
-    mark = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:12]
     ours = {name: str(found[name]) for name in ("loadkit", "locust")}
-    return {**ours, "librdkafka": versions()["librdkafka"], "scenario file": mark}
+    return {
+        **ours,
+        "librdkafka": versions()["librdkafka"],
+        "scenario file": _mark(b"".join(file.read_bytes() for file in files)),
+    }
 
 
 def _file(one: type) -> Path | None:
@@ -43,7 +46,7 @@ def files(scenario: Scenario) -> Terms:
         for part in ("payload", "key"):
             for field, value in getattr(workload, part):
                 if isinstance(value, Path):
-                    known = hashlib.sha256(value.read_bytes()).hexdigest()[:12] if value.is_file() else "missing"
+                    known = _mark(value.read_bytes()) if value.is_file() else "missing"
                     found[f"{workload.name}.{part}.{field}"] = known
     return found
 
@@ -53,7 +56,11 @@ def mark(target: Target) -> str | None:
     if target.built_in:
         return None
     whole = json.dumps(target.model_dump(mode="json", exclude={"path", "text"}), sort_keys=True)
-    return hashlib.sha256(whole.encode()).hexdigest()[:12]
+    return _mark(whole.encode())
+
+
+def _mark(contents: bytes) -> str:
+    return hashlib.sha256(contents).hexdigest()[:12]
 
 
 def differences(ours: Mapping[str, str], theirs: Mapping[str, str]) -> str:

@@ -295,8 +295,7 @@ def _groups(result: Result) -> list[dict[str, str]]:
 
 def _unobserved(result: Result) -> list[dict[str, str]]:
     """Return that brokers told nothing of themselves, where there are brokers."""
-    real = result.facts.get("target", {}).get("kind") in ("embedded", "external")
-    if not real or result.measured[1] <= result.measured[0] or result.of_kind("broker", None):
+    if not result.has_brokers or result.measured[1] <= result.measured[0] or result.of_kind("broker", None):
         return []
     return [Warn.NO_BROKER_METRICS.say("broker side not observed: no JMX exporter answered")]
 

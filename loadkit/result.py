@@ -244,6 +244,11 @@ class Result:
             return start or 0.0, start or 0.0
         return (float(min(seconds)) if start is None else start), float(max(seconds)) + 1.0
 
+    @property
+    def has_brokers(self) -> bool:
+        """Whether there were brokers, and not a model or a sink in their place."""
+        return (self.facts.get("target") or {}).get("kind") in ("embedded", "external")
+
     def of_kind(self, kind: str, phase: str | None = "measure") -> list[Row]:
         """Return the rows of one kind, of one phase or of all."""
         return [row for row in self.rows if row["kind"] == kind and (phase is None or row["phase"] == phase)]

@@ -31,6 +31,21 @@ QUICK = "jvm=-XX:TieredStopAtLevel=1"
 PATIENCE = 110.0
 """Seconds after which a command that should have ended is killed and its test fails: generous, for loaded machines."""
 
+SECRET = "s3cr3t-of-the-test"
+SECRET_TARGET = """
+name = "staging"
+[client]
+"bootstrap.servers" = "127.0.0.1:1"
+"security.protocol" = "SASL_PLAINTEXT"
+"sasl.mechanism" = "PLAIN"
+"sasl.username" = "tester"
+"sasl.password" = "${LOADKIT_TEST_PASSWORD}"
+[limits]
+max_rate = "50MB/s"
+max_bytes = "1GB"
+max_partitions = 100
+"""
+"""A target file with a secret of the environment, whose cluster is not there."""
 GIVES_WAY = 5
 """Nice value of commands that make load: a third of the weight of a broker."""
 

@@ -12,13 +12,12 @@ from pathlib import Path
 import pytest
 from ahead import ahead, parts
 from locust_process import free_port
-from running import Command, Ended, refused
+from running import SECRET, SECRET_TARGET, Command, Ended, refused
 from tap import Tap
 
 from loadkit.secrets import forms
 from trust.fleet import merging
 
-SECRET = "s3cr3t-of-the-test"
 TOKEN = "a-token-of-the-test-0123456789"
 SCENARIO = """
 from loadkit import ProducerUser, Topic, payloads
@@ -28,19 +27,6 @@ class Checkout(ProducerUser):
     topic = orders
     rate = "300/s"
     payload = payloads.constant(size="100B")
-"""
-TARGET = """
-name = "staging"
-[client]
-"bootstrap.servers" = "127.0.0.1:1"
-"security.protocol" = "SASL_PLAINTEXT"
-"sasl.mechanism" = "PLAIN"
-"sasl.username" = "tester"
-"sasl.password" = "${LOADKIT_TEST_PASSWORD}"
-[limits]
-max_rate = "50MB/s"
-max_bytes = "1GB"
-max_partitions = 100
 """
 SUNK = """
 from loadkit import swarm, swarm_worker
@@ -165,7 +151,7 @@ def name_of(joined_one: Command | Ended) -> str:
 @ahead
 def changed(folder: Path) -> Changed:
     """Let one of three load processes stand still for seconds, stop another, let a fourth join; end by Ctrl-C."""
-    scenario, target = write(folder / "steady.py", SCENARIO + SUNK), write(folder / "secret.toml", TARGET)
+    scenario, target = write(folder / "steady.py", SCENARIO + SUNK), write(folder / "secret.toml", SECRET_TARGET)
     port, env = free_port(), {"LOADKIT_TEST_PASSWORD": SECRET}
     words = ["run", str(scenario), "--target", str(target), "--duration", "100s", "--expect-workers", "3",
              "--master-bind", f"127.0.0.1:{port}", "--out", str(folder / "out"), *HERE]  # fmt: skip

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from ahead import ahead
 from locust_process import Ended, Locust, Page, alive, free_port, processes, sets, wait, write
+from running import SECRET, SECRET_TARGET
 
 LOW = ["--headless", "--target", "simulated", "--warmup", "1s", *sets("Checkout.rate=400/s")]
-SECRET = "s3cr3t-of-the-test"
 HEAD = """
     from loadkit import ConsumerUser, ProducerUser, Topic, keys, payloads
 
@@ -22,19 +22,6 @@ HEAD = """
         topic = orders
         rate = {rate!r}
         {more}
-"""
-TARGET = """
-    name = "staging"
-    [client]
-    "bootstrap.servers" = "127.0.0.1:1"
-    "security.protocol" = "SASL_PLAINTEXT"
-    "sasl.mechanism" = "PLAIN"
-    "sasl.username" = "tester"
-    "sasl.password" = "${LOADKIT_TEST_PASSWORD}"
-    [limits]
-    max_rate = "50MB/s"
-    max_bytes = "1GB"
-    max_partitions = 100
 """
 
 
@@ -87,7 +74,7 @@ def test_a_mistake_is_one_sentence_and_its_exit_code(refused: dict[str, Ended], 
 
 def unreached(folder: Path, name: str, *extra: str) -> tuple[Ended, int]:
     """Return a run with a target that is not there, and how many processes it had forked that ended with it."""
-    target = write(folder / f"{name}.toml", TARGET)
+    target = write(folder / f"{name}.toml", SECRET_TARGET)
     locust = Locust(folder / name, *LOW, *extra, "--target", str(target), LOADKIT_TEST_PASSWORD=SECRET)
     children: set[int] = set()
     while locust.process.poll() is None:
@@ -265,7 +252,7 @@ CAPTURING = """
 @ahead
 def overheard(folder: Path) -> tuple[str, str, list[str], Path]:
     """Return what the processes of a run with a secret sent each other and said, its pages, and its target's file."""
-    target, port, captured = write(folder / "secret.toml", TARGET), free_port(), folder / "captured"
+    target, port, captured = write(folder / "secret.toml", SECRET_TARGET), free_port(), folder / "captured"
     file = write(folder / "secret.py", HEAD.format(partitions=4, rate="400/s", more="pass") + CAPTURING)
     flags = ["--target", str(target), "--web-host", "127.0.0.1", "--web-port", str(port), *processes(2)]
     locust = Locust(folder / "secret", *flags, file=file, LOADKIT_TEST_PASSWORD=SECRET, CAPTURED=str(captured))

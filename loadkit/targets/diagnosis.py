@@ -33,12 +33,13 @@ def of(config: Mapping[str, str], timeout: float = 2.0) -> str:
     except OSError as wrong:
         return f"the certificate files of [client] cannot be used: {wrong.strerror or wrong}"
     for host, port in servers(config["bootstrap.servers"]):
-        if _answers(host, port, timeout):
+        if answers(host, port, timeout):
             return _at(host.strip("[]"), port, config, context, timeout)
     return ""
 
 
-def _answers(host: str, port: int, timeout: float) -> bool:
+def answers(host: str, port: int, timeout: float) -> bool:
+    """Return whether something takes a connection there within `timeout` seconds."""
     try:
         socket.create_connection((host.strip("[]"), port), timeout=timeout).close()
     except OSError:

@@ -16,7 +16,16 @@ from typing import Any, Self
 
 from loadkit.errors import TargetError
 from loadkit.targets import embedded_keys, embedded_routes, embedded_security, embedded_spec, forwarder
-from loadkit.targets.embedded_host import free_ports, keep_log, log_tail, log_text, new_nodes, write_files, write_routes
+from loadkit.targets.embedded_host import (
+    free_ports,
+    keep_log,
+    last_line,
+    log_tail,
+    log_text,
+    new_nodes,
+    write_files,
+    write_routes,
+)
 from loadkit.targets.embedded_ready import live_brokers
 from loadkit.targets.embedded_security import Keys
 from loadkit.targets.embedded_spec import EmbeddedSpec, Node
@@ -171,7 +180,7 @@ class EmbeddedCluster:
         """
         self._link.check()
         if self._forwarder is not None and self._link.ended(self._forwarder) is not None:
-            said = embedded_keys.last_line(self._forwarder_log)
+            said = last_line(self._forwarder_log)
             raise TargetError(f"the forwarder before the embedded cluster's brokers ended: {said}")
         if self._issuer is not None and self._link.ended(self._issuer) is not None:
             raise TargetError("the issuer of tokens beside the embedded cluster ended: nobody can log in any more")

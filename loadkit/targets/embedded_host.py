@@ -98,3 +98,9 @@ def keep_log(node: Node) -> Path:
 def log_text(node: Node) -> str:
     """Return all that a node and its JVM said."""
     return "".join(path.read_text("utf-8", "replace") for path in (node.output, node.log) if path.exists())
+
+
+def last_line(log: Path) -> str:
+    """Return the last line that a helper wrote."""
+    text = log.read_text("utf-8", "replace").strip() if log.exists() else ""
+    return text.rpartition("\n")[2] or "it said nothing"

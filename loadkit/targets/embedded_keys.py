@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import secrets
 import shutil
-import socket
 import sys
 import time
 from collections.abc import Sequence
@@ -16,12 +15,16 @@ from pathlib import Path
 from loadkit.errors import TargetError, UsageError
 from loadkit.targets import certificates, embedded_security
 from loadkit.targets.certificates import Certificate
-from loadkit.targets.embedded_security import HOME, USER, Keys, Security
+from loadkit.targets.diagnosis import answers
+from loadkit.targets.embedded_host import last_line
+from loadkit.targets.embedded_routes import HOME
+from loadkit.targets.embedded_security import USER, Keys, Security
 from loadkit.targets.supervisor_link import Link
 
 _ISSUER = Path(__file__).with_name("issuer.py")
 _PATIENCE = 30.0
 _PAUSE = 0.02
+_ASKING = 1.0
 
 
 def made(security: Security, link: Link, port: int) -> Keys:
@@ -54,7 +57,7 @@ def issuing(link: Link, keys: Keys) -> int:
     log = keys.folder / "issuer.log"
     command = [sys.executable, "-I", "-S", str(_ISSUER), str(keys.issuer), str(keys.folder), _openssl()]
     pid, limit = link.spawn("issuer", command, log), time.monotonic() + _PATIENCE
-    while not _listens(keys.issuer):
+    while not answers(HOME, keys.issuer, _ASKING):
         if link.ended(pid) is not None or time.monotonic() > limit:
             raise TargetError(f"the issuer of tokens does not answer: {last_line(log)}")
         time.sleep(_PAUSE)
@@ -79,14 +82,6 @@ def _certify(security: Security, link: Link, folder: Path) -> None:
         _write(stem.with_suffix(".pem"), "".join(parts))
 
 
-def _listens(port: int) -> bool:
-    try:
-        socket.create_connection((HOME, port), timeout=1.0).close()
-    except OSError:
-        return False
-    return True
-
-
 def _openssl() -> str:
     found = shutil.which("openssl")
     if not found:
@@ -100,9 +95,3 @@ def _openssl() -> str:
 def _write(path: Path, text: str) -> None:
     path.touch(mode=0o600)
     path.write_text(text, "utf-8")
-
-
-def last_line(log: Path) -> str:
-    """Return the last line that a helper wrote."""
-    text = log.read_text("utf-8", "replace").strip() if log.exists() else ""
-    return text.rpartition("\n")[2] or "it said nothing"

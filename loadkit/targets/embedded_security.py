@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from loadkit.errors import TargetFileError, nearest
+from loadkit.targets.embedded_routes import HOME
 
 USER = "loadkit"
 """Who comes in by a door with a login or a certificate."""
 ADMIN = "admin"
 """A second user, who may do all."""
 ACLS = "acls"
-HOME = "127.0.0.1"
 _ACLS_DOOR = "scram-tls"
 _MODULES = "org.apache.kafka.common.security"
 _VALIDATOR = f"{_MODULES}.oauthbearer.OAuthBearerValidatorCallbackHandler"

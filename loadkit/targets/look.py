@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,12 +10,10 @@ from typing import Any
 import confluent_kafka as ck
 
 from loadkit.errors import TargetError
-from loadkit.targets.admin import Connection
+from loadkit.targets.connection import LOG, Connection
 from loadkit.targets.refusals import explain
 from loadkit.targets.tokens import signing
 
-_LOG = logging.getLogger("loadkit.librdkafka")
-_LOG.addHandler(logging.NullHandler())
 WANTED, ENOUGH = 200, 50
 """Messages read of a topic, and those with which a share of keys is worth telling."""
 
@@ -69,7 +66,7 @@ def newest(
         return []
     settings: dict[str, Any] = {**signing(config), "group.id": "loadkit-survey", "enable.auto.commit": "false",
                                 "enable.auto.offset.store": "false", "auto.offset.reset": "error",
-                                "logger": _LOG}  # fmt: skip
+                                "logger": LOG}  # fmt: skip
     consumer, found = ck.Consumer(settings), list[Message]()
     try:
         consumer.assign(places)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,12 +9,11 @@ from typing import Any
 
 import confluent_kafka as ck
 
+from loadkit.targets.connection import LOG
 from loadkit.targets.properties import Role
 from loadkit.targets.refusals import denies, explain
 from loadkit.targets.tokens import signing
 
-_LOG = logging.getLogger("loadkit.librdkafka")
-_LOG.addHandler(logging.NullHandler())
 _NOWHERE = "127.0.0.1:9"
 _SLICE = 0.05
 _RIGHTS = frozenset({"TOPIC_AUTHORIZATION_FAILED", "GROUP_AUTHORIZATION_FAILED", "CLUSTER_AUTHORIZATION_FAILED"})
@@ -33,7 +31,7 @@ class Stored:
 
 def judge(role: Role, config: Mapping[str, str]) -> str:
     """Return librdkafka's own objection to a client's config, or an empty string; nothing is reached."""
-    settings: dict[str, Any] = {**config, "bootstrap.servers": _NOWHERE, "logger": _LOG}
+    settings: dict[str, Any] = {**config, "bootstrap.servers": _NOWHERE, "logger": LOG}
     try:
         if role == "producer":
             ck.Producer(settings)
@@ -52,7 +50,7 @@ def produce(config: Mapping[str, str], topic: str, partitions: int, rounds: int,
     Raises `TopicError` or `TargetError` for a refusal, or where one is not confirmed within `timeout` seconds.
     """
     errors: list[Any] = []
-    producer = ck.Producer({**signing(config), "linger.ms": "0", "error_cb": errors.append, "logger": _LOG})
+    producer = ck.Producer({**signing(config), "linger.ms": "0", "error_cb": errors.append, "logger": LOG})
     return [
         [_one(producer, topic, partition, timeout, errors) for _ in range(rounds)] for partition in range(partitions)
     ]
@@ -94,7 +92,7 @@ def consume(config: Mapping[str, str], topic: str, group: str, count: int, timeo
         "group.id": group,
         "auto.offset.reset": "earliest",
         "error_cb": errors.append,
-        "logger": _LOG,
+        "logger": LOG,
     }
     consumer = ck.Consumer(settings)
     limit = time.monotonic() + timeout

@@ -50,8 +50,7 @@ def build(view: View) -> Block | None:
     """Return threads' idle ratio, request times and traffic of each broker, or that they were not observed."""
     names = view.names("broker")
     if not names:
-        there = (view.facts.get("target") or {}).get("kind") in ("embedded", "external")
-        return block(TITLE, [Prose(_NOT_OBSERVED)]) if there else None
+        return block(TITLE, [Prose(_NOT_OBSERVED)]) if view.result.has_brokers else None
     parts = [_idle(view, names), _times(view, names), _parts(view), _traffic(view, names),
              _means(view, names, "Brokers in the measured phase (means)", _COLUMNS),
              _means(view, names, "Time of a produce request (means of each second's p99)", _PARTS)]  # fmt: skip
