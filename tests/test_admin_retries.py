@@ -14,8 +14,9 @@ import pytest
 from loadkit.errors import TargetError, TopicError
 from loadkit.targets import admin
 from loadkit.targets.connection import awaited
-from loadkit.targets.kafka import KafkaProducer
+from loadkit.targets.kafka import FATAL, KafkaProducer
 from loadkit.targets.kafka_consumer import KafkaConsumer
+from loadkit.targets.lane import Failure
 
 
 class Client:
@@ -228,6 +229,23 @@ def test_a_right_to_write_that_is_missing_is_said_by_either_client(monkeypatch: 
         raise ck.KafkaException(ck.KafkaError(ck.KafkaError.CLUSTER_AUTHORIZATION_FAILED, "no PID", fatal=True))
 
     monkeypatch.setattr(Producer, "__len__", lambda self: 1, raising=False)
+    producer._poll, producer._produce = poll, lambda *_, **__: None
+    producer.prepare = lambda _: SimpleNamespace(keys=None, values=[b"x"])
+    with pytest.raises(TargetError, match="producer of orders: not authorised to write idempotently"):
+        producer.prime(None, 1, 5.0)
+
+
+def test_the_reason_is_waited_for_when_the_messages_fail_of_it_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What waits in a client that can do nothing more may come back before the reason is told."""
+    producer = lanes()[0]
+    waiting = deque([FATAL, ck.KafkaError.CLUSTER_AUTHORIZATION_FAILED])
+
+    def poll(_: float) -> None:
+        if (told := waiting.popleft()) != FATAL:
+            raise ck.KafkaException(ck.KafkaError(told, "no PID", fatal=True))
+        producer._failures.append(Failure(0, FATAL, 0))
+
+    monkeypatch.setattr(Producer, "__len__", lambda self: len(waiting) - 1, raising=False)
     producer._poll, producer._produce = poll, lambda *_, **__: None
     producer.prepare = lambda _: SimpleNamespace(keys=None, values=[b"x"])
     with pytest.raises(TargetError, match="producer of orders: not authorised to write idempotently"):

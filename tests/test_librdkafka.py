@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Iterator
 
+import confluent_kafka as ck
 import numpy as np
 import pytest
 from running import eventually
 
 from loadkit import stamp
 from loadkit.blobs import Blobs
+from loadkit.errors import TargetError
 from loadkit.targets import librdkafka
 from loadkit.targets.fast import FastProducer
 from loadkit.targets.fast_client import Held, stamps_of
@@ -135,6 +138,22 @@ def test_a_producer_hears_statistics_errors_and_log_lines() -> None:
     assert producer._errors[0].name() in ("_TRANSPORT", "_ALL_BROKERS_DOWN")
     assert "127.0.0.1:1" in producer._errors[0].str()
     assert len(LOG.lines) > lines
+    producer.close()
+
+
+def test_a_producer_that_can_do_nothing_more_says_why() -> None:
+    """Its messages fail of no more than that; the reason is asked for, before the run and in it."""
+    producer = FastProducer({"enable.idempotence": "true", "log_level": "0"}, "ledger", "binary")
+    lib, reason = producer.lib, "ledger: not authorised to write idempotently"
+    stamps = stamp.stamps(1, 2, 0, np.arange(3))
+    first = Batch(Blobs.rows(stamp.as_bytes(stamps).copy()), None, stamps)
+    fatal = ctypes.CDLL(lib.path)["rd_kafka_test_fatal_error"]
+    fatal.argtypes = [ctypes.c_void_p, ctypes.c_int, ctypes.c_char_p]
+    fatal(producer._rk, ck.KafkaError.CLUSTER_AUTHORIZATION_FAILED, b"no PID")
+    with pytest.raises(TargetError, match=reason):
+        producer.prime(first, 3, 5.0)
+    with pytest.raises(TargetError, match=reason):
+        eventually(producer.poll)
     producer.close()
 
 

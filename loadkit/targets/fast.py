@@ -142,6 +142,11 @@ class FastProducer(FastClient):
 
     def poll(self) -> None:
         """Serve confirmations that have arrived; never blocks."""
+        self._serve_all()
+        if self._dead:
+            raise self._told(self._dead, self._doing)
+
+    def _serve_all(self) -> None:
         while event := self._poll(self._queue, 0):
             self._serve(event)
 
@@ -222,13 +227,13 @@ class FastProducer(FastClient):
 
     def close(self) -> None:
         """Give up what is still in flight, and end the client."""
-        rk, self._rk = self._rk, None
-        if not rk:
+        if not self._rk:
             return
         if self._flying:
-            self.lib.purge(rk, librdkafka.PURGE_ALL)
-            self.poll()
+            self.lib.purge(self._rk, librdkafka.PURGE_ALL)
+            self._serve_all()
         self._convert()
+        rk, self._rk = self._rk, None
         self.lib.queue_destroy(self._queue)
         self.lib.topic_destroy(self._topic)
         self.lib.destroy(rk)

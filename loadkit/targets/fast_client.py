@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +47,7 @@ class FastClient(Client):
         self._know(config)
         self.lib = librdkafka.library()
         self._doing = f"{role} of {topic}"
+        self._dead: Any = None
         lib = self.lib
         self._callbacks = (
             librdkafka.STATS_CB(self._on_statistics), librdkafka.ERROR_CB(self._on_error),
@@ -79,8 +81,11 @@ class FastClient(Client):
         self._statistics.append(ctypes.string_at(text, size).decode())
         return 0  # the library frees the text
 
-    def _on_error(self, _: int, code: int, reason: bytes | None, __: int) -> None:
-        self._errors.append(Problem(self.lib.name(code), (reason or b"").decode(errors="replace")))
+    def _on_error(self, _: int, code: int, text: bytes | None, __: int) -> None:
+        self._errors.append(Problem(self.lib.name(code), (text or b"").decode(errors="replace")))
+
+    def _raise_fatal(self, doing: str) -> None:
+        raise self._told(Problem(*self.lib.fatal(self._rk)), doing)
 
     def _hear(self, event: int) -> None:
         """Take statistics, an error or a log line from an event."""
@@ -88,8 +93,9 @@ class FastClient(Client):
         if kind == librdkafka.EVENT_STATS:
             self._statistics.append(lib.event_stats(event).decode())
         elif kind == librdkafka.EVENT_ERROR:
-            text = lib.event_error_string(event) or b""
-            self._errors.append(Problem(lib.name(lib.event_error(event)), text.decode(errors="replace")))
+            self._on_error(0, lib.event_error(event), lib.event_error_string(event), 0)
+            if lib.event_error_is_fatal(event):
+                self._dead = self._errors[-1]
         elif kind == librdkafka.EVENT_LOG:
             facility, text, level = ctypes.c_char_p(), ctypes.c_char_p(), ctypes.c_int()
             lib.event_log(event, ctypes.byref(facility), ctypes.byref(text), ctypes.byref(level))

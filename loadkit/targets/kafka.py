@@ -35,6 +35,10 @@ from loadkit.targets.tokens import signing
 
 FLUSH = 30.0
 """Seconds to wait for a transaction's messages before it is aborted."""
+TOLD = 2.0
+"""Seconds to wait for the reason why a client can do nothing more."""
+FATAL = "_FATAL"
+"""What messages fail with once their client can do nothing more; the reason is told apart from them."""
 UNHEARD = "UNKNOWN_TOPIC_OR_PART"
 """What a broker says that hears of a new topic after those that made it."""
 HEADER = "loadkit"
@@ -110,8 +114,14 @@ class Client:
     def _forgive(self, failures: deque[Failure], sent: int) -> None:
         """Forget that some of the first messages failed (they may be too large); TargetError if all of them did."""
         if len(failures) >= sent:
-            raise explain(failures[0].code, failures[0].code, f"producer of {self.topic}", self.topic)
+            code, doing = failures[0].code, f"producer of {self.topic}"
+            if code == FATAL:
+                self._raise_fatal(doing)
+            raise explain(code, code, doing, self.topic)
         failures.clear()
+
+    def _raise_fatal(self, doing: str) -> None:
+        """Raise the reason why the client can do nothing more, where it is told."""
 
     def take_statistics(self) -> list[dict[str, Any]]:
         """Return the client's statistics since the last call, as flat numbers."""
@@ -246,6 +256,12 @@ class KafkaProducer(Client):
             self._raise_denied(f"producer of {self.topic}")
         if len(self._producer):
             raise self._refused(f"producer of {self.topic}", timeout)
+
+    def _raise_fatal(self, doing: str) -> None:
+        """Poll for the reason, which may come after the messages that fail of it: the poll raises it."""
+        deadline = monotonic() + TOLD
+        while monotonic() < deadline:
+            self._poll(0.05)
 
     def _name(self, batch: Batch, i: int) -> dict[str, Any]:
         if self.form != "header":

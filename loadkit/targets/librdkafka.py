@@ -93,6 +93,7 @@ _AT_ONCE: dict[str, tuple[Any, list[Any]]] = {
     "error_name": (c_char_p, [c_void_p]),
     "error_string": (c_char_p, [c_void_p]),
     "error_destroy": (None, [c_void_p]),
+    "fatal_error": (c_int, [c_void_p, c_char_p, c_size_t]),
     "conf_new": (c_void_p, []),
     "conf_destroy": (None, [c_void_p]),
     "conf_set": (c_int, [c_void_p, c_char_p, c_char_p, c_char_p, c_size_t]),
@@ -115,6 +116,7 @@ _AT_ONCE: dict[str, tuple[Any, list[Any]]] = {
     "event_stats": (c_char_p, [c_void_p]),
     "event_error": (c_int, [c_void_p]),
     "event_error_string": (c_char_p, [c_void_p]),
+    "event_error_is_fatal": (c_int, [c_void_p]),
     "event_log": (c_int, [c_void_p, POINTER(c_char_p), POINTER(c_char_p), POINTER(c_int)]),
     "message_destroy": (None, [c_void_p]),
     "metadata_destroy": (None, [POINTER(Metadata)]),
@@ -191,6 +193,12 @@ class Library:
     def text(self, code: int) -> str:
         """Return what the library says of an error code."""
         return str(self.err2str(code).decode())
+
+    def fatal(self, rk: int) -> tuple[str, str]:
+        """Return (name, text) of the error after which a client can do nothing more; `NO_ERROR` if there is none."""
+        said = ctypes.create_string_buffer(512)
+        name = self.name(self.fatal_error(rk, said, len(said)))
+        return name, said.value.decode(errors="replace")
 
     def taken(self, error: int | None) -> tuple[str, str] | None:
         """Return (name, text) of an `rd_kafka_error_t` and free it; None for none."""
