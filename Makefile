@@ -5,12 +5,13 @@ BIN := $(VENV)/bin
 REV ?= $(shell git describe --tags --abbrev=0 2>/dev/null || echo main)
 STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
+INFRA := $(VENV)/infra
 
 .DEFAULT_GOAL := help
 # of reports/trust.html
 SECTIONS := search sizing gate stalls peers limits stages fleet intervals integrity soak blind
 
-.PHONY: help quickstart test test-long test-lanes check bench stress memcheck trust gate build clean $(addprefix trust-,$(SECTIONS))
+.PHONY: help quickstart test test-long test-lanes test-infra check bench stress memcheck trust gate build clean $(addprefix trust-,$(SECTIONS))
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -28,6 +29,9 @@ test-long: $(DEV_STAMP) ## every test, long ones and more random examples too; a
 test-lanes: $(DEV_STAMP) ## the tests on a real Kafka, once on each lane
 	LOADKIT_LANE=fast $(BIN)/python -m pytest -m kafka
 	LOADKIT_LANE=standard $(BIN)/python -m pytest -m kafka
+
+test-infra: $(INFRA)/.installed ## the tests of terraform/, chart and image, applied for real to stand-ins; needs terraform and go
+	$(BIN)/python -m pytest -m infra
 
 check: $(DEV_STAMP) ## ruff and mypy
 	$(BIN)/ruff check .
@@ -74,4 +78,13 @@ $(STAMP): pyproject.toml | $(BIN)/python
 $(DEV_STAMP): $(STAMP)
 	@echo "installing the tools of development"
 	@$(BIN)/python -m pip install --quiet --group dev
+	@touch $@
+
+# checkov pins what others need newer, so it has an environment of its own
+$(INFRA)/.installed: $(DEV_STAMP) tests/infra/tools.txt
+	@command -v terraform >/dev/null && command -v go >/dev/null || { echo "terraform and go must be on PATH"; exit 1; }
+	@echo "installing the tools of make test-infra (about five minutes the first time)"
+	@$(BIN)/python -m pip install --quiet --group infra
+	@$(PYTHON) -m venv $(INFRA)/checkov && $(INFRA)/checkov/bin/pip install --quiet 'checkov>=3.3,<4'
+	@mkdir -p $(INFRA)/bin && while read -r tool; do echo "building $$tool" && GOBIN=$(abspath $(INFRA)/bin) GOFLAGS=-modcacherw go install "$$tool" || exit 1; done < tests/infra/tools.txt
 	@touch $@
