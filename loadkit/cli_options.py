@@ -34,7 +34,7 @@ _HANDS: dict[str, tuple[Any, Any]] = {
         metavar="HOST[:PORT]", help=f"Where to listen for them; default: {HERE}:{PORT}.")], None),
     "token_file": (TokenFile, None),
     "allow_public": (Annotated[bool, typer.Option(
-        "--allow-public", help="Listen beyond this machine without a token: anybody may join or read metrics.")], False),
+        "--allow-public", help="Listen beyond this machine without a token, to anybody; metrics too.")], False),
     "expect_within": (Annotated[str | None, typer.Option(help="Longest wait for them; default: 5m.")], None),
 }  # fmt: skip
 """The flags that say who makes the load, by name: type and default."""
