@@ -1,5 +1,5 @@
-# The key of everything that is stored, and the secrets, which stand neither in plan nor state: they are drawn by AWS,
-# pass through Terraform as ephemeral values, and are written by arguments that nothing reads back.
+# The key of everything that is stored, and the secrets, which stand neither in plan nor state: AWS draws them, they pass
+# through Terraform as ephemeral values, and are written by arguments that nothing reads back.
 
 data "aws_iam_policy_document" "key" {
   #checkov:skip=CKV_AWS_109:a key's policy speaks of that key alone, and the account must stay able to manage it
@@ -44,14 +44,13 @@ locals {
   key       = var.kms_key_arn == null ? aws_kms_key.own[0].arn : var.kms_key_arn
   scram     = local.make_cluster && contains(var.authentication, "scram")
   user      = "loadkit"
-  log_group = "/${var.name}/brokers"
+  log_group = "/aws/vendedlogs/kafka/${var.name}" # a prefix that spares the account a policy for each log group
 }
 
 # --- what master and workers share -----------------------------------------------------------------------------------
 
-ephemeral "aws_secretsmanager_random_password" "token" {
-  password_length     = 48
-  exclude_punctuation = true
+module "token" {
+  source = "./password"
 }
 
 resource "aws_ssm_parameter" "token" {
@@ -59,17 +58,16 @@ resource "aws_ssm_parameter" "token" {
   description      = "What master and workers of the fleet ${var.name} know each other by"
   type             = "SecureString"
   key_id           = local.key
-  value_wo         = ephemeral.aws_secretsmanager_random_password.token.random_password
+  value_wo         = module.token.value
   value_wo_version = 1
   tags             = local.tags
 }
 
 # --- the cluster's user ------------------------------------------------------------------------------------------------
 
-ephemeral "aws_secretsmanager_random_password" "scram" {
-  count               = local.scram ? 1 : 0
-  password_length     = 48
-  exclude_punctuation = true
+module "scram" {
+  source = "./password"
+  count  = local.scram ? 1 : 0
 }
 
 # MSK takes secrets of this name, these two entries and a key of one's own only.
@@ -89,7 +87,7 @@ resource "aws_secretsmanager_secret_version" "scram" {
   secret_string_wo_version = 1
   secret_string_wo = jsonencode({
     username = local.user
-    password = ephemeral.aws_secretsmanager_random_password.scram[0].random_password
+    password = module.scram[0].value
   })
 }
 

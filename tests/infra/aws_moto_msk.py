@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from moto.kafka import models, urls
-from moto.kafka.exceptions import NotFoundException
+from moto.kafka.exceptions import BadRequestException, NotFoundException
 from moto.kafka.responses import KafkaResponse
 
 DATE = "2026-01-01T00:00:00Z"
@@ -96,7 +96,7 @@ class Calls:
     def _configuration(self) -> dict[str, Any]:
         arn = unquote(self.parsed_url.path.split("/configurations/")[-1]).split("/revisions/")[0]
         if arn not in CONFIGURATIONS:
-            raise NotFoundException(f"Configuration ARN does not exist: {arn}")
+            raise BadRequestException(f"Configuration ARN does not exist: {arn}")
         return CONFIGURATIONS[arn]
 
     def create_configuration(self) -> str:

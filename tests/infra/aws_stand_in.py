@@ -53,6 +53,19 @@ def client(service: str, address: str) -> Any:
     )  # fmt: skip
 
 
+def _patch_ec2() -> None:
+    from moto.ec2.models import EC2Backend
+
+    plain = EC2Backend.create_launch_template
+
+    def create_launch_template(self: Any, name: str, description: str, data: dict[str, Any], tags: Any) -> Any:
+        """Keep the template's own tags out of its data, where moto puts them too."""
+        others = [one for one in data.get("TagSpecifications", []) if one["ResourceType"] != "launch-template"]
+        return plain(self, name, description, {**data, "TagSpecifications": others}, tags)
+
+    EC2Backend.create_launch_template = create_launch_template  # type: ignore[method-assign]
+
+
 def _patch_s3() -> None:
     from moto.iam.access_control import PermissionResult
     from moto.s3.models import FakeBucket
@@ -99,7 +112,7 @@ def _serve() -> None:
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
     from werkzeug.serving import make_server
 
-    for patch in (_patch_budgets, _patch_s3, aws_moto_msk.patch):
+    for patch in (_patch_budgets, _patch_ec2, _patch_s3, aws_moto_msk.patch):
         patch()
     server = make_server("127.0.0.1", 0, DomainDispatcherApplication(create_backend_app), threaded=True)
     threading.Thread(target=lambda: (sys.stdin.read(), os._exit(0)), daemon=True).start()

@@ -45,14 +45,16 @@ def _places() -> Iterator[Path]:
 class Terraform:
     """A copy of terraform/aws in a folder of its own, ready to run."""
 
-    def __init__(self, folder: Path, address: str = "") -> None:
-        """Copy the module and what it uploads; with an address AWS is there."""
+    def __init__(self, folder: Path, address: str = "", mock: bool = False) -> None:
+        """Copy the module and what it uploads; with an address AWS is there, with `mock` its own tests can be run."""
         if not shutil.which("terraform"):
             pytest.fail("terraform is not on PATH")
         self.folder = folder / "terraform" / "aws"
         shutil.copytree(
             ROOT / "terraform", folder / "terraform", ignore=shutil.ignore_patterns(".terraform*", "*.tfstate*")
         )
+        if mock:
+            shutil.copy(self.folder / "tests" / "mock" / "password.tf", self.folder / "password" / "main.tf")
         (folder / "inputs").mkdir()
         shutil.copy(ROOT / "scenarios" / "orders.py", folder / "inputs")
         (folder / "wheels").mkdir()

@@ -26,9 +26,9 @@ def module(tmp_path_factory: pytest.TempPathFactory) -> Terraform:
 
 
 @pytest.fixture
-def copy(tmp_path: Path) -> Terraform:
-    """Return a copy to plant a fault in."""
-    return Terraform(tmp_path)
+def mocked(tmp_path: Path) -> Terraform:
+    """Return a copy to run its own tests in, with a fault or without."""
+    return Terraform(tmp_path, mock=True)
 
 
 def test_formatted_and_valid(module: Terraform) -> None:
@@ -37,11 +37,11 @@ def test_formatted_and_valid(module: Terraform) -> None:
     assert json.loads(module.run("validate", "-json").stdout)["diagnostics"] == []
 
 
-def test_terraforms_own_tests_pass(module: Terraform) -> None:
+def test_terraforms_own_tests_pass(mocked: Terraform) -> None:
     """tests/*.tftest.hcl with a mock provider: each variable's validation, and what each choice changes."""
-    passed, failed = tested(module)
+    passed, failed = tested(mocked)
     print(f"{passed} passed, {failed} failed")
-    assert (passed >= 12, failed) == (True, 0)
+    assert (passed >= 15, failed) == (True, 0)
 
 
 def test_tflint_finds_nothing(module: Terraform) -> None:
@@ -106,11 +106,11 @@ def test_checkov_refuses_a_planted_fault(tmp_path: Path) -> None:
     assert failed >= {"CKV_AWS_79", "CKV_AWS_81"}, failed
 
 
-def test_terraforms_own_tests_refuse_a_planted_fault(copy: Terraform) -> None:
+def test_terraforms_own_tests_refuse_a_planted_fault(mocked: Terraform) -> None:
     """Where MSK is no longer given min.insync.replicas, and where any broker's type is taken."""
-    copy.edit("msk.tf", '      "min.insync.replicas",\n', "")
-    copy.edit("variables.tf", "(kafka\\\\.|express\\\\.)?(t3", "(kafka\\\\.|express\\\\.)?(zz\\\\.large|t3")
-    done = copy.run("test", "-json", check=False)
+    mocked.edit("msk.tf", '      "min.insync.replicas",\n', "")
+    mocked.edit("variables.tf", "(kafka\\\\.|express\\\\.)?(t3", "(kafka\\\\.|express\\\\.)?(zz\\\\.large|t3")
+    done = mocked.run("test", "-json", check=False)
     assert done.returncode == 1
     assert "Two copies are in sync" in done.stdout
     assert "broker_shape" in done.stdout
@@ -159,9 +159,9 @@ def test_a_plugin_folder_is_found_where_it_may_be(tmp_path: Path, monkeypatch: p
     assert plugins() == tmp_path / "tf-plugins"
 
 
-def tested(module: Terraform) -> tuple[int, int]:
+def tested(mocked: Terraform) -> tuple[int, int]:
     """Run `terraform test`; return how many passed and failed, which must have been told."""
-    done = module.run("test", check=False)
+    done = mocked.run("test", check=False)
     found = re.search(r"(\d+) passed, (\d+) failed", done.stdout)
     assert found, done.stdout[-3000:] + done.stderr[-3000:]
     assert (int(found[2]) == 0) == (done.returncode == 0)

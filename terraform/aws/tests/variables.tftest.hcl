@@ -11,7 +11,6 @@ run "wrong_one_by_one" {
     name                     = "Load Kit"
     run                      = "First"
     inputs                   = "tests/nowhere"
-    scenario                 = "nowhere.py"
     command                  = "fly"
     arguments                = ["--duration", "1m", "--target=embedded"]
     wheels                   = "tests/nowhere"
@@ -27,30 +26,54 @@ run "wrong_one_by_one" {
     ami_id                   = "newest"
     disk_gib                 = 1
     vpc_cidr                 = "10.0.0.0/28"
-    subnet_ids               = ["vpc-1"]
     cluster_cidr_blocks      = ["0.0.0.0/0"]
     existing_cluster_arn     = "my-cluster"
     authentication           = ["plain"]
-    secrets_arn              = "my-secret"
     topic_prefix             = "*"
     broker_kind              = "cheap"
     broker_volume_throughput = 1
     kafka_version            = "2.8.1"
     count_unit               = "CKU"
-    zone_count               = 5
-    broker_shape             = "kafka.zz.large"
     broker_volume_gib        = 0
     broker_properties        = { "min.insync.replicas" = "1" }
-    topics                   = { orders = { partitions = 6, replication_factor = 2, config = {} } }
   }
   expect_failures = [
-    var.name, var.run, var.inputs, var.scenario, var.command, var.arguments, var.wheels, var.deadline_hours,
+    var.name, var.run, var.inputs, var.command, var.arguments, var.wheels, var.deadline_hours,
     var.budget_usd, var.alarm_emails, var.results_days, var.kms_key_arn, var.fleet_plan, var.worker_processes,
-    var.worker_instance_type, var.master_instance_type, var.ami_id, var.disk_gib, var.vpc_cidr, var.subnet_ids,
-    var.cluster_cidr_blocks, var.existing_cluster_arn, var.authentication, var.secrets_arn, var.topic_prefix,
-    var.broker_kind, var.broker_volume_throughput, var.kafka_version, var.count_unit, var.zone_count, var.broker_shape,
-    var.broker_volume_gib, var.broker_properties, var.topics,
+    var.worker_instance_type, var.master_instance_type, var.ami_id, var.disk_gib, var.vpc_cidr,
+    var.cluster_cidr_blocks, var.existing_cluster_arn, var.authentication, var.topic_prefix,
+    var.broker_kind, var.broker_volume_throughput, var.kafka_version, var.count_unit,
+    var.broker_volume_gib, var.broker_properties,
   ]
+}
+
+# Those that look at other variables are only judged where these are right.
+run "wrong_one_by_one_beside_others" {
+  command = plan
+  variables {
+    scenario     = "nowhere.py"
+    subnet_ids   = ["vpc-1"]
+    secrets_arn  = "my-secret"
+    broker_shape = "kafka.zz.large"
+    topics       = { orders = { partitions = 6, replication_factor = 2, config = {} } }
+  }
+  expect_failures = [var.scenario, var.subnet_ids, var.secrets_arn, var.broker_shape, var.topics]
+}
+
+run "five_zones" {
+  command = plan
+  variables {
+    zone_count = 5
+  }
+  expect_failures = [var.zone_count]
+}
+
+run "a_target_file_without_subnets" {
+  command = plan
+  variables {
+    target_file = "versions.tf"
+  }
+  expect_failures = [var.subnet_ids]
 }
 
 run "wrong_together" {
@@ -68,7 +91,6 @@ run "wrong_together" {
   }
   expect_failures = [
     var.broker_count, var.broker_shape, var.worker_count, var.authentication, var.target_file, var.broker_properties,
-    var.subnet_ids,
   ]
 }
 
