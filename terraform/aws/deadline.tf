@@ -124,7 +124,7 @@ resource "aws_budgets_budget" "alarm" {
 
   cost_filter {
     name   = "TagKeyValue"
-    values = ["user:loadkit$${var.name}"]
+    values = [format("user:loadkit$%s", var.name)]
   }
 
   notification {

@@ -2,7 +2,7 @@
 # under way; another `run` makes both groups anew.
 
 data "aws_ssm_parameter" "image" {
-  for_each = var.ami_id == null ? toset(flatten([for type in data.aws_ec2_instance_type.fleet : type.supported_architectures])) : toset([])
+  for_each = var.ami_id == null ? toset(values(local.architectures)) : toset([])
   name     = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-${each.key}"
 }
 
@@ -12,19 +12,22 @@ locals {
   types       = { master = var.master_instance_type, worker = var.worker_instance_type }
   images = {
     for role in local.roles : role => coalesce(
-      var.ami_id,
-      try(nonsensitive(data.aws_ssm_parameter.image[data.aws_ec2_instance_type.fleet[role].supported_architectures[0]].value), null)
+      var.ami_id, try(nonsensitive(data.aws_ssm_parameter.image[local.architectures[role]].value), null)
     )
   }
+  architectures = { for role, type in data.aws_ec2_instance_type.fleet : role => type.supported_architectures[0] }
 
-  targets = var.command == "gate" ? ["--baseline", "target.toml", "--candidate", "target.toml"] : ["--target", "target.toml"]
-  words   = concat([var.command, var.scenario], local.targets, var.arguments)
+  sides = var.command == "gate" ? ["--baseline", "--candidate"] : ["--target"]
+  words = concat(
+    [var.command, var.scenario], flatten([for side in local.sides : [side, "target.toml"]]),
+    [for word in var.arguments : can(regex("^[\\w./:=,%+@-]+$", word)) ? word : "'${replace(word, "'", "'\"'\"'")}'"]
+  )
 
   # As terraform/fleet/lib.sh reads it: one NAME=value a line, taken as it is.
   environment = {
     AWS_REGION           = local.region
     LOADKIT_BUCKET       = aws_s3_bucket.results.id
-    LOADKIT_COMMAND      = join(" ", [for word in local.words : can(regex("^[A-Za-z0-9_./:=,%+@-]+$", word)) ? word : "'${replace(word, "'", "'\"'\"'")}'"])
+    LOADKIT_COMMAND      = join(" ", local.words)
     LOADKIT_INPUT        = "inputs"
     LOADKIT_MASTER       = "${aws_network_interface.master.private_ip}:${local.master_port}"
     LOADKIT_MASTER_GROUP = local.groups["master"]
@@ -121,7 +124,7 @@ resource "aws_launch_template" "machine" {
 # An interface that exists goes by its zone, not by subnets.
 resource "aws_autoscaling_group" "master" {
   name                      = local.groups["master"]
-  availability_zones        = [local.master_zone]
+  availability_zones        = [local.first.availability_zone]
   desired_capacity          = 1
   health_check_type         = "EC2"
   max_size                  = 1

@@ -7,7 +7,11 @@ locals {
   keys = compact([local.key, var.secrets_kms_key_arn])
 
   # The names of an MSK cluster's things, without wildcards before the prefix.
-  kafka = { for kind in ["topic", "group", "transactional-id"] : kind => replace(local.cluster_arn, ":cluster/", ":${kind}/") }
+  kafka = {
+    for kind in ["topic", "group", "transactional-id"] : kind => replace(local.cluster_arn, ":cluster/", ":${kind}/")
+  }
+  scaling    = "${local.aws_prefix}:autoscaling:${local.region}:${local.account}"
+  group_arns = "${local.scaling}:autoScalingGroup:*:autoScalingGroupName"
 }
 
 data "aws_iam_policy_document" "assume" {
@@ -82,7 +86,7 @@ data "aws_iam_policy_document" "machine" {
     content {
       sid       = "End"
       actions   = ["autoscaling:UpdateAutoScalingGroup"]
-      resources = [for role in local.roles : "${local.aws_prefix}:autoscaling:${local.region}:${local.account}:autoScalingGroup:*:autoScalingGroupName/${local.groups[role]}"]
+      resources = [for role in local.roles : "${local.group_arns}/${local.groups[role]}"]
     }
   }
 

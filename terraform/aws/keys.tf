@@ -1,5 +1,5 @@
-# The key of everything that is stored, and the secrets, which stand neither in plan nor state: AWS draws them, they pass
-# through Terraform as ephemeral values, and are written by arguments that nothing reads back.
+# The key of everything that is stored, and the secrets, which stand neither in plan nor state: AWS draws them, they
+# pass through Terraform as ephemeral values, and are written by arguments that nothing reads back.
 
 data "aws_iam_policy_document" "key" {
   #checkov:skip=CKV_AWS_109:a key's policy speaks of that key alone, and the account must stay able to manage it
@@ -16,8 +16,10 @@ data "aws_iam_policy_document" "key" {
   }
 
   statement {
-    sid       = "BrokerLogs"
-    actions   = ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey", "kms:ReEncryptFrom", "kms:ReEncryptTo"]
+    sid = "BrokerLogs"
+    actions = [
+      "kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey", "kms:ReEncryptFrom", "kms:ReEncryptTo",
+    ]
     resources = ["*"]
     principals {
       type        = "Service"
@@ -63,7 +65,7 @@ resource "aws_ssm_parameter" "token" {
   tags             = local.tags
 }
 
-# --- the cluster's user ------------------------------------------------------------------------------------------------
+# --- the cluster's user --------------------------------------------------------------------------------------------
 
 module "scram" {
   source = "./password"

@@ -13,6 +13,9 @@ data "aws_ec2_instance_type" "fleet" {
 }
 
 locals {
+  sizes        = "(large|(2|4|8|12|16)?xlarge)" # sizes of brokers
+  type_pattern = "^[a-z]{1,4}[1-9][a-z]{0,4}(-flex)?\\.(medium|large|[1-9]?[0-9]?xlarge|metal(-[0-9]+xl)?)$"
+
   account    = data.aws_caller_identity.current.account_id
   partition  = data.aws_partition.current.partition
   region     = data.aws_region.current.name
@@ -36,7 +39,7 @@ resource "terraform_data" "start" {
 
     precondition {
       condition     = local.plan == null ? true : local.plan.cores == local.worker_cores
-      error_message = "The fleet plan is for machines of another number of cores than worker_instance_type has: plan with --cores."
+      error_message = "The plan's machines have another number of cores than worker_instance_type: plan with --cores."
     }
   }
 }

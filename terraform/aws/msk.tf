@@ -6,8 +6,8 @@ locals {
   by            = try(var.authentication[0], "iam")
   by_iam        = var.target_file == null && local.by == "iam"
   broker_prefix = { express = "express.", standard = "kafka." }[var.broker_kind]
-  broker_type   = can(regex("^(kafka|express)\\.", var.broker_shape)) ? var.broker_shape : "${local.broker_prefix}${var.broker_shape}"
-  msk_version   = endswith(var.kafka_version, ".kraft") ? var.kafka_version : "${join(".", slice(split(".", var.kafka_version), 0, 2))}.x.kraft"
+  broker_type   = "${local.broker_prefix}${trimprefix(var.broker_shape, local.broker_prefix)}"
+  msk_version   = "${join(".", slice(split(".", var.kafka_version), 0, 2))}.x.kraft"
 
   # As loadkit's table of platforms has them. Express brokers have the other safe values built in, read-only.
   taken_properties = {
@@ -40,11 +40,15 @@ locals {
     "transaction.state.log.replication.factor" = "3"
     "unclean.leader.election.enable"           = "false"
   }
-  properties = { for name, value in merge(local.safe_properties, var.broker_properties) : name => value if contains(local.taken_properties, name) }
+  properties = {
+    for name, value in merge(local.safe_properties, var.broker_properties) : name => value
+    if contains(local.taken_properties, name)
+  }
 
   # MSK's ports: clients by each way, then the JMX and node exporters.
+  way_ports = { iam = 9098, scram = 9096, tls = 9094 }
   ports = merge(
-    { for way, port in { iam = 9098, scram = 9096, tls = 9094 } : way => [port, port] if contains(var.authentication, way) },
+    { for way in var.authentication : way => [local.way_ports[way], local.way_ports[way]] },
     var.open_monitoring ? { exporters = [11001, 11002] } : {},
   )
   cluster_group = local.make_cluster ? aws_security_group.brokers[0].id : var.existing_cluster_security_group_id
@@ -53,21 +57,24 @@ locals {
     brokers   = local.brokers
     by        = local.by
     exporters = local.exporters
-    kind      = var.existing_cluster_arn == null ? var.broker_kind : local.existing_kind
+    kind      = startswith(local.shape, "express.") ? "express" : "standard"
     limits    = var.limits
     name      = local.cluster_name
-    number    = try(data.aws_msk_cluster.existing[0].number_of_broker_nodes, var.broker_count)
+    number    = try(local.existing.number_of_broker_nodes, var.broker_count)
     prefix    = var.topic_prefix
-    shape     = try(data.aws_msk_cluster.existing[0].broker_node_group_info[0].instance_type, local.broker_type)
+    shape     = local.shape
     user      = local.make_cluster ? local.user : null
-    zones     = try(length(data.aws_msk_cluster.existing[0].broker_node_group_info[0].client_subnets), var.zone_count)
+    zones     = try(length(local.existing.broker_node_group_info[0].client_subnets), var.zone_count)
   })
   cluster      = one(concat(aws_msk_cluster.own, data.aws_msk_cluster.existing))
+  existing     = one(data.aws_msk_cluster.existing)
+  shape        = try(local.existing.broker_node_group_info[0].instance_type, local.broker_type)
   cluster_name = var.target_file != null ? "" : local.cluster.cluster_name
-  brokers      = var.target_file != null ? "" : local.by == "iam" ? local.cluster.bootstrap_brokers_sasl_iam : local.cluster.bootstrap_brokers_sasl_scram
-  exporters    = sort(flatten([for nodes in data.aws_msk_broker_nodes.exporters : [for node in nodes.node_info_list : [for host in node.endpoints : "http://${host}:11001/metrics"]]]))
-
-  existing_kind = startswith(try(data.aws_msk_cluster.existing[0].broker_node_group_info[0].instance_type, ""), "express.") ? "express" : "standard"
+  brokers = var.target_file != null ? "" : {
+    iam = local.cluster.bootstrap_brokers_sasl_iam, scram = local.cluster.bootstrap_brokers_sasl_scram
+  }[local.by]
+  hosts     = sort(flatten([for nodes in data.aws_msk_broker_nodes.exporters : nodes.node_info_list[*].endpoints]))
+  exporters = [for host in local.hosts : "http://${host}:11001/metrics"]
 }
 
 data "aws_msk_cluster" "existing" {
@@ -107,7 +114,7 @@ resource "aws_security_group" "brokers" {
   count       = local.make_cluster ? 1 : 0
   name_prefix = "${var.name}-brokers-"
   description = "Brokers: the fleet comes in"
-  vpc_id      = local.vpc_id
+  vpc_id      = local.first.vpc_id
   tags        = merge(local.tags, { Name = "${var.name}-brokers" })
 
   lifecycle {

@@ -17,22 +17,25 @@ data "aws_subnet" "given" {
 
 data "aws_vpc" "given" {
   count = local.own_network ? 0 : 1
-  id    = local.vpc_id
+  id    = local.first.vpc_id
 }
 
 locals {
-  given_subnets = length(var.subnet_ids) > 0 ? sort(var.subnet_ids) : sort(flatten(data.aws_msk_cluster.existing[*].broker_node_group_info[0].client_subnets))
-  own_network   = length(var.subnet_ids) == 0 && var.existing_cluster_arn == null
-  zones         = slice(data.aws_availability_zones.here.names, 0, min(var.zone_count, length(data.aws_availability_zones.here.names)))
+  own_network     = length(var.subnet_ids) == 0 && var.existing_cluster_arn == null
+  cluster_subnets = flatten(data.aws_msk_cluster.existing[*].broker_node_group_info[0].client_subnets)
+  given_subnets   = sort(length(var.subnet_ids) > 0 ? var.subnet_ids : local.cluster_subnets)
+  all_zones       = sort(data.aws_availability_zones.here.names)
+  zones           = slice(local.all_zones, 0, min(var.zone_count, length(local.all_zones)))
 
-  subnets     = local.own_network ? aws_subnet.private[*].id : local.given_subnets
-  master_zone = local.own_network ? aws_subnet.private[0].availability_zone : data.aws_subnet.given[local.given_subnets[0]].availability_zone
-  vpc_id      = local.own_network ? aws_vpc.own[0].id : data.aws_subnet.given[local.given_subnets[0]].vpc_id
-  inside      = local.own_network ? [aws_vpc.own[0].cidr_block] : concat([data.aws_vpc.given[0].cidr_block], var.cluster_cidr_blocks)
+  subnets = local.own_network ? aws_subnet.private[*].id : local.given_subnets
+  first   = concat(aws_subnet.private, [for id in local.given_subnets : data.aws_subnet.given[id]])[0]
+  vpc     = concat(aws_vpc.own, data.aws_vpc.given)[0]
+  inside  = concat([local.vpc.cidr_block], var.cluster_cidr_blocks)
 
   # What machines call besides S3, with a private address each: about 0.01 USD an hour, so in one zone only. Given
   # subnets and those behind a NAT gateway have their ways already.
-  endpoints = local.own_network && !var.nat_gateway ? toset(["autoscaling", "secretsmanager", "ssm", "ssmmessages"]) : toset([])
+  services  = ["autoscaling", "secretsmanager", "ssm", "ssmmessages"]
+  endpoints = toset(local.own_network && !var.nat_gateway ? local.services : [])
 }
 
 resource "aws_vpc" "own" {
@@ -169,7 +172,7 @@ resource "aws_route" "private_out" {
 resource "aws_security_group" "fleet" {
   name_prefix = "${var.name}-fleet-"
   description = "Master and workers: nobody comes in but they themselves"
-  vpc_id      = local.vpc_id
+  vpc_id      = local.first.vpc_id
   tags        = merge(local.tags, { Name = "${var.name}-fleet" })
 
   lifecycle {
@@ -224,7 +227,7 @@ resource "aws_security_group" "endpoints" {
   count       = length(local.endpoints) > 0 ? 1 : 0
   name_prefix = "${var.name}-endpoints-"
   description = "Endpoints of AWS services: the fleet comes in"
-  vpc_id      = local.vpc_id
+  vpc_id      = local.first.vpc_id
   tags        = merge(local.tags, { Name = "${var.name}-endpoints" })
 
   lifecycle {

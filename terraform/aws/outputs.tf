@@ -3,13 +3,19 @@ output "target_toml" {
   value       = local.target
 }
 
+locals {
+  find      = "aws autoscaling describe-auto-scaling-groups --output text --auto-scaling-group-names"
+  master_id = "${local.find} ${local.groups["master"]} --query 'AutoScalingGroups[0].Instances[0].InstanceId'"
+  to_zero   = "aws autoscaling update-auto-scaling-group --min-size 0 --desired-capacity 0 --auto-scaling-group-name"
+}
+
 output "commands" {
   description = "What to type while the run goes on and afterwards"
   value = {
     done    = "aws s3 cp ${local.results}/done.json -"
     results = "aws s3 sync ${local.results} results/${var.run}"
-    session = "aws ssm start-session --target $(aws autoscaling describe-auto-scaling-groups --auto-scaling-group-names ${local.groups["master"]} --query 'AutoScalingGroups[0].Instances[0].InstanceId' --output text)"
-    stop    = "aws autoscaling update-auto-scaling-group --auto-scaling-group-name ${local.groups["worker"]} --min-size 0 --desired-capacity 0"
+    session = "aws ssm start-session --target $(${local.master_id})"
+    stop    = "${local.to_zero} ${local.groups["worker"]}; ${local.to_zero} ${local.groups["master"]}"
     watch   = "aws s3 cp ${local.results}/loadkit.log -"
   }
 }

@@ -107,7 +107,7 @@ resource "aws_s3_bucket_policy" "results" {
   depends_on = [aws_s3_bucket_public_access_block.results]
 }
 
-# --- what machines need ------------------------------------------------------------------------------------------------
+# --- what machines need ----------------------------------------------------------------------------------------------
 
 resource "aws_s3_object" "software" {
   for_each    = local.software

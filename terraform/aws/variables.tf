@@ -13,7 +13,7 @@ variable "name" {
 variable "run" {
   type        = string
   default     = "first"
-  description = "The run's own name: its results lie under it. Change it for another run: the groups and the deadline are made anew"
+  description = "Name of the run: its results lie under it. Another is a run with machines and a deadline of its own"
   validation {
     condition     = can(regex("^[a-z0-9][a-z0-9-]{0,31}$", var.run))
     error_message = "Write a name of up to 32 small letters, digits and dashes."
@@ -66,7 +66,7 @@ variable "arguments" {
 
 variable "wheels" {
   type        = string
-  description = "Folder with the wheel of loadkit and, without `nat_gateway`, those of all it depends on, for the machines' architecture"
+  description = "Folder with the wheel of loadkit and, without `nat_gateway`, those of all that it depends on"
   validation {
     condition     = length(fileset(var.wheels, "loadkit-*.whl")) == 1
     error_message = "There must be exactly one loadkit-*.whl in this folder: README.md says how to fill it."
@@ -82,7 +82,7 @@ variable "extras" {
 variable "deadline_hours" {
   type        = number
   default     = 6
-  description = "Hours from the run's first apply until everything that bills by the hour is switched off, whatever runs"
+  description = "Hours from the run's first apply until what bills by the hour is switched off, whatever runs"
   validation {
     condition     = var.deadline_hours >= 1 && var.deadline_hours <= 72
     error_message = "Write 1 to 72 hours; MSK alone takes up to one to come up."
@@ -103,7 +103,9 @@ variable "alarm_emails" {
   type        = list(string)
   description = "Who is told of the budget"
   validation {
-    condition     = length(var.alarm_emails) > 0 && alltrue([for one in var.alarm_emails : can(regex("^[^@ ]+@[^@ ]+$", one))])
+    condition = (
+      length(var.alarm_emails) > 0 && alltrue([for one in var.alarm_emails : can(regex("^[^@ ]+@[^@ ]+$", one))])
+    )
     error_message = "Write at least one mail address: an alarm that nobody gets is none."
   }
 }
@@ -135,7 +137,7 @@ variable "results_days" {
 variable "kms_key_arn" {
   type        = string
   default     = null
-  description = "Your own key for everything that is stored; its policy must let CloudWatch Logs use it. Default: one is made"
+  description = "Your own key for what is stored; its policy must let CloudWatch Logs use it. Default: one is made"
   validation {
     condition     = var.kms_key_arn == null || can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/", var.kms_key_arn))
     error_message = "Write the ARN of a key: arn:aws:kms:REGION:ACCOUNT:key/ID."
@@ -165,7 +167,10 @@ variable "worker_count" {
   default     = null
   description = "Worker machines; default: as `fleet_plan` says, else 1"
   validation {
-    condition     = var.worker_count == null ? true : var.worker_count >= 1 && var.worker_count <= 200 && floor(var.worker_count) == var.worker_count
+    condition = (
+      var.worker_count == null ? true : var.worker_count >= 1 && var.worker_count <= 200 &&
+      floor(var.worker_count) == var.worker_count
+    )
     error_message = "Write a whole number from 1 to 200."
   }
   validation {
@@ -179,7 +184,10 @@ variable "worker_processes" {
   default     = null
   description = "Load processes of each worker machine; default: as `fleet_plan` says, else one a core"
   validation {
-    condition     = var.worker_processes == null ? true : var.worker_processes >= 1 && floor(var.worker_processes) == var.worker_processes
+    condition = (
+      var.worker_processes == null ? true : var.worker_processes >= 1 &&
+      floor(var.worker_processes) == var.worker_processes
+    )
     error_message = "Write a whole number from 1."
   }
 }
@@ -189,7 +197,7 @@ variable "worker_instance_type" {
   default     = "c7i.xlarge"
   description = "Instance type of worker machines: one like that on which `loadkit calibrate` was run"
   validation {
-    condition     = can(regex("^[a-z]{1,4}[1-9][a-z]{0,4}(-flex)?\\.(medium|large|[1-9]?[0-9]?xlarge|metal(-[0-9]+xl)?)$", var.worker_instance_type))
+    condition     = can(regex(local.type_pattern, var.worker_instance_type))
     error_message = "This is no name of an EC2 instance type from medium on: write it like c7i.xlarge."
   }
 }
@@ -205,7 +213,7 @@ variable "master_instance_type" {
   default     = "c7i.large"
   description = "Instance type of the master, which makes no load"
   validation {
-    condition     = can(regex("^[a-z]{1,4}[1-9][a-z]{0,4}(-flex)?\\.(medium|large|[1-9]?[0-9]?xlarge|metal(-[0-9]+xl)?)$", var.master_instance_type))
+    condition     = can(regex(local.type_pattern, var.master_instance_type))
     error_message = "This is no name of an EC2 instance type from medium on: write it like c7i.large."
   }
 }
@@ -213,13 +221,13 @@ variable "master_instance_type" {
 variable "placement_group" {
   type        = bool
   default     = false
-  description = "Workers close together in one zone: steadier among each other, but two of three zones' brokers are farther"
+  description = "Workers close together, in one zone: the brokers of the other zones are farther then"
 }
 
 variable "ami_id" {
   type        = string
   default     = null
-  description = "Image of the machines; default: the newest Amazon Linux 2023. It must have dnf, chrony and the aws command"
+  description = "Image of the machines, with dnf, chrony and the aws command; default: the newest Amazon Linux 2023"
   validation {
     condition     = var.ami_id == null || can(regex("^ami-[0-9a-f]{8,17}$", var.ami_id))
     error_message = "Write it like ami-0123456789abcdef0."
@@ -251,7 +259,7 @@ variable "vpc_cidr" {
 variable "subnet_ids" {
   type        = list(string)
   default     = []
-  description = "Your own private subnets, which must have a way to S3, SSM, Auto Scaling and Secrets Manager; default: those of `existing_cluster_arn`, else a network is made"
+  description = "Your own private subnets, with ways out as README.md says; default: the cluster's, or new ones"
   validation {
     condition     = alltrue([for one in var.subnet_ids : startswith(one, "subnet-")])
     error_message = "Write ids of subnets, like subnet-0123456789abcdef0."
@@ -275,17 +283,20 @@ variable "cluster_cidr_blocks" {
 variable "nat_gateway" {
   type        = bool
   default     = false
-  description = "A way out to the internet for the network that is made: machines then install what `wheels` lacks from the package index"
+  description = "A way out of the network that is made: machines install what `wheels` lacks from the package index"
 }
 
-# --- the cluster: one that is made, one that exists, or any by a target file -------------------------------------------
+# --- the cluster: one that is made, one that exists, or any by a target file ---------------------------------------
 
 variable "existing_cluster_arn" {
   type        = string
   default     = null
   description = "An MSK cluster that is there already"
   validation {
-    condition     = var.existing_cluster_arn == null || can(regex("^arn:[a-z-]+:kafka:[a-z0-9-]+:[0-9]{12}:cluster/[^/]+/[^/]+$", var.existing_cluster_arn))
+    condition = (
+      var.existing_cluster_arn == null ||
+      can(regex("^arn:[a-z-]+:kafka:[a-z0-9-]+:[0-9]{12}:cluster/[^/]+/[^/]+$", var.existing_cluster_arn))
+    )
     error_message = "Write the ARN of an MSK cluster: arn:aws:kafka:REGION:ACCOUNT:cluster/NAME/ID."
   }
 }
@@ -315,7 +326,10 @@ variable "authentication" {
   default     = ["iam"]
   description = "How clients log in to MSK: iam, scram, tls. The fleet uses the first"
   validation {
-    condition     = length(setsubtract(var.authentication, ["iam", "scram", "tls"])) == 0 && contains(["iam", "scram"], try(var.authentication[0], ""))
+    condition = (
+      length(setsubtract(var.authentication, ["iam", "scram", "tls"])) == 0 &&
+      contains(["iam", "scram"], try(var.authentication[0], ""))
+    )
     error_message = "Write iam or scram first, and whichever of iam, scram, tls the cluster is to take besides."
   }
   validation {
@@ -333,13 +347,18 @@ variable "certificate_authority_arns" {
 variable "secrets_arn" {
   type        = string
   default     = null
-  description = "Secret (a JSON object) whose entries become environment variables for $${...} of the target file. Of an existing cluster by scram: its AmazonMSK_ secret"
+  description = "Secret, a JSON object of environment variables for the target file; by scram that of the cluster"
   validation {
-    condition     = var.secrets_arn == null || can(regex("^arn:[a-z-]+:(secretsmanager|ssm):[a-z0-9-]+:[0-9]{12}:(secret:|parameter/)", var.secrets_arn))
+    condition = (
+      var.secrets_arn == null ||
+      can(regex("^arn:[a-z-]+:(secretsmanager|ssm):[a-z0-9-]+:[0-9]{12}:(secret:|parameter/)", var.secrets_arn))
+    )
     error_message = "Write the ARN of a secret in Secrets Manager or of an SSM parameter."
   }
   validation {
-    condition     = var.secrets_arn != null || var.existing_cluster_arn == null || try(var.authentication[0], "") != "scram"
+    condition = (
+      var.secrets_arn != null || var.existing_cluster_arn == null || try(var.authentication[0], "") != "scram"
+    )
     error_message = "For an existing cluster by scram name its secret: secrets_arn."
   }
 }
@@ -391,7 +410,10 @@ variable "broker_volume_throughput" {
   default     = null
   description = "Provisioned throughput of a standard broker's volume, MiB/s"
   validation {
-    condition     = var.broker_volume_throughput == null ? true : var.broker_volume_throughput >= 250 && var.broker_volume_throughput <= 2375
+    condition = (
+      var.broker_volume_throughput == null ? true : var.broker_volume_throughput >= 250 &&
+      var.broker_volume_throughput <= 2375
+    )
     error_message = "Write 250 to 2375 MiB/s, or leave it out."
   }
 }
@@ -403,7 +425,7 @@ variable "kafka_version" {
   default     = "3.9"
   description = "Version of Kafka: 3.9 and 3.9.1 are MSK's 3.9.x.kraft"
   validation {
-    condition     = can(regex("^(3\\.[789]|4\\.[0-9]+)\\.(x\\.kraft|[0-9]+)$|^(3\\.[789]|4\\.[0-9]+)$", var.kafka_version))
+    condition     = can(regex("^(3\\.[789]|4\\.[0-9]+)(\\.x\\.kraft|\\.[0-9]+)?$", var.kafka_version))
     error_message = "MSK runs KRaft from 3.7 on: write it like 3.9.1 or 3.9.x.kraft."
   }
 }
@@ -452,11 +474,16 @@ variable "broker_shape" {
   default     = "m7g.large"
   description = "Instance type of a broker, with or without kafka. or express. before it"
   validation {
-    condition     = can(regex("^(kafka\\.|express\\.)?(t3\\.small|m5\\.(large|xlarge|2xlarge|4xlarge|8xlarge|12xlarge|16xlarge|24xlarge)|m7g\\.(large|xlarge|2xlarge|4xlarge|8xlarge|12xlarge|16xlarge))$", var.broker_shape))
+    condition = can(regex(
+      "^(kafka\\.|express\\.)?(t3\\.small|m7g\\.${local.sizes}|m5\\.(${local.sizes}|24xlarge))$", var.broker_shape
+    ))
     error_message = "MSK has no such broker: write t3.small, m5.SIZE or m7g.SIZE, like m7g.large."
   }
   validation {
-    condition     = var.broker_kind == "express" ? can(regex("^(express\\.)?m7g\\.", var.broker_shape)) : !startswith(var.broker_shape, "express.")
+    condition = (
+      var.broker_kind == "express" ? can(regex("^(express\\.)?m7g\\.", var.broker_shape)) :
+      !startswith(var.broker_shape, "express.")
+    )
     error_message = "This type is not of broker_kind: express brokers are express.m7g.SIZE."
   }
 }
@@ -492,10 +519,13 @@ variable "broker_properties" {
         "transaction.state.log.replication.factor" = 3
       } : try(tonumber(lookup(var.broker_properties, name, least)) >= least, false)
     ])
-    error_message = "Unsafe: three copies and two in sync are the least (default.replication.factor, min.insync.replicas, offsets.topic and transaction.state.log likewise)."
+    error_message = "Unsafe: three copies and two in sync are the least, also of offsets.topic, transaction.state.log."
   }
   validation {
-    condition     = alltrue([for name in ["auto.create.topics.enable", "unclean.leader.election.enable"] : lookup(var.broker_properties, name, "false") == "false"])
+    condition = alltrue([
+      for name in ["auto.create.topics.enable", "unclean.leader.election.enable"] :
+      lookup(var.broker_properties, name, "false") == "false"
+    ])
     error_message = "Unsafe: leave auto.create.topics.enable and unclean.leader.election.enable at false."
   }
 }
@@ -506,11 +536,16 @@ variable "topics" {
   default     = {}
   description = "Topics of a sizing report; the provider makes none, so they are only checked against the cluster"
   validation {
-    condition     = alltrue([for topic in values(var.topics) : topic.replication_factor >= 3 && topic.replication_factor <= var.broker_count])
+    condition = (
+      alltrue([for topic in values(var.topics) : topic.replication_factor >= 3 &&
+      topic.replication_factor <= var.broker_count])
+    )
     error_message = "Each topic needs three copies, and no more than there are brokers."
   }
   validation {
-    condition     = alltrue([for topic in values(var.topics) : tonumber(lookup(topic.config, "min.insync.replicas", "2")) >= 2])
+    condition = alltrue([
+      for topic in values(var.topics) : try(tonumber(lookup(topic.config, "min.insync.replicas", "2")) >= 2, false)
+    ])
     error_message = "Each topic needs min.insync.replicas of 2 at least."
   }
 }
