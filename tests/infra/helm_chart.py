@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import yaml
@@ -39,10 +41,12 @@ class Done:
 
 
 def tool(name: str, *words: str, text: str | None = None) -> Done:
-    """Return what one of the tools of `make test-infra` did."""
-    done = subprocess.run(
-        [str(TOOLS / "bin" / name), *words], input=text, capture_output=True, text=True, timeout=PATIENCE, check=False
-    )
+    """Return what one of the tools of `make test-infra` did, which knows no cluster and no cache of its user."""
+    with TemporaryDirectory() as home:
+        done = subprocess.run(
+            [str(TOOLS / "bin" / name), *words], input=text, capture_output=True, text=True, timeout=PATIENCE,
+            check=False, env={"PATH": os.environ["PATH"], "HOME": home},
+        )  # fmt: skip
     return Done(done.returncode, done.stdout, done.stderr)
 
 
@@ -108,7 +112,7 @@ def confined(rendered: Sequence[Document]) -> Iterator[str]:
         for part in ("hostNetwork", "hostPID", "hostIPC"):
             if spec.get(part):
                 yield f"{name} has {part}"
-        for container in _containers(spec):
+        for container in spec["containers"]:
             wanted = {
                 "allowPrivilegeEscalation": False,
                 "readOnlyRootFilesystem": True,
@@ -123,7 +127,7 @@ def confined(rendered: Sequence[Document]) -> Iterator[str]:
 def apportioned(rendered: Sequence[Document]) -> Iterator[str]:
     """Yield where requests are not limits, or who makes or directs the load has not whole cores."""
     for name, pod in pods(rendered).items():
-        for container in _containers(pod["spec"]):
+        for container in pod["spec"]["containers"]:
             resources = container["resources"]
             if resources["requests"] != resources["limits"] or set(resources["limits"]) != {"cpu", "memory"}:
                 yield f"{name} {container['name']} has requests other than limits"
@@ -184,7 +188,7 @@ def joined(rendered: Sequence[Document]) -> Iterator[str]:
         for reference in _references(pod["spec"]):
             if reference not in found | outside:
                 yield f"{name} needs {' '.join(reference)}"
-        mounted = {mount["name"] for one in _containers(pod["spec"]) for mount in one["volumeMounts"]}
+        mounted = {mount["name"] for one in pod["spec"]["containers"] for mount in one["volumeMounts"]}
         yield from (f"{name} {one} is mounted or declared alone" for one in mounted ^ _names(pod["spec"]["volumes"]))
     labels = [pod["metadata"]["labels"] for pod in pods(rendered).values()]
     selectors = [{"matchLabels": one["spec"]["selector"]} for one in rendered if one["kind"] == "Service"]
@@ -201,10 +205,6 @@ GIVEN = {
 JUDGES: tuple[Callable[[Sequence[Document]], Iterator[str]], ...] = (
     apportioned, closed, confined, ends, joined, kept,
 )  # fmt: skip
-
-
-def _containers(spec: Document) -> list[Document]:
-    return [*spec.get("initContainers", []), *spec["containers"]]
 
 
 def _names(parts: Sequence[Document]) -> set[str]:
@@ -224,7 +224,7 @@ def _selects(selector: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
 def _references(spec: Document) -> Iterator[tuple[str, str]]:
     """Yield kind and name of all that a pod needs."""
     yield "ServiceAccount", spec["serviceAccountName"]
-    for container in _containers(spec):
+    for container in spec["containers"]:
         for one in container.get("envFrom", []):
             yield "Secret", one["secretRef"]["name"]
     for volume in spec["volumes"]:

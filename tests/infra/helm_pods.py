@@ -17,8 +17,6 @@ from pathlib import Path
 from helm_chart import ROOT, Document, of_kind, pods
 from running import Command, give_way
 
-PROGRAMS = {"loadkit": [sys.executable, "-m", "loadkit"], "python3": [sys.executable]}
-"""What an image has on its PATH."""
 DIES_WITH_US = ("setpriv", "--pdeathsig", "KILL")
 _VARIABLE = re.compile(r"\$\((\w+)\)")
 _WORD = re.compile(r"[\w-]+")
@@ -50,18 +48,17 @@ class Pods:
         """Return the folder of a claim."""
         return self._folder / "claims" / name
 
-    def start(self, owner: str, name: str, container: str = "loadkit") -> Container:
-        """Start a container of a pod called `name` of what `owner` makes."""
+    def start(self, owner: str, name: str) -> Container:
+        """Start the container of a pod called `name` of what `owner` makes."""
         spec = pods(self._rendered)[owner]["spec"]
-        (found,) = [one for one in [*spec.get("initContainers", []), *spec["containers"]] if one["name"] == container]
+        (found,) = spec["containers"]
         places = {one["name"]: self._volume(self._folder / name / one["name"], one) for one in spec["volumes"]}
         paths = {one["mountPath"]: places[one["name"]] for one in found["volumeMounts"]}
-        env = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
+        env = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT)}
         for variable, value in self._variables(found, name):
             env[variable] = self._moved(_expanded(value, env), paths)
-        program, *rest = [*found["command"], *found.get("args", [])]
-        words = [self._moved(_expanded(word, env), paths) for word in rest]
-        return Container(self._folder / f"{name}-{container}", [*PROGRAMS[program], *words], env)
+        words = [self._moved(_expanded(word, env), paths) for word in [*found["command"], *found.get("args", [])]]
+        return Container(self._folder / f"{name}-log", words, env)
 
     def _volume(self, place: Path, volume: Document) -> Path:
         """Make a volume's folder and return it."""
