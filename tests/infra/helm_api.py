@@ -161,7 +161,7 @@ def _known(path: str) -> dict[str, Any] | None:
 
 
 def _secret(body: bytes) -> dict[str, Any]:
-    """Return a Secret, which is how helm keeps its records, of Kubernetes' protobuf, in which alone it sends them."""
+    """Return a Secret of Kubernetes' protobuf, in which alone helm sends its records."""
     secret = _fields(_fields(body.removeprefix(_PROTOBUF))[2][0])
     metadata = _fields(secret[1][0])
     return {

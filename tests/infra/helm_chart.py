@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import yaml
-from conftest import TOOLS
+
+from loadkit.capacity import Capacity
+from loadkit.fleet_plan import planned
 
 ROOT = Path(__file__).parents[2]
+TOOLS = Path(sys.prefix) / "infra" / "bin"
+"""What `make test-infra` installed."""
 CHART = ROOT / "terraform" / "helm" / "loadkit"
 SCENARIO = ROOT / "scenarios" / "orders.py"
 VALUES = Path(__file__).parent / "helm-values"
 NAMES = tuple(sorted(path.stem for path in VALUES.glob("*.yaml")))
 TARGETS = {"strimzi": "strimzi", "msk": "msk-scram"}
 """Values that are used with a target file of `loadkit init target --for PLATFORM`."""
+PLAN = planned(5e6, 100, Capacity(rate=600_000, exact=True, text="", cpu=3e-6), cores=16)
+"""What `loadkit fleet plan --json` would have under `plan`."""
 RELEASE, NAMESPACE, VERSION = "lk", "load", "1.37.2"
 PATIENCE = 120.0
 
@@ -44,8 +52,8 @@ def tool(name: str, *words: str, text: str | None = None) -> Done:
     """Return what one of the tools of `make test-infra` did, which knows no cluster and no cache of its user."""
     with TemporaryDirectory() as home:
         done = subprocess.run(
-            [str(TOOLS / "bin" / name), *words], input=text, capture_output=True, text=True, timeout=PATIENCE,
-            check=False, env={"PATH": os.environ["PATH"], "HOME": home},
+            [str(TOOLS / name), *words], input=text, capture_output=True, text=True, timeout=PATIENCE,
+            check=False, cwd=ROOT, env={"PATH": os.environ["PATH"], "HOME": home},
         )  # fmt: skip
     return Done(done.returncode, done.stdout, done.stderr)
 
@@ -60,7 +68,7 @@ def words(name: str, folder: Path, *more: str) -> list[str]:
         found += ["--set-file", f"target.file={ROOT}/loadkit/templates/targets/{TARGETS[name]}.toml"]
     if name == "msk":
         plan = folder / "plan.json"
-        plan.write_text('{"command": "fleet plan", "plan": {"processes": 12, "process_cores": 1.3}}')
+        plan.write_text(json.dumps({"command": "fleet plan", "plan": asdict(PLAN)}))
         found += ["--set-file", f"workers.plan={plan}"]
     return [*found, *more]
 
@@ -218,7 +226,7 @@ def _unlike(what: str, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> I
 
 
 def _selects(selector: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
-    return selector["matchLabels"].items() <= labels.items()
+    return bool(selector["matchLabels"].items() <= labels.items())
 
 
 def _references(spec: Document) -> Iterator[tuple[str, str]]:

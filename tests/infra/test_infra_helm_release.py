@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from helm_api import Api, serving
-from helm_chart import CHART, NAMESPACE, RELEASE, VERSION, documents, pods, tool, words
+from helm_chart import CHART, NAMESPACE, PLAN, RELEASE, VERSION, documents, pods, tool, words
 
 Names = set[tuple[str, str]]
 TOKEN = "/api/v1/namespaces/load/secrets/lk-token"
@@ -118,10 +118,27 @@ def test_the_desk_that_the_notes_ask_for_fits_the_release(life: Life) -> None:
     assert needs == LASTS
 
 
+def test_the_commands_of_the_readme_install_a_release(tmp_path: Path) -> None:
+    """The one that tries the chart out, and one with the values that it shows for a cluster."""
+    text = (CHART / "README.md").read_text()
+    first, second, *_ = re.findall(r"^```(?:yaml)?\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    with serving() as api:
+        command = shlex.split(first.replace("\\\n", " ").replace("--create-namespace", ""))
+        tool(*command, "--kube-apiserver", api.url, "--disable-openapi-validation").ok()
+        assert ("Job", "orders-1-master") in api.names()
+        (tmp_path / "shown.yaml").write_text(second)
+        more = ["--values", str(tmp_path / "shown.yaml"), *words("strimzi", tmp_path)[4:], "--set", "image=loadkit:0.1.0",
+                "--set", "scenario.file=orders.py", "--set", "workers.count=2"]  # fmt: skip
+        helm(api, "real", str(CHART), *more, command="install")
+        pod = api.objects["/apis/batch/v1/namespaces/load/jobs/real-1-workers"]["spec"]["template"]
+    assert set(pod["spec"]["affinity"]) == {"nodeAffinity", "podAntiAffinity"}
+    assert pod["spec"]["containers"][0]["envFrom"] == [{"secretRef": {"name": "staging-login"}}]
+
+
 def test_notes_of_results_in_s3(tmp_path: Path) -> None:
     """They name bucket, prefix and the run's folder, and no volume."""
     with serving() as api:
         notes = helm(api, RELEASE, str(CHART), *words("msk", tmp_path)[2:], command="install")
     assert "s3://loadkit-results/teams/orders/lk-1-master-XXXXX/" in notes
     assert "pvc" not in notes
-    assert "by 12 load processes; cores of each: 2" in notes
+    assert f"by {PLAN.processes} load processes; cores of each: 2" in notes

@@ -54,10 +54,12 @@ loadkit/run: {{ include "loadkit.run" (index . 0) | quote }}
 {{/* How many load processes, and cores of each: a plan's, or as given. */}}
 {{- define "loadkit.workers" -}}
 {{- if .Values.workers.plan -}}
-{{- $plan := (.Values.workers.plan | fromJson).plan | required "workers.plan is not the text of `loadkit fleet plan --json`: --set-file workers.plan=plan.json" -}}
+{{- $none := "workers.plan is not the text of `loadkit fleet plan --json`: --set-file workers.plan=plan.json" -}}
+{{- $plan := (.Values.workers.plan | fromJson).plan | required $none -}}
 {{ int $plan.processes }}
 {{- else -}}
-{{ required "workers.count is missing: say how many load processes there are, or --set-file workers.plan=plan.json of `loadkit fleet plan --json`" .Values.workers.count }}
+{{- $way := "--set-file workers.plan=plan.json of `loadkit fleet plan --json`" -}}
+{{ required (printf "workers.count is missing: say how many load processes there are, or %s" $way) .Values.workers.count }}
 {{- end -}}
 {{- end }}
 
@@ -67,7 +69,7 @@ loadkit/run: {{ include "loadkit.run" (index . 0) | quote }}
 {{ .Values.workers.cpu | default (max 1 ($plan.process_cores | default 1 | ceil | int)) }}
 {{- end }}
 
-{{/* What the command is told of the target, and where its results go: S3 has a name for each run, a claim a folder. */}}
+{{/* Where results go: S3 has a name for each run, a claim a folder; and what the command is told of the target. */}}
 {{- define "loadkit.folder" -}}
 {{ .Values.run.folder | default "$(POD_NAME)" }}
 {{- end }}
@@ -98,16 +100,16 @@ loadkit/run: {{ include "loadkit.run" (index . 0) | quote }}
 {{- fail "scenario.file is missing: which of the files is the scenario?" -}}
 {{- end -}}
 {{- if ne 1 (len (compact (list $values.target.file $values.target.existingConfigMap $values.target.builtin))) -}}
-{{- fail "give the target once: --set-file target.file=target.toml, target.existingConfigMap, or target.builtin=simulated?sink=1" -}}
+{{- fail "give the target once: target.file (by --set-file), target.existingConfigMap, or target.builtin=simulated?sink=1" -}}
 {{- end -}}
 {{- if and $values.workers.plan $values.workers.count -}}
 {{- fail "workers.plan and workers.count both say how many workers there are: give one of them" -}}
 {{- end -}}
-{{- if and $values.networkPolicy.enabled (not $values.target.builtin) (not $values.networkPolicy.brokers) -}}
-{{- fail "networkPolicy.brokers is missing, so nobody would reach the brokers: say where they are, or networkPolicy.enabled=false" -}}
+{{- if and $values.networkPolicy.enabled (not (or $values.target.builtin $values.networkPolicy.brokers)) -}}
+{{- fail "networkPolicy.brokers is missing, so nobody would reach them: say where they are, or networkPolicy.enabled=false" -}}
 {{- end -}}
 {{- if and $values.metrics.podMonitor $values.networkPolicy.enabled (not $values.metrics.from) -}}
-{{- fail "metrics.from is missing, so Prometheus would not reach the metrics: say where it is, or networkPolicy.enabled=false" -}}
+{{- fail "metrics.from is missing, so Prometheus would not come in: say where it is, or networkPolicy.enabled=false" -}}
 {{- end -}}
 {{- if and $values.metrics.podMonitor (eq $values.run.command "gate") -}}
 {{- fail "loadkit gate serves no metrics: leave out metrics.podMonitor" -}}
