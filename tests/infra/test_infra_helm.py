@@ -31,7 +31,10 @@ from helm_chart import (
     tool,
     words,
 )
+from typer.core import TyperGroup
+from typer.main import get_command
 
+from loadkit.cli import app
 from loadkit.sizing.facts import Facts
 from loadkit.sizing.recommend import texts
 
@@ -82,6 +85,21 @@ def test_the_readme_names_every_value() -> None:
     shown = yaml.safe_load((CHART / "values.yaml").read_text())
     rows = set(re.findall(r"^\| `(\w+)", (CHART / "README.md").read_text(), re.MULTILINE))
     assert rows == set(shown)
+
+
+@pytest.mark.parametrize("command", ["run", "max", "sweep", "gate"])
+def test_each_command_takes_its_words(command: str, tmp_path: Path) -> None:
+    """As loadkit itself reads them; an unknown flag would be refused."""
+    metrics = ["--set", "metrics.podMonitor=true", "--set-json", 'metrics.from=[{"podSelector":{}}]']
+    made = render("smallest", tmp_path, "--set", f"run.command={command}", *([] if command == "gate" else metrics))
+    name, *args = of_kind(made, "Job", "-master")["spec"]["template"]["spec"]["containers"][0]["args"]
+    group = get_command(app)
+    assert isinstance(group, TyperGroup)
+    said = group.commands[name].make_context(name, args).params
+    assert (said["expect_workers"], said["expect_within"], said["master_bind"]) == (2, "15m", "0.0.0.0:5557")
+    assert {said.get("target", said.get("baseline")), said.get("candidate", "simulated?sink=1")} == {"simulated?sink=1"}
+    with pytest.raises(Exception, match="No such option: --replcas"):
+        group.commands[name].make_context(name, [*args, "--replcas", "2"])
 
 
 # who runs where
