@@ -80,7 +80,9 @@ def faults(document: Document) -> list[str]:
 def _faults(one: Mapping[str, Any]) -> list[str]:
     found = [f"ended with {one['exit']}: {one['said'][-300:]}"] if one["exit"] else []
     for lap in one["laps"]:
-        found += [f"lap {lap['lap']}: {lap['integrity'][name]:,} {name}" for name in FAULTS if lap["integrity"][name]]
+        for name in (name for name in FAULTS if lap["integrity"][name]):
+            where = ", ".join(f"{topic} {counts[name]}" for topic, counts in lap["topics"].items() if counts.get(name))
+            found.append(f"lap {lap['lap']}: {lap['integrity'][name]:,} {name} ({where})")
         found += [f"lap {lap['lap']}: {lap['status']}"] if lap["status"] != "complete" else []
         found += [f"lap {lap['lap']}: lanes {lap['lanes']}"] if lap["lanes"] != ["fast"] else []
         for name, total in lap["totals"].items():

@@ -34,7 +34,7 @@ _HANDS: dict[str, tuple[Any, Any]] = {
         metavar="HOST[:PORT]", help=f"Where to listen for them; default: {HERE}:{PORT}.")], None),
     "token_file": (TokenFile, None),
     "allow_public": (Annotated[bool, typer.Option(
-        "--allow-public", help="Listen beyond this machine without a token: anybody may join.")], False),
+        "--allow-public", help="Listen beyond this machine without a token, to anybody; metrics too.")], False),
     "expect_within": (Annotated[str | None, typer.Option(help="Longest wait for them; default: 5m.")], None),
 }  # fmt: skip
 """The flags that say who makes the load, by name: type and default."""
@@ -65,7 +65,7 @@ def with_hands(command: Callable[..., None]) -> Callable[..., None]:
 
     @wraps(command)
     def called(**given: Any) -> None:
-        said = [given.pop(name) for name in _HANDS]
+        said = [*(given.pop(name) for name in _HANDS), bool(given.get("metrics"))]
         command(**given, who=hands(*said))
 
     shown = [one.replace(kind=Parameter.KEYWORD_ONLY) for one in own.parameters.values() if one.name != "who"]

@@ -58,7 +58,7 @@ def run(request: Request, quiet: bool) -> dict[str, Any]:
     with ExitStack() as stack:
         opening = replace(file, scenario=scenario)
         target = session.reached(named, request.who)
-        live = stack.enter_context(watched(request.metrics, target))
+        live = stack.enter_context(watched(request.metrics, target, request.who.public))
         shown = live.shown
         fleet = stack.enter_context(session.fleet(opening, request.who, shown.say))
         trials = stack.enter_context(

@@ -139,7 +139,7 @@ def head_of(plan: Plan, target: str, slo: Sequence[str], sets: Sequence[str]) ->
 
 
 def _searched(request: Request, file: ScenarioFile, plan: Plan, head: Mapping[str, Any]) -> None:
-    with watched(request.metrics, request.target) as live:
+    with watched(request.metrics, request.target, request.who.public) as live:
         request.out.mkdir(parents=True, exist_ok=True)
         max_file.write(request.out, head)
         try:

@@ -56,7 +56,7 @@ def sweep(request: Request, run: Run) -> dict[str, Any]:
     wanted = asked(request)
     plan = planned(replace(wanted, target=session.reached(wanted.target, run.who)))
     stream = sys.stderr if run.quiet else sys.stdout
-    with resume.held(run.out), watched(run.metrics, plan.asked.target) as live:
+    with resume.held(run.out), watched(run.metrics, plan.asked.target, run.who.public) as live:
         shown, loop = live.shown, _Loop(plan, run, live)
         try:
             loop.go()

@@ -38,6 +38,8 @@ class Hands:
     token: str = field(default="", repr=False)
     within: float = 300.0
     """Seconds in which those expected must have come."""
+    public: bool = False
+    """Whether what has no authentication may be reached from other machines: the network keeps strangers out."""
 
     @property
     def others(self) -> int:
@@ -49,16 +51,17 @@ ALONE = Hands()
 
 
 def hands(
-    workers: int, expected: int, bind: str | None, token_file: Path | None, allow_public: bool, within: str | None
-) -> Hands:
-    """Return who makes the load as the flags say it. Raises UsageError."""
+    workers: int, expected: int, bind: str | None, token_file: Path | None, allow_public: bool, within: str | None,
+    served: bool = False,
+) -> Hands:  # fmt: skip
+    """Return who makes the load as the flags say it; `served`: metrics are, too. Raises UsageError."""
     if not expected:
-        given = {"--master-bind": bind, "--token-file": token_file, "--allow-public": allow_public,
+        given = {"--master-bind": bind, "--token-file": token_file, "--allow-public": allow_public and not served,
                  "--expect-within": within}  # fmt: skip
         for flag, value in given.items():
             if value:
                 raise UsageError(f"{flag} is about load processes that others start: give --expect-workers N with it")
-        return Hands(own=workers)
+        return Hands(own=workers, public=allow_public)
     if workers:
         raise UsageError(
             "--workers starts load processes here, --expect-workers waits for those of `loadkit worker`: give one of "
@@ -67,7 +70,7 @@ def hands(
     host, port = address(bind or HERE, "--master-bind")
     secret = token(token_file)
     refuse_public(host, f"--master-bind {bind}", bool(secret), allow_public)
-    found = Hands(expected=expected, host=host, port=port, token=secret)
+    found = Hands(expected=expected, host=host, port=port, token=secret, public=allow_public)
     return replace(found, within=seconds(within, "--expect-within")) if within else found
 
 

@@ -34,13 +34,15 @@ class Watched:
 
 
 @contextmanager
-def watched(metrics: str | None, target: str) -> Iterator[Watched]:
+def watched(metrics: str | None, target: str, public: bool) -> Iterator[Watched]:
     """Show on the terminal, and serve at the address that `metrics` names, while the context lasts.
+
+    `public`: other machines may reach it.
 
     Raises UsageError where the address cannot be served.
     """
     if metrics and virtual(target):
         raise UsageError(f"{FLAG}: {target} is over before it could be scraped (virtual time); use simulated?sink=1")
     seen = Observed()
-    with closing(Shown(sys.stderr, seen)) as shown, serving(metrics, seen):
+    with closing(Shown(sys.stderr, seen)) as shown, serving(metrics, seen, public):
         yield Watched(shown, seen, bool(metrics))

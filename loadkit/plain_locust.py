@@ -49,7 +49,7 @@ _FLAGS: dict[str, dict[str, Any]] = {
     "--metrics": {"env_var": "LOADKIT_METRICS", "default": "", "metavar": "[HOST]:PORT",
                   "help": "loadkit: serve Prometheus metrics there, like :9646"},
     "--allow-public": {"action": "store_true",
-                       "help": "loadkit: let others than this machine reach master and web UI, whoever they are"},
+                       "help": "loadkit: let others than this machine reach master, web UI, metrics: anybody"},
     "--set": {"action": "append", "default": [], "metavar": "PATH=VALUE", "help": "loadkit: change one setting"},
 }  # fmt: skip
 _DISMISSAL = 5.0
@@ -108,7 +108,7 @@ def _serve(environment: Environment, seen: Observed, ended: list[Path]) -> None:
     """
     options = environment.parsed_options
     assert options
-    served = serving(options.metrics or None, seen)
+    served = serving(options.metrics or None, seen, options.allow_public)
     served.__enter__()
     environment.events.quit.add_listener(lambda **_: served.__exit__(None, None, None))
     if environment.web_ui:

@@ -140,7 +140,7 @@ def test_limit_evidence_and_percentiles_are_those_of_the_run() -> None:
 )
 def test_an_address_is_of_this_machine_alone(text: str, where: tuple[str, int]) -> None:
     """Without a host it is the loopback address: the page has no authentication."""
-    assert exporter.address(text) == where
+    assert exporter.address(text, public=False) == where
 
 
 @pytest.mark.parametrize(
@@ -160,7 +160,12 @@ def test_an_address_is_of_this_machine_alone(text: str, where: tuple[str, int]) 
 def test_any_other_address_is_refused_with_the_way_out(text: str, says: str) -> None:
     """A port that is none, and hosts that others reach."""
     with pytest.raises(UsageError, match=says):
-        exporter.address(text)
+        exporter.address(text, public=False)
+
+
+def test_others_may_read_the_page_where_that_is_asked_for() -> None:
+    """As in a cluster of containers, whose network policy keeps strangers out."""
+    assert exporter.address("0.0.0.0:9646", public=True) == ("0.0.0.0", 9646)
 
 
 def test_the_page_is_served_while_it_is_asked_for_and_a_port_that_is_taken_is_refused() -> None:

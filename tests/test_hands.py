@@ -75,6 +75,7 @@ def test_beyond_this_machine_there_must_be_a_token_or_leave_for_all(tmp_path: Pa
     assert (guarded.host, guarded.port, guarded.token) == ("0.0.0.0", 6000, SECRET)
     assert asked(expected=2, bind="0.0.0.0", public=True).port == PORT
     assert asked(expected=2) == Hands(expected=2, host="127.0.0.1", port=PORT)
+    assert hands(0, 0, None, None, True, None, served=True).public, "it may be about the metrics alone"
     refuse_public("localhost", "--web-host localhost", authenticated=False, allow_public=False)
 
 

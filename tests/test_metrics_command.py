@@ -65,7 +65,8 @@ def distributed(folder: Path) -> Page:
     """Return the page of a run by two load processes, which is then interrupted."""
     port, scenario = free_port(), folder / "trials.py"
     scenario.write_text(SCENARIO)
-    arguments = ("--workers", "2", "--warmup", "1s", "--duration", "100s", "--metrics", f":{port}")
+    arguments = ("--workers", "2", "--warmup", "1s", "--duration", "100s", "--metrics", f"0.0.0.0:{port}",
+                 "--allow-public")  # fmt: skip
     with start(scenario, SINK, folder / "run", *arguments) as command:
         found = scraped(port, lambda page: judged(page, 2), lambda: command.process.poll() is None)
         command.signal(signal.SIGINT)

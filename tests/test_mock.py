@@ -7,6 +7,7 @@ from time import monotonic, monotonic_ns
 
 import numpy as np
 import pytest
+from running import eventually
 
 from loadkit import stamp
 from loadkit.clusters import MockCluster, Names
@@ -14,6 +15,8 @@ from loadkit.errors import TargetFileError
 from loadkit.payloads import constant
 from loadkit.scenario import ProducerWorkload, Scenario, Topic
 from loadkit.target import load_target
+from loadkit.targets.fast import FastProducer
+from loadkit.targets.fast_client import ALONE
 from loadkit.targets.lane import Batch
 from loadkit.targets.mock import Mock
 from loadkit.targets.simspec import SimulatedSpec
@@ -46,6 +49,27 @@ def test_messages_are_confirmed_in_every_partition_of_a_topic(lane: str) -> None
         assert sorted(again.stamps["seq"].tolist()) == [0, 1, 2, 3, 4]
     finally:
         producer.close()
+
+
+def test_a_client_that_has_lost_every_broker_is_told_of_them_again() -> None:
+    """librdkafka would ask nobody ever again; closing a consumer would wait for its group's coordinator for good."""
+    mock = Mock({"flow": 1})
+    lost = FastProducer({"bootstrap.servers": "127.0.0.1:1", "log_level": "0"}, "flow", "binary")
+    lost._servers = mock.bootstrap
+    try:
+        for _ in range(ALONE):
+            lost._see({"brokers": {"GroupCoordinator": {"source": "logical", "state": "UP"}}})
+        lost.connect(20)
+
+        def found() -> bool:
+            lost.poll()
+            lost.take_statistics()
+            return lost._alone == 0
+
+        assert eventually(found, 20.0)
+    finally:
+        lost.close()
+        mock.close()
 
 
 def test_it_ends_when_it_is_closed_and_when_nobody_holds_it() -> None:

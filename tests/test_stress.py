@@ -34,7 +34,8 @@ def lap(rss: int = 200 << 20, **changes: Any) -> dict[str, Any]:
     return {
         "lap": 1, "seconds": 1.0, "status": "complete", "members": 3, "totals": {"Small": total},
         "errors": {"_MSG_TIMED_OUT": 2}, "queue_full": 1, "rebalances": 2, "lanes": ["fast"], "rss": rss, "held": 35 << 20,
-        "integrity": dict.fromkeys((*stress_page.FAULTS, "redelivered"), 0), **changes,
+        "integrity": dict.fromkeys((*stress_page.FAULTS, "redelivered"), 0),
+        "topics": {"small": {}, "large": {"lost": 3}}, **changes,
     }  # fmt: skip
 
 
@@ -54,7 +55,7 @@ def test_laps_without_a_fault_are_safe() -> None:
 @pytest.mark.parametrize(
     ("made", "said"),
     [
-        (document(lap(integrity={**lap()["integrity"], "lost": 3})), "3 lost"),
+        (document(lap(integrity={**lap()["integrity"], "lost": 3})), "3 lost (large 3)"),
         (document(lap(integrity={**lap()["integrity"], "reordered": 1})), "1 reordered"),
         (document(lap(), code=-11), "ended with -11"),
         (document(lap(status="failed")), "failed"),

@@ -16,8 +16,11 @@ from numpy.typing import NDArray
 
 from loadkit import stamp
 from loadkit.errors import TargetError
-from loadkit.targets import librdkafka
+from loadkit.targets import librdkafka, statistics
 from loadkit.targets.kafka import LOG, Client
+
+ALONE = 10
+"""Emissions of statistics without any broker after which a client is told of its bootstrap servers again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,9 @@ class FastClient(Client):
         self.lib = librdkafka.library()
         self._doing = f"{role} of {topic}"
         self._dead: Any = None
+        self._servers = config.get("bootstrap.servers", "")
+        self._alone = 0
+        """How many emissions of statistics in a row told of no broker."""
         lib = self.lib
         self._callbacks = (
             librdkafka.STATS_CB(self._on_statistics), librdkafka.ERROR_CB(self._on_error),
@@ -83,6 +89,20 @@ class FastClient(Client):
 
     def _on_error(self, _: int, code: int, text: bytes | None, __: int) -> None:
         self._errors.append(Problem(self.lib.name(code), (text or b"").decode(errors="replace")))
+
+    def _see(self, told: Mapping[str, Any]) -> None:
+        self._alone = 0 if statistics.reaches(told) else self._alone + 1
+        if self._alone and self._alone % ALONE == 0:
+            self._find_again()
+
+    def _find_again(self) -> None:
+        """Have the library know its bootstrap servers again.
+
+        It forgets every broker that a metadata response leaves out. A cluster of one that has just been started, or was
+        too busy to tell its controller that it lives, names none: then no broker is left to ask, and nothing but this
+        finds it again (librdkafka 2.16, rd_kafka_metadata_decommission_unavailable_brokers).
+        """
+        self.lib.brokers_add(self._rk, self._servers.encode())
 
     def _raise_fatal(self, doing: str) -> None:
         raise self._told(Problem(*self.lib.fatal(self._rk)), doing)

@@ -169,10 +169,11 @@ class FastConsumer(FastClient):
 
     def close(self) -> None:
         """Commit by the group's own policy, leave the group, and end the client."""
-        rk, self._rk = self._rk, None
-        if not rk:
+        if not self._rk:
             return
         self.take_received()
+        self._find_again()  # closing waits for the group's coordinator, and nobody looks at statistics meanwhile
+        rk, self._rk = self._rk, None
         self.lib.consumer_close(rk)
         self.lib.queue_destroy(self._queue)
         self.lib.destroy(rk)

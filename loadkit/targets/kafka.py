@@ -127,8 +127,13 @@ class Client:
         """Return the client's statistics since the last call, as flat numbers."""
         taken = []
         while self._statistics:
-            taken.append(statistics.flatten(json.loads(self._statistics.popleft()), self.topic))
+            told = json.loads(self._statistics.popleft())
+            self._see(told)
+            taken.append(statistics.flatten(told, self.topic))
         return taken
+
+    def _see(self, told: Mapping[str, Any]) -> None:
+        """Look at one emission of statistics before it is flattened."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -142,6 +142,7 @@ _AT_LENGTH: dict[str, tuple[Any, list[Any]]] = {
     "destroy": (None, [c_void_p]),
     "produce_batch": (c_int, [c_void_p, c_int32, c_int, c_void_p, c_int]),
     "consume_batch_queue": (c_ssize_t, [c_void_p, c_int, c_void_p, c_size_t]),
+    "brokers_add": (c_int, [c_void_p, c_char_p]),
     "metadata": (c_int, [c_void_p, c_int, c_void_p, POINTER(POINTER(Metadata)), c_int]),
     "query_watermark_offsets": (c_int, [c_void_p, c_char_p, c_int32, POINTER(c_int64), POINTER(c_int64), c_int]),
     "mock_cluster_new": (c_void_p, [c_void_p, c_int]),

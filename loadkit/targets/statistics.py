@@ -53,6 +53,12 @@ def flatten(raw: Mapping[str, Any], topic: str) -> dict[str, Any]:
     }
 
 
+def reaches(raw: Mapping[str, Any]) -> bool:
+    """Return whether a client was connected to any broker when it told this."""
+    brokers = raw.get("brokers", {}).values()
+    return any(b.get("state") == "UP" and b.get("source") in ("configured", "learned") for b in brokers)
+
+
 def placed(row: dict[str, Any], zero_ns: int) -> dict[str, Any]:
     """Return a row with the clock at which its numbers end, where it has one, as the schedule's time `until` (s)."""
     clock = row.pop("clock", None)

@@ -219,30 +219,31 @@ class _Page(Collector):
         return list(families(self._seen))
 
 
-def address(text: str) -> tuple[str, int]:
-    """Return host and port of `[HOST]:PORT`; UsageError for any other text and any host beyond this machine.
+def address(text: str, public: bool) -> tuple[str, int]:
+    """Return host and port of `[HOST]:PORT`; UsageError for any other text.
 
-    The page has no authentication, so nobody else is to reach it.
+    And for any host beyond this machine, unless it may be `public`: the page has no authentication.
     """
     host, colon, port = text.rpartition(":")
     host = host.strip("[]") or "127.0.0.1"
     if not colon or not port.isdecimal() or not 0 < int(port) < 1 << 16:
         raise UsageError(f"{FLAG} {text}: say :PORT or HOST:PORT, like :9646")
-    if not is_loopback(host):
+    if not public and not is_loopback(host):
         raise UsageError(
             f"{FLAG} {text}: {host} can be reached from other machines, and the page has no authentication; "
-            f"use :{port} and a tunnel, or a Prometheus agent on this machine"
+            f"use :{port} and a tunnel or a Prometheus agent on this machine, or --allow-public where the network "
+            "itself keeps strangers out"
         )
     return host, int(port)
 
 
 @contextmanager
-def serving(text: str | None, seen: Observed) -> Iterator[None]:
+def serving(text: str | None, seen: Observed, public: bool = False) -> Iterator[None]:
     """Serve the page at an address, where one is given, while the context lasts; UsageError if it cannot be bound."""
     if text is None:
         yield
         return
-    host, port = address(text)
+    host, port = address(text, public)
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Page(seen))
     try:
