@@ -32,4 +32,5 @@ python=${PYTHON:-$(newest)}
 
 "$python" -m venv "$home"
 "$home/bin/python" -m pip install --no-input --disable-pip-version-check --quiet "$@"
-"$home/bin/loadkit" --version
+"$home/bin/loadkit" --help >/dev/null
+"$home/bin/python" -c 'from importlib.metadata import version; print("loadkit", version("loadkit"))'

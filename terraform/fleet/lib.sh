@@ -38,6 +38,8 @@ fail() {
 
 settings() {
   local file=${LOADKIT_FLEET_ENV:-/etc/loadkit/fleet.env} line
+  umask 077
+  private=$(mktemp -d)
   if [[ -e $file ]]; then
     [[ -r $file ]] || fail 2 "$file cannot be read by $(id -un)"
     while IFS= read -r line || [[ -n $line ]]; do
@@ -54,8 +56,6 @@ settings() {
   store=${store%/}
   export AWS_PAGER="" AWS_RETRY_MODE=standard AWS_MAX_ATTEMPTS=5
   export AWS_DEFAULT_REGION=${AWS_REGION:-${AWS_DEFAULT_REGION:-}} # version 1 of the aws command knows this name alone
-  umask 077
-  private=$(mktemp -d)
 }
 
 # need NAME...
@@ -70,7 +70,7 @@ need() {
 patiently() {
   local left
   for left in 4 3 2 1 0; do
-    "$@" && return
+    "$@" && return 0 # within a trap a bare return gives what was before it
     ((left)) && sleep "$pause"
   done
   return 1

@@ -6,7 +6,7 @@
 # Settings: lib.sh. The aws command and python3 must be on PATH. On SIGTERM loadkit ends in good order and what it has
 # is kept; a systemd unit has KillMode=mixed, since a second SIGTERM ends it where it is.
 set -euo pipefail
-# shellcheck source=terraform/fleet/lib.sh
+# shellcheck source=lib.sh source-path=SCRIPTDIR
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 started=$(date -u +%FT%TZ) results="" command=""
@@ -70,7 +70,7 @@ split_command() {
 place_results() {
   local number=1
   mkdir -p "$results"
-  aws s3 cp --recursive --only-show-errors "$store" "$results" || fail 3 "$store cannot be read"
+  patiently aws s3 cp --recursive --only-show-errors "$store" "$results" || fail 3 "$store cannot be read"
   out=$results/${words[0]}
   if [[ ${words[0]} == run ]]; then
     while [[ -e $out ]]; do out=$results/run-$((++number)); done
@@ -79,18 +79,19 @@ place_results() {
 
 # watch WORD...: loadkit to its end, with uploads meanwhile; returns its exit code
 watch() {
-  local ended="" code every=${LOADKIT_EVERY:-60}
+  local code=0 every=${LOADKIT_EVERY:-60} next
   export LOADKIT_STATE=$results/state # the ledger of what it makes on the cluster is kept with the results
   run_loadkit "$@" >>"$results/loadkit.log" 2>&1 &
   command=$!
-  while [[ $ended != "$command" ]]; do
-    [[ -z $ended ]] || upload sync || say "this upload failed, the next one is in $every s"
-    sleep "$every" &
-    code=0
-    wait -n -p ended "$command" $! || code=$? # a signal cuts it short, with nothing that ended
-    ended=${ended:-}
-    kill $! 2>/dev/null || true
+  next=$((SECONDS + every))
+  while [[ -n $(jobs -pr) ]]; do
+    sleep 1
+    if ((SECONDS >= next)); then
+      upload sync || say "this upload failed, the next one is in $every s"
+      next=$((SECONDS + every))
+    fi
   done
+  wait "$command" || code=$?
   say "loadkit has ended with $code"
   return "$code"
 }

@@ -5,26 +5,22 @@
 # Settings: lib.sh. The aws command and python3 must be on PATH. On SIGTERM they report what they measured and end; a
 # systemd unit has KillMode=mixed, since a second SIGTERM ends them where they are.
 set -euo pipefail
-# shellcheck source=terraform/fleet/lib.sh
+# shellcheck source=lib.sh source-path=SCRIPTDIR
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-declare -A running=()
-
 finish() {
-  local code=$?
+  local code=$? left
   trap - EXIT
   trap '' TERM INT
-  if ((${#running[@]})); then
-    kill -TERM "${!running[@]}" 2>/dev/null || true
-    wait "${!running[@]}" || true
-  fi
+  mapfile -t left < <(jobs -pr)
+  ((${#left[@]} == 0)) || kill -TERM "${left[@]}" 2>/dev/null || true
+  wait
   [[ -z $private ]] || rm -rf "$private"
   exit "$code"
 }
 
 start() {
   run_loadkit worker "$LOADKIT_SCENARIO" --master "$LOADKIT_MASTER" --token-file "$private/token" &
-  running[$!]=yes
 }
 
 trap finish EXIT
@@ -38,10 +34,9 @@ inputs
 secrets
 
 until is_done; do
-  while ((${#running[@]} < processes)); do start; done
+  for ((missing = processes - $(jobs -pr | wc -l); missing > 0; missing--)); do start; done
   code=0
-  wait -n -p ended "${!running[@]}" || code=$?
-  unset "running[$ended]"
+  wait -n || code=$?
   say "a load process has ended with $code; unless the run is over, it is started again in $pause s"
   sleep "$pause"
 done
