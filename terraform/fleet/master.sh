@@ -48,7 +48,8 @@ print(json.dumps({"exit_code": int(code), "command": command, "started": started
 scale_to_zero() {
   [[ -n $1 ]] || return 0
   say "scaling $1 to zero"
-  patiently aws autoscaling update-auto-scaling-group --auto-scaling-group-name "$1" --min-size 0 --desired-capacity 0 ||
+  local sizes=(--min-size 0 --desired-capacity 0)
+  patiently aws autoscaling update-auto-scaling-group --auto-scaling-group-name "$1" "${sizes[@]}" ||
     say "error: $1 is not scaled to zero: do it by hand, it costs"
 }
 
@@ -61,7 +62,7 @@ stop() {
 
 split_command() {
   python3 -c 'import shlex, sys; sys.stdout.write("".join(f"{word}\0" for word in shlex.split(sys.argv[1])))' \
-    "$LOADKIT_COMMAND" >"$private/words" 2>/dev/null || fail 2 "LOADKIT_COMMAND: a quote is not closed: $LOADKIT_COMMAND"
+    "$LOADKIT_COMMAND" >"$private/words" 2>/dev/null || fail 2 "LOADKIT_COMMAND: a quote is open: $LOADKIT_COMMAND"
   mapfile -d '' -t words <"$private/words"
   ((${#words[@]})) || fail 2 "LOADKIT_COMMAND is empty"
 }

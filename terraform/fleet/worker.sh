@@ -20,7 +20,7 @@ finish() {
 }
 
 start() {
-  run_loadkit worker "$LOADKIT_SCENARIO" --master "$LOADKIT_MASTER" --token-file "$private/token" &
+  run_loadkit worker "$LOADKIT_SCENARIO" --master "$LOADKIT_MASTER" --token-file "$private/token" --wait 20s &
 }
 
 trap finish EXIT
