@@ -20,7 +20,7 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
-import boto3
+import boto3  # type: ignore[import-untyped]
 
 ROOT = Path(__file__).parents[2]
 FLEET = ROOT / "terraform" / "fleet"

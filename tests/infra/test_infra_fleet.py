@@ -147,7 +147,7 @@ def left_by(machine: Script) -> dict[str, int]:
 
 def secret_references(text: str) -> tuple[str, dict[str, str]]:
     """Return a target file whose secrets are variables, and these with their values."""
-    found = {}
+    found: dict[str, str] = {}
 
     def variable(match: re.Match[str]) -> str:
         name = f"CLUSTER_SECRET_{len(found)}"
