@@ -18,7 +18,9 @@ LABEL org.opencontainers.image.title="loadkit" \
       org.opencontainers.image.description="Open-loop load testing for clusters that speak the Kafka protocol" \
       org.opencontainers.image.source="https://github.com/loadkit/loadkit" \
       org.opencontainers.image.licenses="Apache-2.0"
-RUN useradd --uid 10001 --create-home --home-dir /work loadkit && install -d -o loadkit -g loadkit /work/reports
+RUN groupadd --gid 10001 loadkit && \
+    useradd --uid 10001 --gid loadkit --create-home --home-dir /work loadkit && \
+    install -d -o loadkit -g loadkit /work/reports
 COPY --from=built /opt/loadkit /opt/loadkit
 ENV PATH=/opt/loadkit/bin:$PATH PYTHONUNBUFFERED=1
 # by number, so that a cluster which refuses root can see that it is none
