@@ -267,7 +267,7 @@ def told(number: int, lap: Lap, facts: dict[str, Any], begun: float) -> dict[str
     """Return what a lap leaves to be judged."""
     totals, counts = facts["totals"], lap.trial.collector.counts
     integrity = {name: n for name, n in facts["integrity"].items() if name not in ("partitions", "lost_ranges")}
-    topics = {row["topic"].rpartition(".")[2] for row in facts["integrity"]["partitions"]}
+    topics = {row["topic"] for row in facts["integrity"]["partitions"]}
     return {
         "lap": number, "seconds": round(monotonic() - begun, 1), "status": facts["status"], "members": lap.members,
         "totals": totals, "errors": facts["errors"], "integrity": integrity,
@@ -280,7 +280,7 @@ def told(number: int, lap: Lap, facts: dict[str, Any], begun: float) -> dict[str
 
 def _of(rows: list[dict[str, Any]], topic: str) -> dict[str, int]:
     """Return what was found in the partitions of one topic."""
-    own = [row for row in rows if row["topic"].endswith(f".{topic}")]
+    own = [row for row in rows if row["topic"] == topic]
     return {
         name: sum(row[name] or 0 for row in own)
         for name in ("lost", "duplicated", "reordered", "unread", "unconfirmed")
