@@ -276,7 +276,10 @@ class Accounts:
         self._consumed.setdefault((group, topic, partition), _Side()).add(delta)
 
     def unplaced(self) -> int:
-        """Return how many messages were confirmed without an offset (acks=0): they cannot be accounted for."""
+        """Return how many messages were confirmed without an offset: they cannot be accounted for.
+
+        With acks=0 all are; else those that a broker had already when they were sent again.
+        """
         return sum(side.counts.get("unplaced", 0) for side in self._confirmed.values())
 
     def verdicts(

@@ -360,7 +360,8 @@ class Trial:
             withheld = "no class of the scenario consumes"
         elif unplaced:
             withheld = (
-                f"{unplaced:,} messages were confirmed without an offset (acks=0), so they cannot be accounted for"
+                f"{unplaced:,} messages were confirmed without an offset (acks=0, or the broker had them already when "
+                "they were sent again), so they cannot be accounted for"
             )
         elif self._abandoned:
             withheld = "the run was stopped before it had drained"

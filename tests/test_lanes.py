@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from loadkit.blobs import Blobs
 from loadkit.errors import ScenarioError, UsageError
 from loadkit.scenario import ConsumerWorkload, ProducerWorkload
 from loadkit.targets import librdkafka, sink
+from loadkit.targets.kafka import KafkaProducer
 from loadkit.targets.lane import Batch
 
 TOPIC = Topic("orders")
@@ -104,6 +106,19 @@ def test_a_key_chooses_the_partition_alone() -> None:
     """How long to stay with one is of no account."""
     workload = producer(rate="5M/s", key=keys.zipf(100), payload=payloads.constant(size="100B"))
     assert clusters.stickiness(workload, {"batch.size": "65536"}) == {}
+
+
+def test_a_message_that_was_sent_again_is_confirmed_without_its_place() -> None:
+    """A broker that has it already says no more than that, after a request that timed out; the run ended of it."""
+    made = KafkaProducer({"bootstrap.servers": "127.0.0.1:1"}, "orders", "binary")
+    confirm = made._callback()
+    value = stamp.as_bytes(stamp.stamps(1, 1, 0, np.zeros(1, np.int64)))[0].tobytes()
+    for offset in (7, None, 9):
+        confirm(None, SimpleNamespace(value=lambda: value, partition=lambda: 0, offset=lambda at=offset: at))
+    acks = made.take_acks()
+    assert acks is not None
+    assert acks.offset.tolist() == [7, -1, 9]
+    made.close()
 
 
 def test_a_group_may_join_the_sink_while_it_confirms() -> None:

@@ -25,6 +25,7 @@ from typing import Any
 
 import confluent_kafka as ck
 import numpy as np
+from numpy.typing import NDArray
 
 from loadkit import clock, stamp
 from loadkit.errors import TargetError
@@ -143,6 +144,14 @@ class _Prepared:
     batch: Batch
 
 
+def _places(offsets: list[int | None]) -> NDArray[np.int64]:
+    """Return offsets of confirmed messages; -1 where a broker knew one already (it was sent again) and told none."""
+    try:
+        return np.array(offsets, np.int64)
+    except TypeError:
+        return np.array([-1 if offset is None else offset for offset in offsets], np.int64)
+
+
 class KafkaProducer(Client):
     """A producer of one topic; see `lane.ProducerLane`."""
 
@@ -161,7 +170,7 @@ class KafkaProducer(Client):
         """Values, or the stamps of header form: whatever carries a stamp."""
         self._sizes: list[int] = []
         self._partitions: list[int] = []
-        self._offsets: list[int] | None = [] if offsets else None
+        self._offsets: list[int | None] | None = [] if offsets else None
         self._failures: deque[Failure] = deque()
         self.queue_full = 0
         self._transactional = "transactional.id" in config
@@ -334,7 +343,7 @@ class KafkaProducer(Client):
             found.stamps,
             np.fromiter(self._clocks, np.int64, n),
             np.fromiter(self._partitions, np.int32, n),
-            np.full(n, -1, np.int64) if offsets is None else np.fromiter(offsets, np.int64, n),
+            np.full(n, -1, np.int64) if offsets is None else _places(offsets[:n]),
             np.fromiter(self._sizes, np.int64, n) if self.form == "header" else found.sizes,
         )
         for column in (self._clocks, self._stamped, self._sizes, self._partitions, offsets or []):

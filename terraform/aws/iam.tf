@@ -26,7 +26,7 @@ data "aws_iam_policy_document" "assume" {
 
 data "aws_iam_policy_document" "machine" {
   #checkov:skip=CKV_AWS_356:the actions of Session Manager know no resources
-  #checkov:skip=CKV_AWS_111:likewise
+  #checkov:skip=CKV_AWS_111:the actions of Session Manager know no resources
   for_each = local.roles
 
   statement {

@@ -3,8 +3,8 @@
 
 data "aws_iam_policy_document" "key" {
   #checkov:skip=CKV_AWS_109:a key's policy speaks of that key alone, and the account must stay able to manage it
-  #checkov:skip=CKV_AWS_111:likewise
-  #checkov:skip=CKV_AWS_356:likewise; in a key's policy the resource * is that key
+  #checkov:skip=CKV_AWS_111:in a key's policy the resource * is that key
+  #checkov:skip=CKV_AWS_356:in a key's policy the resource * is that key
   statement {
     sid       = "Account"
     actions   = ["kms:*"]

@@ -44,7 +44,7 @@ settings() {
     [[ -r $file ]] || fail 2 "$file cannot be read by $(id -un)"
     while IFS= read -r line || [[ -n $line ]]; do
       [[ $line =~ ^[[:space:]]*(#|$) ]] && continue
-      [[ $line =~ ^(LOADKIT|AWS)_[A-Z_]+= ]] || fail 2 "$file: '${line%%=*}' is no line like LOADKIT_NAME=value"
+      [[ $line =~ ^(LOADKIT|AWS)_[A-Z0-9_]+= ]] || fail 2 "$file: '${line%%=*}' is no line like LOADKIT_NAME=value"
       export "${line?}"
     done <"$file"
   fi

@@ -18,6 +18,7 @@ SAFE = {
 }
 BROAD = {"key": "a key's policy speaks of that key alone", "tls_only": "it denies"}
 """Policies that may say all actions."""
+TLS = ('"client_broker": "\\"TLS\\""', '"in_cluster": "true"', '"unauthenticated": "false"')
 DISKS = ("aws_ebs_volume", "aws_instance", "aws_launch_template")
 _ACTION = re.compile(r'"\\"([\w-]+:[\w]*\*)\\""')
 _PUBLIC = re.compile(r'"(map_public_ip_on_launch|associate_public_ip_address|publicly_accessible)": "true"')
@@ -52,7 +53,7 @@ def broken(folder: Path) -> list[str]:
         if kind == "locals":
             safe |= {key.strip('"'): str(value).strip('"') for key, value in body.get("safe_properties", {}).items()}
         if kind.startswith("resource."):
-            found += [f"{where} {said}" for said in (*_doors(kind[9:], body, text), *_disks(kind[9:], text))]
+            found += [f"{where} {said}" for said in (*_doors(kind[9:], body, text), *_clear(kind[9:], text))]
         if kind == "data.aws_iam_policy_document" and name not in BROAD:
             found += [f"{where} allows {action}" for action in _ACTION.findall(text)]
     return found + [f"safe_properties lacks {key} = {value}" for key, value in SAFE.items() if safe.get(key) != value]
@@ -70,7 +71,9 @@ def _doors(kind: str, body: dict[str, Any], text: str) -> Iterator[str]:
         yield "is public"
 
 
-def _disks(kind: str, text: str) -> Iterator[str]:
+def _clear(kind: str, text: str) -> Iterator[str]:
+    if kind == "aws_msk_cluster" and not all(said in text for said in TLS):
+        yield "talks in the clear, or with anybody"
     volumes = (
         text.count('"volume_type"') if kind == "aws_launch_template" else kind in ("aws_ebs_volume", "aws_instance")
     )

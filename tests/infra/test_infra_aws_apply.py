@@ -12,6 +12,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import aws_stand_in
 import pytest
 from aws_inventory import inventory
 from aws_stand_in import SETTINGS, client, stand_in
@@ -68,6 +69,16 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 def new(world: World, kind: str) -> set[str]:
     """Return what was made of a kind."""
     return inventory(world.address)[kind] - world.before[kind]
+
+
+def test_the_stand_in_dies_with_its_owner() -> None:
+    """When nobody holds its standard input any more, as when who started it was killed."""
+    process = subprocess.Popen([sys.executable, aws_stand_in.__file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert process.stdin
+    assert process.stdout
+    assert int(process.stdout.readline()) > 0
+    process.stdin.close()
+    assert process.wait(60) == 0
 
 
 def test_the_fleet_stands(world: World) -> None:

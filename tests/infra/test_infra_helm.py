@@ -211,7 +211,6 @@ def test_files_of_a_target_come_from_secrets(tmp_path: Path) -> None:
         ("smallest", "target.existingConfigMap=other", "give the target once"),
         ("smallest", "target.builtin=", "give the target once"),
         ("smallest", "workers.count=null", "workers.count is missing: say how many"),
-        ("msk", "workers.count=3", "workers.plan and workers.count both say"),
         ("msk", "networkPolicy.brokers=null", "networkPolicy.brokers is missing, so nobody would reach them"),
         ("msk", "results.claim.existing=mine", "not to both"),
         ("strimzi", "metrics.from=null", "metrics.from is missing"),

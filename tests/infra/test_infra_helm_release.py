@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import base64
+import json
 import re
 import shlex
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,7 @@ class Life:
     upgraded: Names
     token_then: str
     upgraded_notes: str
+    planned_notes: str
     left: Names
     again: Names
 
@@ -68,10 +70,13 @@ def life(tmp_path_factory: pytest.TempPathFactory) -> Life:
         desk = tool("helm", *asked, "--kube-version", VERSION).ok().out
         more = helm(api, RELEASE, str(CHART), "--reuse-values", "--set", "workers.count=3", command="upgrade")
         upgraded, second = api.names(), token(api)
+        (folder / "plan.json").write_text(json.dumps({"plan": asdict(PLAN)}))
+        plan = f"workers.plan={folder / 'plan.json'}"
+        planned = helm(api, RELEASE, str(CHART), "--reuse-values", "--set-file", plan, command="upgrade")
         helm(api, RELEASE, command="uninstall")
         left = api.names()
         helm(api, RELEASE, str(CHART), *values, command="install")
-        return Life(installed, notes, first, desk, upgraded, second, more, left, api.names())
+        return Life(installed, notes, first, desk, upgraded, second, more, planned, left, api.names())
 
 
 def test_an_install_makes_one_run(life: Life) -> None:
@@ -83,6 +88,11 @@ def test_an_upgrade_is_another_run(life: Life) -> None:
     """Its Jobs are new ones, as Jobs cannot be changed; the former run's are gone, the volume is the same."""
     assert life.upgraded == LASTS | of_run("lk-2")
     assert "by 3 load processes; cores of each: 1" in life.upgraded_notes
+
+
+def test_a_plan_takes_the_place_of_a_count(life: Life) -> None:
+    """Also of one that an earlier upgrade gave, which `--reuse-values` cannot take back."""
+    assert f"by {PLAN.processes} load processes; cores of each: 2" in life.planned_notes
 
 
 def test_the_token_is_generated_once(life: Life) -> None:

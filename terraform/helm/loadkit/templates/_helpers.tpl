@@ -102,9 +102,6 @@ loadkit/run: {{ include "loadkit.run" (index . 0) | quote }}
 {{- if ne 1 (len (compact (list $values.target.file $values.target.existingConfigMap $values.target.builtin))) -}}
 {{- fail "give the target once: target.file (by --set-file), target.existingConfigMap, or target.builtin=simulated?sink=1" -}}
 {{- end -}}
-{{- if and $values.workers.plan $values.workers.count -}}
-{{- fail "workers.plan and workers.count both say how many workers there are: give one of them" -}}
-{{- end -}}
 {{- if and $values.networkPolicy.enabled (not (or $values.target.builtin $values.networkPolicy.brokers)) -}}
 {{- fail "networkPolicy.brokers is missing, so nobody would reach them: say where they are, or networkPolicy.enabled=false" -}}
 {{- end -}}
