@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
-
-ROOT = Path(__file__).parents[2]
-TOOLS = Path(sys.prefix) / "infra"
-"""What `make test-infra` installed."""
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,13 +12,12 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import yaml
+from infra_tools import TOOLS
 
 from loadkit.capacity import Capacity
 from loadkit.fleet_plan import planned
 
 ROOT = Path(__file__).parents[2]
-TOOLS = Path(sys.prefix) / "infra" / "bin"
-"""What `make test-infra` installed."""
 CHART = ROOT / "terraform" / "helm" / "loadkit"
 SCENARIO = ROOT / "scenarios" / "orders.py"
 VALUES = Path(__file__).parent / "helm-values"
@@ -52,7 +50,7 @@ def tool(name: str, *words: str, text: str | None = None) -> Done:
     """Return what one of the tools of `make test-infra` did, which knows no cluster and no cache of its user."""
     with TemporaryDirectory() as home:
         done = subprocess.run(
-            [str(TOOLS / name), *words], input=text, capture_output=True, text=True, timeout=PATIENCE,
+            [str(TOOLS / "bin" / name), *words], input=text, capture_output=True, text=True, timeout=PATIENCE,
             check=False, cwd=ROOT, env={"PATH": os.environ["PATH"], "HOME": home},
         )  # fmt: skip
     return Done(done.returncode, done.stdout, done.stderr)

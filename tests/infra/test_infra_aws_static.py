@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from aws_invariants import blocks, broken
 from aws_terraform import ROOT, Terraform, plugins
-from conftest import TOOLS
+from infra_tools import TOOLS
 
 MODULE = ROOT / "terraform" / "aws"
 CHECKOV, TFLINT = TOOLS / "checkov" / "bin" / "checkov", TOOLS / "bin" / "tflint"
