@@ -28,6 +28,8 @@ MOTOS_DOING = {
     ("aws_vpc_security_group_ingress_rule", "description"): "moto drops it where a group is named",
 }
 """What a second plan changes although nothing has changed: resource type and attribute."""
+FORGOTTEN = {"capacity_reservation_specification", "mixed_instances_policy"}
+"""What moto forgets of a group when an update, as of its size, does not say it again."""
 BIN = Path(sys.executable).parent
 
 
@@ -288,7 +290,8 @@ def test_run_to_completion_then_nothing_is_left(world: World) -> None:
 
     changes = world.terraform.plan()["resource_changes"]
     groups = [one["change"] for one in changes if one["type"] == "aws_autoscaling_group"]
-    assert [differing(one) for one in groups] == [set(), set()]
+    assert len(groups) == 2
+    assert all(differing(one) <= FORGOTTEN for one in groups), [differing(one) for one in groups]
 
     keep = ("-auto-approve", "-input=false", "-var", "keep_results=true")
     world.terraform.run("apply", *keep, "-target=aws_s3_bucket_server_side_encryption_configuration.results")
