@@ -115,12 +115,9 @@ def test_a_login_that_fails_ends_the_wait_at_once() -> None:
         awaited(client, Future(), errors, 60.0, doing="asking", subject="orders")
 
 
-def connection(client: Client, *made: str, later: Client | None = None) -> Any:
-    """Return what the functions need of a connection; `made` are topics that it made, `later` is its client anew."""
-    known = {"orders": (0, 1)}
-    here = SimpleNamespace(client=client, errors=deque(), timeout=0.5, partitions=known, made=set(made))
-    here.renew = lambda: setattr(here, "client", later or client)
-    return here
+def connection(client: Client, *made: str) -> Any:
+    """Return what the functions need of a connection; `made` are topics that it made."""
+    return SimpleNamespace(client=client, errors=deque(), timeout=0.5, partitions={"orders": (0, 1)}, made=set(made))
 
 
 def test_a_leader_that_moves_is_asked_again() -> None:
@@ -154,17 +151,6 @@ def test_what_does_not_pass_is_said(code: int, times: int) -> None:
     """A refusal at once, a leader that stays away after the time limit."""
     with pytest.raises(TargetError, match="offsets of orders"):
         admin.end_offsets(connection(Client(*[code] * times)), "orders")
-
-
-@pytest.mark.parametrize(
-    ("code", "times"), [(ck.KafkaError._TIMED_OUT, 1), (ck.KafkaError._NOENT, 100)], ids=["silent", "leaderless"]
-)
-def test_a_client_that_gets_no_answer_is_made_anew_once(code: int, times: int) -> None:
-    """One that has lost a cluster's only broker asks nobody ever again."""
-    lost = Client(*[code] * times)
-    assert admin.end_offsets(connection(lost, later=Client()), "orders") == {0: 7, 1: 7}
-    with pytest.raises(TargetError, match="offsets of orders"):
-        admin.end_offsets(connection(Client(*[code] * 100)), "orders")
 
 
 UNKNOWN = ck.KafkaError.UNKNOWN_TOPIC_OR_PART

@@ -18,7 +18,6 @@ import confluent_kafka.admin
 
 from loadkit.errors import TargetError, TopicError
 from loadkit.targets.connection import LOG, Broker, Cluster, Connection, awaited, connect, explained
-from loadkit.targets.refusals import UNREACHABLE
 
 __all__ = [
     "Broker", "Cluster", "Connection", "Partition", "TopicPlan", "beginning_offsets", "broker_configs", "committed",
@@ -251,10 +250,11 @@ def committed(connection: Connection, group: str, topic: str) -> dict[int, int]:
     """
     doing = f"asking for offsets of group {group}"
     parts = [ck.TopicPartition(topic, number) for number in _numbers(connection, topic)]
+    consumer = _reader(connection, group)
 
     def ask() -> list[Any]:
         try:
-            return _reader(connection, group).committed(parts, timeout=connection.timeout)  # type: ignore[no-any-return]
+            return consumer.committed(parts, timeout=connection.timeout)  # type: ignore[no-any-return]
         except ck.KafkaException as refused:
             raise explained(refused.args[0], doing, group) from None
 
@@ -273,21 +273,14 @@ def _reader(connection: Connection, group: str) -> Any:
 
 
 def _once_settled(ask: Callable[[], _Answer], passing: Collection[str], asked: Connection, topic: str = "") -> _Answer:
-    """Return what `ask` returns once it is not refused by one of the codes that pass: a leader or coordinator moves.
-
-    When the time is up, or nobody has answered in time, it is tried once more over clients made anew.
-    """
-    limit, renewed = time.monotonic() + asked.timeout, False
+    """Return what `ask` returns once it is not refused by one of the codes that pass: a leader or coordinator moves."""
+    limit = time.monotonic() + asked.timeout
     while True:
         try:
             return ask()
         except TargetError as refused:
-            unanswered = refused.code in UNREACHABLE or (refused.code in passing and time.monotonic() > limit)
-            if (unanswered and renewed) or not (unanswered or refused.code in passing):
+            if refused.code not in passing or time.monotonic() > limit:
                 raise
-        if unanswered:
-            asked.renew()
-            limit, renewed = time.monotonic() + asked.timeout, True
         time.sleep(_PAUSE)
         with suppress(ck.KafkaException):  # else librdkafka sends the leaders' old epochs, however often refused
             if topic:

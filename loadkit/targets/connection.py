@@ -57,7 +57,7 @@ class Cluster:
         return tuple(sorted({broker.rack for broker in self.brokers if broker.rack}))
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Connection:
     """A way to ask a cluster; made by `connect`."""
 
@@ -75,14 +75,6 @@ class Connection:
     readers: dict[str, Any] = field(default_factory=dict, repr=False)
     """A consumer that never joins for each group whose offsets were asked for."""
 
-    def renew(self) -> None:
-        """Make its clients anew: one that has lost a cluster's only broker never looks for it again.
-
-        See `fast_client.FastClient._find_again`.
-        """
-        self.client = _client(self.config, self.errors)
-        self.readers.clear()
-
 
 def connect(config: Mapping[str, str], timeout: float = 10.0) -> Connection:
     """Return a connection once the cluster has answered; `config` is `Target.client_config("admin")`.
@@ -92,7 +84,7 @@ def connect(config: Mapping[str, str], timeout: float = 10.0) -> Connection:
     address = config.get("bootstrap.servers", "")
     doing, errors, config = f"connecting to {address}", deque[Any](maxlen=100), tokens.signing(config)
     try:
-        client = _client(config, errors)
+        client = _ADMIN.AdminClient({**config, "error_cb": errors.append}, logger=LOG)
     except ck.KafkaException as refused:
         raise explained(refused.args[0], doing, address) from None
     asked = client.describe_cluster(request_timeout=timeout)
@@ -102,10 +94,6 @@ def connect(config: Mapping[str, str], timeout: float = 10.0) -> Connection:
     controller = answer.controller.id if answer.controller is not None else None
     cluster = Cluster(answer.cluster_id or "", brokers, controller, _version(config, brokers, min(timeout, _ASKING)))
     return Connection(client, cluster, address, timeout, errors, config)
-
-
-def _client(config: Mapping[str, Any], errors: deque[Any]) -> Any:
-    return _ADMIN.AdminClient({**config, "error_cb": errors.append}, logger=LOG)
 
 
 def _why(config: Mapping[str, Any], timeout: float) -> TargetError | None:
