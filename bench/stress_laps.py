@@ -23,6 +23,7 @@ from typing import Any
 
 import psutil
 
+from bench.stress_page import FAULTS
 from loadkit import Topic, keys, payloads, sizes
 from loadkit.boundaries import Options
 from loadkit.clusters import KafkaCluster
@@ -267,24 +268,24 @@ def told(number: int, lap: Lap, facts: dict[str, Any], begun: float) -> dict[str
     """Return what a lap leaves to be judged."""
     totals, counts = facts["totals"], lap.trial.collector.counts
     integrity = {name: n for name, n in facts["integrity"].items() if name not in ("partitions", "lost_ranges")}
-    topics = {row["topic"] for row in facts["integrity"]["partitions"]}
     return {
         "lap": number, "seconds": round(monotonic() - begun, 1), "status": facts["status"], "members": lap.members,
         "totals": totals, "errors": facts["errors"], "integrity": integrity,
-        "topics": {topic: _of(facts["integrity"]["partitions"], topic) for topic in sorted(topics)},
+        "topics": _by_topic(facts["integrity"].get("partitions", [])),
         "queue_full": sum(row.get("queue_full", 0) for (kind, _), row in counts.items() if kind == "producer"),
         "rebalances": sum(row.get("rebalances", 0) for (kind, _), row in counts.items() if kind == "consumer"),
         "lanes": sorted({one["lane"] for one in facts["classes"].values()}), "rss": resident(), "held": held(),
     }  # fmt: skip
 
 
-def _of(rows: list[dict[str, Any]], topic: str) -> dict[str, int]:
-    """Return what was found in the partitions of one topic."""
-    own = [row for row in rows if row["topic"] == topic]
-    return {
-        name: sum(row[name] or 0 for row in own)
-        for name in ("lost", "duplicated", "reordered", "unread", "unconfirmed")
-    }
+def _by_topic(rows: list[dict[str, Any]]) -> dict[str, dict[str, int]]:
+    """Return what was found in the partitions of each topic."""
+    found: dict[str, dict[str, int]] = {}
+    for row in rows:
+        counts = found.setdefault(row["topic"], dict.fromkeys((*FAULTS, "unconfirmed"), 0))
+        for name in counts:
+            counts[name] += row[name] or 0
+    return found
 
 
 def main() -> int:

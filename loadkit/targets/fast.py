@@ -144,7 +144,7 @@ class FastProducer(FastClient):
         """Serve confirmations that have arrived; never blocks."""
         self._serve_all()
         if self._dead:
-            raise self._told(self._dead, self._doing)
+            self._raise_fatal(self._doing)
 
     def _serve_all(self) -> None:
         while event := self._poll(self._queue, 0):

@@ -50,7 +50,8 @@ class FastClient(Client):
         self._know(config)
         self.lib = librdkafka.library()
         self._doing = f"{role} of {topic}"
-        self._dead: Any = None
+        self._dead = False
+        """Whether it can do nothing more."""
         self._servers = config.get("bootstrap.servers", "")
         self._alone = 0
         """How many emissions of statistics in a row told of no broker."""
@@ -114,8 +115,7 @@ class FastClient(Client):
             self._statistics.append(lib.event_stats(event).decode())
         elif kind == librdkafka.EVENT_ERROR:
             self._on_error(0, lib.event_error(event), lib.event_error_string(event), 0)
-            if lib.event_error_is_fatal(event):
-                self._dead = self._errors[-1]
+            self._dead = self._dead or bool(lib.event_error_is_fatal(event))
         elif kind == librdkafka.EVENT_LOG:
             facility, text, level = ctypes.c_char_p(), ctypes.c_char_p(), ctypes.c_int()
             lib.event_log(event, ctypes.byref(facility), ctypes.byref(text), ctypes.byref(level))
