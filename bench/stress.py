@@ -162,7 +162,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--fresh", action="store_true", help="forget what earlier calls did")
     parser.add_argument("--memcheck", type=_count, nargs="?", const=1_000_000, default=0,
                         help="run so many messages (1e6) under valgrind instead")  # fmt: skip
-    parser.add_argument("--memcheck-rate", type=_count, default=20_000, help="messages a second under valgrind")
+    parser.add_argument(
+        "--memcheck-rate", type=_count, default=1_500, help="messages a second under valgrind (default 1500)"
+    )
     parser.add_argument("--out", type=Path, default=Path("reports/stress"), help="folder of stress.json and stress.md")
     asked = parser.parse_args()
     asked.out = asked.out.resolve()

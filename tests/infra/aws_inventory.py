@@ -18,7 +18,8 @@ LISTS: Mapping[str, tuple[str, str, Callable[[Any], str | None]]] = {
     "networks": ("ec2", "describe_vpcs", lambda one: one["VpcId"]),
     "subnets": ("ec2", "describe_subnets", lambda one: one["SubnetId"]),
     "security groups": ("ec2", "describe_security_groups", lambda one: one["GroupId"]),
-    "interfaces": ("ec2", "describe_network_interfaces", lambda one: one["NetworkInterfaceId"]),
+    "interfaces": ("ec2", "describe_network_interfaces", lambda one: _unless(
+        one["NetworkInterfaceId"], "InstanceId" in one.get("Attachment", {}))),
     "endpoints": ("ec2", "describe_vpc_endpoints",
                   lambda one: _unless(one["VpcEndpointId"], one["State"] == "deleted")),
     "gateways": ("ec2", "describe_nat_gateways", lambda one: _unless(one["NatGatewayId"], one["State"] == "deleted")),
@@ -41,17 +42,21 @@ LISTS: Mapping[str, tuple[str, str, Callable[[Any], str | None]]] = {
 
 
 def inventory(address: str) -> dict[str, set[str]]:
-    """Return what is there now; keys that wait for their deletion bill nothing and do not count."""
+    """Return what is there now.
+
+    Not counted are keys that wait for their deletion, since they bill nothing; those of AWS itself; and interfaces of
+    instances, which go with them (moto keeps them, whatever a launch template says).
+    """
     found: dict[str, set[str]] = {}
     for name, (service, call, read) in LISTS.items():
         answer = getattr(client(service, address), call)()
         items = next((value for key, value in answer.items() if isinstance(value, list)), [])
         found[name] = {one for one in map(read, items) if one}
     keys = client("kms", address)
+    aliases = keys.list_aliases()["Aliases"]
+    of_aws = {one.get("TargetKeyId") for one in aliases if one["AliasName"].startswith("alias/aws/")}
     described = (keys.describe_key(KeyId=one["KeyId"])["KeyMetadata"] for one in keys.list_keys()["Keys"])
-    found["keys"] = {
-        one["Arn"] for one in described if one["KeyManager"] == "CUSTOMER" and one["KeyState"] == "Enabled"
-    }
+    found["keys"] = {one["Arn"] for one in described if one["KeyId"] not in of_aws and one["KeyState"] == "Enabled"}
     account = client("sts", address).get_caller_identity()["Account"]
     budgets = client("budgets", address).describe_budgets(AccountId=account)["Budgets"]
     found["budgets"] = {one["BudgetName"] for one in budgets}

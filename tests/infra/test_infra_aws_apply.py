@@ -6,7 +6,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -269,13 +270,19 @@ def test_another_run_makes_the_groups_anew(world: World) -> None:
 
 
 def test_run_to_completion_then_nothing_is_left(world: World) -> None:
-    """The master's user data as Terraform wrote it runs master.sh: results are in S3, the fleet is at zero.
+    """User data as Terraform wrote it: a worker makes load until the master is done, results are in S3, none is left.
 
     Then a plan finds nothing to put back; `destroy` leaves the bucket where that is asked for, and else nothing.
     """
-    done = machine(world, "master")
-    print(done.stdout, done.stderr)
-    assert done.returncode == 0
+    with machine(world, "worker") as worker:
+        load = world.folder / "worker" / "work" / "inputs" / "load.json"
+        until(lambda: load.exists() or worker.poll() is not None)
+        with machine(world, "master") as master:
+            print(*master.communicate(timeout=600))
+        print(*worker.communicate(timeout=600))
+    assert (master.returncode, worker.returncode) == (0, 0)
+    words = json.loads(load.read_text(encoding="utf-8"))
+    assert words[:4] == ["worker", "orders.py", "--master", world.out["fleet"]["master"]]
     s3, (bucket,) = client("s3", world.address), new(world, "buckets")
     told = json.loads(s3.get_object(Bucket=bucket, Key="results/first/done.json")["Body"].read())
     print(told)
@@ -314,47 +321,59 @@ def differing(change: dict[str, Any]) -> set[str]:
     return {name for name in known if before.get(name) != after.get(name)}
 
 
-def machine(world: World, role: str) -> subprocess.CompletedProcess[str]:
-    """Run a machine's user data here, and return how that ended.
+def until(happened: Callable[[], bool], seconds: float = 300) -> None:
+    """Wait for something to happen."""
+    end = time.monotonic() + seconds
+    while not happened():
+        assert time.monotonic() < end
+        time.sleep(0.2)
 
-    What it would change of the system is only written down; loadkit checks its target file and says how it was called.
-    """
-    home, stubs = world.folder / role, world.folder / "stubs"
-    stubs.mkdir(exist_ok=True)
-    for name in ("shutdown", "dnf", "systemctl", "useradd", "chown"):
-        stub(stubs / name, f'echo "{name} $*" >>"{home}.calls"')
-    stub(stubs / "chronyc", f'echo "chronyc $*" >>"{home}.calls"; echo "^* 169.254.169.123 3 4 377 1 +1us"')
-    stub(stubs / "runuser", 'while [ "$1" != -- ]; do shift; done; shift; exec "$@"')
-    (bucket,) = new(world, "buckets")
-    loadkit = f"""#!{sys.executable}
-import json, pathlib, subprocess, sys
+
+LOADKIT = f"""#!{sys.executable}
+import json, pathlib, subprocess, sys, time
 words = sys.argv[1:]
 token = pathlib.Path(words[words.index("--token-file") + 1])
 assert len(token.read_text().strip()) == 48 and token.stat().st_mode & 0o77 == 0
 subprocess.run([sys.executable, "-m", "loadkit", "doctor", "--offline", "--target", "target.toml"], check=True)
-out = pathlib.Path(words[words.index("--out") + 1])
-out.mkdir(parents=True)
-(out / "result.json").write_text(json.dumps(words))
+out = pathlib.Path("load.json")
+if "--out" in words:
+    out = pathlib.Path(words[words.index("--out") + 1], "result.json")
+    out.parent.mkdir(parents=True)
+out.write_text(json.dumps(words))
+time.sleep(3)
 """
-    install = f"""set -euo pipefail
+"""In loadkit's place: checks its target file, writes down how it was called, takes a while."""
+INSTALL = f"""set -euo pipefail
 [[ $PIP_NO_INDEX == 1 && -d $PIP_FIND_LINKS && $1 == "$PIP_FIND_LINKS"/loadkit-0.1.0-py3-none-any.whl?aws? ]]
 mkdir -p "$LOADKIT_HOME/bin"
 cat >"$LOADKIT_HOME/bin/loadkit" <<'PROGRAM'
-{loadkit}
+{LOADKIT}
 PROGRAM
 chmod +x "$LOADKIT_HOME/bin/loadkit"
 """
-    client("s3", world.address).put_object(Bucket=bucket, Key="software/install.sh", Body=install.encode())
+"""In install.sh's place."""
+
+
+def machine(world: World, role: str) -> subprocess.Popen[str]:
+    """Run a machine's user data here; what it would change of the system is only written down."""
+    home = world.folder / role
+    stubs = home / "stubs"
+    stubs.mkdir(parents=True)
+    for name in ("shutdown", "dnf", "systemctl", "useradd", "chown"):
+        stub(stubs / name, f'echo "{name} $*" >>"{home}/calls"')
+    stub(stubs / "chronyc", f'echo "chronyc $*" >>"{home}/calls"; echo "^* 169.254.169.123 3 4 377 1 +1us"')
+    stub(stubs / "runuser", 'while [ "$1" != -- ]; do shift; done; shift; exec "$@"')
+    (bucket,) = new(world, "buckets")
+    client("s3", world.address).put_object(Bucket=bucket, Key="software/install.sh", Body=INSTALL.encode())
     environment = {
         **os.environ, **SETTINGS, "AWS_ENDPOINT_URL": world.address, "PATH": f"{stubs}:{BIN}:{os.environ['PATH']}",
         "LOADKIT_HOME": str(home / "opt"), "LOADKIT_FLEET_ENV": str(home / "etc" / "fleet.env"),
         "LOADKIT_WORK": str(home / "work"), "LOADKIT_PAUSE": "1", "PYTHONPATH": str(ROOT),
     }  # fmt: skip
-    script = world.folder / f"{role}.sh"
+    script = home / "user_data.sh"
     script.write_text(world.out["user_data"][role], encoding="utf-8")
-    return subprocess.run(
-        ["bash", str(script)], check=False, env=environment, capture_output=True, text=True, timeout=600
-    )
+    return subprocess.Popen(["bash", str(script)], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                            text=True)  # fmt: skip
 
 
 def stub(file: Path, text: str) -> None:

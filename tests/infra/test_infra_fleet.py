@@ -311,8 +311,9 @@ def test_a_fleet_runs_on_a_real_kafka(fleet: Make, tmp_path: Path) -> None:
             inputs={**INPUTS, "cluster/target.toml": text},
         )  # fmt: skip
         worker = one.start("worker.sh")
-        run_to_its_end(one)
+        master = run_to_its_end(one)
 
+    print(master.said, one.text("loadkit.log"), one.text("done.json"), *one.objects(), sep="\n")
     result = one.document("run/result.json")
     assert worker.ended() == 0
     assert result["status"] == "complete"
