@@ -27,6 +27,8 @@ class Collector:
         self._latest: dict[str, Delta] = {}
         self.accounts = Accounts()
         self.errors: dict[str, int] = {}
+        self.failed = 0
+        """Messages that clients gave up, of all phases."""
         self.counts: dict[tuple[str, str], dict[str, int]] = {}
         """Sums of the measured phase by (kind, name)."""
         self.recent: deque[tuple[int, float, float | None]] = deque(maxlen=60)
@@ -101,6 +103,7 @@ class Collector:
                 codes[name] = numbers["count"]
                 self.errors[name] = self.errors.get(name, 0) + numbers["count"]
                 continue
+            self.failed += numbers.get("errors", 0) if kind == "producer" else 0
             rows.append({"t": second, "phase": phase, "kind": kind, "name": name, **numbers})
             if phase == "measure" and kind != "partition":
                 sums = self.counts.setdefault((kind, name), {})

@@ -276,28 +276,35 @@ class Accounts:
         self._consumed.setdefault((group, topic, partition), _Side()).add(delta)
 
     def unplaced(self) -> int:
-        """Return how many messages were confirmed without an offset: they cannot be accounted for.
+        """Return how many messages were confirmed without an offset.
 
         With acks=0 all are; else those that a broker had already when they were sent again.
         """
         return sum(side.counts.get("unplaced", 0) for side in self._confirmed.values())
 
     def verdicts(
-        self, groups: Iterable[tuple[str, str]], logs: Mapping[tuple[str, int], Run] | None = None
+        self, groups: Iterable[tuple[str, str]], logs: Mapping[tuple[str, int], Run] | None = None, told: bool = False
     ) -> list[Verdict]:
         """Return the verdict on every partition for each (group, topic).
 
         `logs` holds first and end offset by (topic, partition): what lies in the log behind the last
         offset a group received is unread, not lost. Without it everything missing counts as unread there.
+
+        `told` says that every message that was sent was confirmed. Then whoever was received at an offset that nobody
+        confirmed is a duplicate or one that was confirmed without an offset, and such a one that was not received is
+        missing: lost where the group came to the log's end, else at best unread. Otherwise it may hide behind a message
+        that failed and was written all the same, and is not judged.
         """
         found, known = [], logs or {}
         for group, topic in groups:
             partitions = {p for t, p in self._confirmed if t == topic}
             partitions |= {p for g, t, p in self._consumed if (g, t) == (group, topic)}
-            found += [self._verdict(group, topic, p, known.get((topic, p), (0, 1 << 62))) for p in sorted(partitions)]
+            found += [
+                self._verdict(group, topic, p, known.get((topic, p), (0, 1 << 62)), told) for p in sorted(partitions)
+            ]
         return found
 
-    def _verdict(self, group: str, topic: str, partition: int, log: Run) -> Verdict:
+    def _verdict(self, group: str, topic: str, partition: int, log: Run, told: bool) -> Verdict:
         sent = self._confirmed.get((topic, partition), _Side())
         got = self._consumed.get((group, topic, partition), _Side())
         missing = Ranges(sent.ranges.minus(got.ranges))
@@ -306,15 +313,18 @@ class Accounts:
         gone = Ranges([*missing.minus(unread), *sent.ranges.common(log[1], 1 << 62)])
         surplus = len(Ranges(got.ranges.minus(sent.ranges)))
         unplaced, duplicated = sent.counts.get("unplaced", 0), got.counts.get("duplicated", 0)
+        waiting = sum(end - start for run in unread for start, end in missing.common(*run))
+        absent = max(0, unplaced - max(0, surplus - duplicated)) if told else 0
+        ahead = min(absent, len(unread) - waiting)
         return Verdict(
             topic, partition, group,
             acked=sent.counts.get("acked", 0),
             received=got.counts.get("received", 0),
-            lost=len(gone) + sent.overlap,
+            lost=len(gone) + sent.overlap + absent - ahead,
             duplicated=duplicated,
             reordered=got.counts.get("reordered", 0),
             redelivered=got.counts.get("redelivered", 0) + got.overlap,
             unconfirmed=max(0, surplus - duplicated - unplaced),
-            unread=sum(end - start for run in unread for start, end in missing.common(*run)),
+            unread=waiting + ahead,
             lost_runs=tuple(Ranges([*gone, *(sent.again or ())]))[:20],
         )  # fmt: skip

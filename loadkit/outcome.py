@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from loadkit import calibrated
@@ -38,10 +38,29 @@ def classes(
     }
 
 
+def confirms(config: Mapping[str, str]) -> bool:
+    """Return whether a producer with these settings is told what a broker has done with a message."""
+    return config.get("acks", config.get("request.required.acks")) != "0"
+
+
+def withheld(judged: bool, groups: Sequence[object], unplaced: int, abandoned: bool) -> str | None:
+    """Return why there is no account of the messages; None where there is one."""
+    if not judged:
+        return "the simulated sink keeps no log"
+    if not groups:
+        return "no class of the scenario consumes"
+    if unplaced:
+        return (
+            f"{unplaced:,} messages were confirmed without an offset (acks=0, or the broker had them already when they "
+            "were sent again, and others failed), so they cannot be accounted for"
+        )
+    return "the run was stopped before it had drained" if abandoned else None
+
+
 def verdicts(found: list[Verdict], unheard: Collection[str] = ()) -> dict[str, Any]:
     """Return the verdicts of all partitions as they stand in a result: sums, rows, and the first lost offsets.
 
-    `unheard` are the groups one of whose members died with its last second untold: what they seem to have lost it may
+    `unheard` are the classes one of whose members died with its last second untold: what they seem to have lost it may
     have received, so that is unknown, not lost.
     """
     rows = [{name: getattr(v, name) for name in v.__slots__ if name != "lost_runs"} for v in found]

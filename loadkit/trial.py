@@ -58,7 +58,7 @@ class Trial:
         self._epoch = self._zero_ns = self._measure_ns = self._end_ns = 0
         self._quotas: dict[int, int] = {}
         self._unheard: set[str] = set()
-        """Consuming classes of which a load process died: the last that it received was not told."""
+        """Classes of which a load process died: the last that it received, or had confirmed, was not told."""
         self._duration_ns = NEVER
         self._next_tick = 0.0
         self.writer = Writer(options.out, {**options.facts, "run_id": site.names.run_id, "classes": self._classes()})
@@ -114,8 +114,7 @@ class Trial:
         self.notes.append(
             Warn.WORKER_LOST.say(f"load process {worker} {how} with {len(gone)} users, {share:.0%} of all")
         )
-        readers = {workload.name for workload in self.scenario.consumers}
-        self._unheard |= readers & {self.users[number][0] for number in gone} if how == "died" else set()
+        self._unheard |= {self.users[number][0] for number in gone} if how == "died" else set()
         for number in gone:
             self.left(number)
         self.collector.forget(worker)
@@ -352,27 +351,21 @@ class Trial:
     def _verify(self) -> dict[str, Any]:
         """Return what became of every message, by partition and group."""
         groups = [(w.name, w.topic.name) for w in self.scenario.consumers]
-        unplaced = self.collector.accounts.unplaced()
-        withheld = None
-        if not self._site.judges_integrity:
-            withheld = "the simulated sink keeps no log"
-        elif not groups:
-            withheld = "no class of the scenario consumes"
-        elif unplaced:
-            withheld = (
-                f"{unplaced:,} messages were confirmed without an offset (acks=0, or the broker had them already when "
-                "they were sent again), so they cannot be accounted for"
-            )
-        elif self._abandoned:
-            withheld = "the run was stopped before it had drained"
-        if withheld:
-            return {"withheld": withheld}
-        facts = outcome.verdicts(self.collector.accounts.verdicts(groups, self._call(self._site.ends)), self._unheard)
+        accounts, told = self.collector.accounts, self._told()
+        unplaced = 0 if told else accounts.unplaced()
+        if why := outcome.withheld(self._site.judges_integrity, groups, unplaced, self._abandoned):
+            return {"withheld": why}
+        facts = outcome.verdicts(accounts.verdicts(groups, self._call(self._site.ends), told), self._unheard)
         if facts["unread"]:
             self.notes.append(
                 Warn.UNREAD.say(f"{format_count(facts['unread'])} messages were not read when draining ended")
             )
         return facts
+
+    def _told(self) -> bool:
+        """Return whether all that was sent is known to have been confirmed by the cluster."""
+        safe = all(outcome.confirms(self._site.config(workload)) for workload in self.scenario.producers)
+        return safe and not (self.collector.failed or self.collector.outstanding() or self._unheard)
 
     def _totals(self) -> dict[str, dict[str, int]]:
         """Return by class what was due, sent, confirmed, failed, unsent, unconfirmed, and aborted of the confirmed."""

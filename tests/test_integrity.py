@@ -61,6 +61,8 @@ class World:
     partitions: int
     producers: int
     faults: float
+    fates: tuple[str, ...] = ("timeout", "twice", "late", "vanish", "truncate", "unplaced")
+    sent: Counter[int] = field(default_factory=Counter)
     logs: dict[int, list[Message | None]] = field(default_factory=lambda: defaultdict(list))
     told: list[tuple[int, int, int]] = field(default_factory=list)
     """Process, partition and offset of each confirmation; -1 for none."""
@@ -74,8 +76,8 @@ class World:
             message = (producer, numbers[producer])
             numbers[producer] += 1
             faulty = self.rng.random() < self.faults
-            fate = self.rng.choice(["timeout", "twice", "late", "vanish", "truncate", "unplaced"]) if faulty else "fine"
-            self.send(p, message, fate)
+            self.sent[p] += 1
+            self.send(p, message, self.rng.choice(self.fates) if faulty else "fine")
             if self.held and self.rng.random() < 0.3:
                 self.append(*self.held.pop(), told=True)
         while self.held:
@@ -86,12 +88,12 @@ class World:
         if fate == "late":
             self.held.append((p, message))
             return
-        self.append(p, message, told=fate not in ("timeout", "unplaced"))
-        if fate == "unplaced":
+        self.append(p, message, told=fate not in ("timeout", "unplaced", "unplaced and gone"))
+        if fate.startswith("unplaced"):
             self.told.append((message[0] % 2, p, -1))
         if fate == "twice":
             self.append(p, message, told=False)
-        if fate == "vanish":
+        if fate in ("vanish", "unplaced and gone"):
             self.logs[p][-1] = None  # no consumer will see this offset
         if fate == "truncate":  # an unclean election: the next messages get offsets that were confirmed before
             del self.logs[p][-self.rng.randint(1, 3) :]
@@ -246,6 +248,29 @@ def test_verdicts_agree_with_a_record_of_every_message(
     touched = {p for _, p, _ in world.told} | {p for group in groups.values() for p, _ in group.given}
     assert {p for name, p in seen if name == "billing"} >= touched & {p for _, p, _ in world.told}
     assert accounts.unplaced() == sum(offset < 0 for _, _, offset in world.told)
+
+
+@settings(max_examples=150)
+@given(st.integers(0, 2**32), st.integers(1, 4), st.integers(0, 150), st.booleans())
+def test_where_all_were_confirmed_those_without_an_offset_are_judged_too(
+    seed: int, partitions: int, messages: int, early: bool
+) -> None:
+    """Lost and unread are together the messages that were sent and never received; without that, only those by offset."""
+    fates = ("twice", "late", "vanish", "unplaced", "unplaced and gone")
+    world = World(random.Random(seed), partitions, 3, 0.4, fates)
+    world.fill(messages)
+    accounts, group = Accounts(), Group(world, 0.0)
+    confirm(accounts, world)
+    group.read(accounts, "billing", early)
+    logs = {("orders", p): (0, len(world.logs[p])) for p in range(partitions)}
+    by_offset = {one.partition: one for one in accounts.verdicts([("billing", "orders")], logs)}
+    for verdict in accounts.verdicts([("billing", "orders")], logs, told=True):
+        p = verdict.partition
+        received = {world.logs[p][offset] for q, offset in group.given if q == p}
+        assert verdict.lost + verdict.unread == world.sent[p] - len(received)
+        assert verdict.lost >= by_offset[p].lost
+        if not early and world.logs[p][-1] is not None:
+            assert verdict.unread == 0
 
 
 def test_a_world_without_faults_has_nothing_to_report() -> None:

@@ -13,6 +13,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 REGION = "eu-west-1"
@@ -43,8 +44,9 @@ def stand_in() -> Iterator[str]:
         process.wait()
 
 
+@cache
 def client(service: str, address: str) -> Any:
-    """Return boto3's client of a service there."""
+    """Return boto3's client of a service there; to make one takes longer than to use it."""
     import boto3
 
     return boto3.client(  # type: ignore[call-overload]

@@ -1,6 +1,6 @@
-"""A stand-in for AWS, and the fleet's scripts beside it as on machines that have nothing but a shell and `aws`.
+"""The fleet's scripts beside the stand-in of AWS, as on machines that have nothing but a shell and `aws`.
 
-The stand-in is moto, a process of its own that ends with this one. A fleet has its own bucket, token, groups and port.
+A fleet has its own bucket, token, groups and port.
 """
 
 from __future__ import annotations
@@ -9,18 +9,18 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import boto3  # type: ignore[import-untyped]
+from aws_stand_in import REGION, SETTINGS, client
+from locust_process import free_port
 
 ROOT = Path(__file__).parents[2]
 FLEET = ROOT / "terraform" / "fleet"
@@ -28,31 +28,14 @@ SYSTEM = "/usr/bin:/bin"
 TOKEN = "a-token-of-the-test-0123456789abcdef"
 PATIENCE = 600.0
 """Seconds after which what should have happened has not: generous, for loaded machines."""
-REGION = "eu-central-1"
-KEYS = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing", "AWS_REGION": REGION}
+KEYS = {name: SETTINGS[name] for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION")}
 PIP = ("PIP_", "SSL_CERT_", "REQUESTS_CA_")
 """Begins of the variables that say how packages are got here."""
-SERVER = """
-import os, sys, threading
-def until_the_owner_is_gone():
-    sys.stdin.read()
-    os._exit(0)
-threading.Thread(target=until_the_owner_is_gone, daemon=True).start()
-from moto.server import main
-main(["-H", "127.0.0.1", "-p", sys.argv[1]])
-"""
 AWS = """#!/bin/sh
 printf '%s\\n' "$*" >>"{calls}"
 {fault}
 exec "{aws}" "$@"
 """
-
-
-def free_port() -> int:
-    """Return a port that nothing listens at."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def until(true: Callable[[], Any], what: str, limit: float = PATIENCE) -> None:
@@ -61,29 +44,6 @@ def until(true: Callable[[], Any], what: str, limit: float = PATIENCE) -> None:
     while not true():
         assert time.monotonic() < deadline, f"not {what} within {limit:.0f} s"
         time.sleep(0.1)
-
-
-@contextmanager
-def stand(log: Path) -> Iterator[str]:
-    """Yield the endpoint of a stand-in for AWS."""
-    port = free_port()
-    with log.open("wb") as stream:
-        server = subprocess.Popen(
-            [sys.executable, "-c", SERVER, str(port)], stdin=subprocess.PIPE, stdout=stream, stderr=stream
-        )
-    try:
-        until(lambda: _answers(port) or server.poll() is not None, "answered by moto")
-        assert server.poll() is None, log.read_text()
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.kill()
-        server.wait()
-
-
-def _answers(port: int) -> bool:
-    with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
-        return True
-    return False
 
 
 def installed(wheel: str, home: Path, *, script: Path = FLEET / "install.sh") -> str:
@@ -183,14 +143,6 @@ def group(pid: int) -> int:
         return 0
 
 
-@cache
-def client(endpoint: str, service: str) -> Any:
-    """Return a client of a service; to make one takes longer than to use it."""
-    return boto3.client(
-        service, endpoint_url=endpoint, region_name=REGION, aws_access_key_id="testing", aws_secret_access_key="testing"
-    )
-
-
 @dataclass
 class Fleet:
     """What a fleet finds in AWS, and the machines that were started for it."""
@@ -227,7 +179,7 @@ class Fleet:
 
     def client(self, service: str) -> Any:
         """Return a client of a service."""
-        return client(self.endpoint, service)
+        return client(service, self.endpoint)
 
     @cached_property
     def s3(self) -> Any:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aws_stand_in import stand_in
 from fleet_stand import (
     FLEET,
     ROOT,
@@ -24,7 +25,6 @@ from fleet_stand import (
     installed,
     planted,
     processes,
-    stand,
     tool,
     until,
     words,
@@ -75,9 +75,9 @@ def home(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def endpoint() -> Iterator[str]:
     """Return where the stand-in for AWS answers."""
-    with stand(tmp_path_factory.mktemp("moto") / "log") as address:
+    with stand_in() as address:
         yield address
 
 

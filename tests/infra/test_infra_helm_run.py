@@ -13,12 +13,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import boto3
 import pytest
+from aws_stand_in import REGION, client, stand_in
 from helm_chart import CHART, of_kind, render
 from helm_pods import Container, Pods
 from locust_process import free_port
-from moto.server import ThreadedMotoServer
 from running import Ended
 
 MASTER, WORKERS, CLAIM = "lk-1-master", "lk-1-workers", "lk-results"
@@ -118,14 +117,9 @@ def test_a_worker_without_a_master_ends_as_the_job_expects_it(tmp_path: Path) ->
 @pytest.fixture(scope="module")
 def s3() -> Iterator[tuple[str, Any]]:
     """Yield the address of a stand-in of S3 that has the bucket, and a client of it."""
-    server = ThreadedMotoServer("127.0.0.1", 0)
-    server.start()
-    host, port = server.get_host_and_port()
-    login = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing", "region_name": "us-east-1"}
-    client = boto3.client("s3", endpoint_url=f"http://{host}:{port}", **login)
-    client.create_bucket(Bucket=BUCKET)
-    yield f"http://{host}:{port}", client
-    server.stop()
+    with stand_in() as address:
+        client("s3", address).create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
+        yield address, client("s3", address)
 
 
 def stored(client: Any, prefix: str) -> dict[str, bytes]:
@@ -141,7 +135,7 @@ def uploading(folder: Path, address: str, bucket: str, *arguments: str) -> Pods:
     """Return the pods of a run with one worker whose results go to a bucket."""
     return chart(
         folder, list(arguments), "--set", "workers.count=1", "--set", f"results.s3.bucket={bucket}",
-        "--set", f"results.s3.endpoint={address}", "--set", "results.s3.region=us-east-1",
+        "--set", f"results.s3.endpoint={address}", "--set", f"results.s3.region={REGION}",
         "--set", "secrets.env.AWS_ACCESS_KEY_ID=testing", "--set", "secrets.env.AWS_SECRET_ACCESS_KEY=testing",
     )  # fmt: skip
 
@@ -191,7 +185,7 @@ def test_a_pod_that_is_stopped_keeps_what_the_command_leaves(tmp_path: Path, s3:
     words = [sys.executable, str(CHART / "files" / "keep.py"), BUCKET, "stopped", str(results),
              sys.executable, "-c", STOPPED, str(results)]  # fmt: skip
     env = {"PATH": os.environ["PATH"], "AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing",
-           "AWS_REGION": "us-east-1", "AWS_ENDPOINT_URL_S3": s3[0]}  # fmt: skip
+           "AWS_REGION": REGION, "AWS_ENDPOINT_URL_S3": s3[0]}  # fmt: skip
     with Container(tmp_path / "log", words, env) as keeper:
         keeper.until(lambda: "ready" in keeper.said, "the command", PATIENCE)
         keeper.signal(signal.SIGTERM)

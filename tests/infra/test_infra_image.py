@@ -18,7 +18,7 @@ from urllib.request import urlopen
 
 import pytest
 import yaml
-from fleet_stand import SYSTEM, free_port, packages, tool, until, words
+from fleet_stand import SYSTEM, packages, tool, until, words
 from image_files import (
     DOCKERFILE,
     ROOT,
@@ -31,6 +31,7 @@ from image_files import (
     taken,
 )
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
+from locust_process import free_port
 from prometheus_client.parser import text_string_to_metric_families
 
 from loadkit import init

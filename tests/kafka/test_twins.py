@@ -94,14 +94,18 @@ def in_turn(kafka1: EmbeddedCluster, tmp_path_factory: pytest.TempPathFactory) -
 @CALM
 @pytest.mark.parametrize("series", ["latency", "service_time", "end_to_end"])
 def test_the_same_latencies_are_measured(in_turn: dict[str, list[Ended]], series: str) -> None:
-    """As many values, and the lower half of the distribution alike, within a third of it and 2 ms.
+    """A value for each message that came, and the lower half of the distribution alike, within a third of it and 2 ms.
 
-    The better of two runs counts, since what else runs on the machine only ever adds. What a lane could get wrong
+    What a group was given twice, when its second member joined, has a second value; the accounts say how many. The better of two runs counts, since what else runs on the machine only ever adds. What a lane could get wrong
     (another instant to count from, another unit, a clock read when arrays are made rather than when a confirmation is
     served) moves the whole distribution by more.
     """
     made = {lane: [whole(ended, series) for ended in in_turn[lane]] for lane in LANES}
-    assert len({len(one) for both in made.values() for one in both}) == 1
+    again = [
+        ended.result["integrity"]["redelivered"] * (series == "end_to_end") for lane in LANES for ended in in_turn[lane]
+    ]
+    values = [len(one) for lane in LANES for one in made[lane]]
+    assert len({n - more for n, more in zip(values, again, strict=True)}) == 1, (values, again)
     for q in (0.1, 0.25, 0.5):
         fast, standard = (min(one.quantile(q) for one in made[lane]) for lane in LANES)
         assert abs(fast - standard) <= 2000 + max(fast, standard) / 3, (q, fast, standard)
