@@ -96,9 +96,10 @@ def in_turn(kafka1: EmbeddedCluster, tmp_path_factory: pytest.TempPathFactory) -
 def test_the_same_latencies_are_measured(in_turn: dict[str, list[Ended]], series: str) -> None:
     """A value for each message that came, and the lower half of the distribution alike, within a third of it and 2 ms.
 
-    What a group was given twice, when its second member joined, has a second value; the accounts say how many. The better of two runs counts, since what else runs on the machine only ever adds. What a lane could get wrong
-    (another instant to count from, another unit, a clock read when arrays are made rather than when a confirmation is
-    served) moves the whole distribution by more.
+    What a group was given twice, as when its second member joined, has a second value; the accounts say how many. The
+    better of two runs counts, since what else runs on the machine only ever adds. What a lane could get wrong (another
+    instant to count from, another unit, a clock read when arrays are made rather than when a confirmation is served)
+    moves the whole distribution by more.
     """
     made = {lane: [whole(ended, series) for ended in in_turn[lane]] for lane in LANES}
     again = [
