@@ -64,9 +64,10 @@ def test_a_paused_broker_goes_on_when_the_run_is_stopped(interrupted: Ended) -> 
 def cut(folder: Path) -> Ended:
     """Return a run on three brokers of which one was cut off until the others had taken over, and one was killed.
 
-    A producer waits for what it sent to the one that was cut off as long as `request.timeout.ms` says: 30 s, if nothing.
+    A client waits for what it sent to the one that was cut off as long as `socket.timeout.ms` says: 60 s, if nothing.
+    (librdkafka tells `request.timeout.ms` to the broker and does not go by it itself.)
     """
-    waits = sets("Checkout.rate=300/s", "request.timeout.ms=8000")
+    waits = sets("Checkout.rate=300/s", "socket.timeout.ms=8000")
     flags = ("--duration", "65s", "--warmup", "3s", *waits)
     faults = ("--fault", "partition broker 2 at 6s for 24s", "--fault", "kill broker 3 at 38s for 4s")
     with start(ORDERS, f"embedded:3?{QUICK}", folder / "cut", *flags, *faults) as command:
