@@ -23,7 +23,7 @@ from typing import Any
 
 import psutil
 
-from bench.stress_page import FAULTS
+from bench.stress_page import FAULTS, HASTY
 from loadkit import Topic, keys, payloads, sizes
 from loadkit.boundaries import Options
 from loadkit.clusters import KafkaCluster
@@ -41,7 +41,7 @@ REFUSED_ABOVE = 900_000
 
 _SMALL = Topic("small", partitions=6, config={"retention.bytes": 256 << 20, "segment.bytes": 64 << 20})
 _LARGE = Topic("large", partitions=3, config={"retention.bytes": 512 << 20, "segment.bytes": 128 << 20})
-_HASTY = Topic("hasty", partitions=2)
+_HASTY = Topic(HASTY, partitions=2)
 
 
 def scenario(rate: float) -> Scenario:

@@ -72,6 +72,19 @@ def test_a_loss_a_crash_or_a_leak_is_a_fault(made: dict[str, Any], said: str) ->
     assert said in stress_page.page(made).split("\n")[2]
 
 
+def test_what_librdkafka_doubles_when_messages_time_out_is_counted_and_no_fault_of_the_lane() -> None:
+    """Only in that producer's topic, and only in a lap in which some timed out."""
+    integrity = {**lap()["integrity"], "duplicated": 5}
+    made = document(lap(integrity=integrity, topics={"hasty": {"duplicated": 5}}))
+    assert stress_page.faults(made) == []
+    assert "| of those duplicated, in the topic of messages that timed out | 5 |" in stress_page.page(made)
+    for other in (
+        lap(integrity=integrity, topics={"hasty": {"duplicated": 4}, "small": {"duplicated": 1}}),
+        lap(integrity=integrity, topics={"hasty": {"duplicated": 5}}, errors={}),
+    ):
+        assert "5 duplicated (hasty" in stress_page.faults(document(other))[0]
+
+
 def test_the_first_lap_may_grow() -> None:
     """Caches and arenas are filled in it."""
     assert stress_page.growth(document(lap(rss=100 << 20), lap(), lap())["chunks"][0]) == 0
