@@ -72,23 +72,26 @@ def test_what_is_there_by_the_same_code_is_not_made_again(tmp_path: Path) -> Non
 
     with pytest.raises(RuntimeError):
         figures.once(tmp_path / "run", make)
-    assert figures.once(tmp_path / "run", make) == {"n": 2} == figures.once(tmp_path / "run", make)
+    second = {"n": 2, "lanes": []}
+    assert figures.once(tmp_path / "run", make) == second == figures.once(tmp_path / "run", make)
     kept = json.loads((tmp_path / "run" / "row.json").read_text())
     (tmp_path / "run" / "row.json").write_text(json.dumps({**kept, "code": "other"}))
-    assert figures.once(tmp_path / "run", make) == {"n": 3}
+    assert figures.once(tmp_path / "run", make) == {"n": 3, "lanes": []}
 
 
 def test_a_missed_bound_is_shown_as_missed(tmp_path: Path) -> None:
     """In the page, in the file and by the exit code."""
     named = {"seconds": 6.5, "users": 5, "share": 16, "true": True}
     late = {"same_run": True, "shared_after": 1.0, "notes": ["users_changed"], "acked": 10, "due": 10, "schedule": 10,
-            "kept": True}  # fmt: skip
-    found = {"kills": [{"fleet": 1, "workers": 6, "named": [named], "kept": False}], "late": [late]}
+            "lanes": ["sink"], "kept": True}  # fmt: skip
+    kills = {"fleet": 1, "workers": 6, "named": [named], "lanes": ["fast"], "kept": False}
+    found = {"kills": [kills], "late": [late]}
     assert figures.write(tmp_path / losses.FIGURES, found, ["python", "-m", "x"]) == 1
     text = page.write(tmp_path).read_text()
     assert "the bound was MISSED" in text
     assert "Clocks of several hosts" not in text
-    assert json.loads((tmp_path / losses.FIGURES).read_text())["kept"] is False
+    document = json.loads((tmp_path / losses.FIGURES).read_text())
+    assert (document["kept"], document["lanes"]) == (False, ["fast", "sink"])
 
 
 def test_the_page_has_a_section_for_each_file_and_says_where_it_is_from(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import loadkit
-from trust.about import about, mark
+from trust.about import about, lanes, mark
 
 OUT = Path("reports/trust/fleet")
 WORK = Path("reports/trust-fleet-work")
@@ -33,7 +33,7 @@ def once(folder: Path, make: Callable[[Path], dict[str, Any]]) -> dict[str, Any]
             return dict(found["row"])
     shutil.rmtree(folder, ignore_errors=True)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    row = make(folder)
+    row = {**make(folder), "lanes": lanes(folder)}
     kept.write_text(json.dumps({"code": code(), "row": row}), encoding="utf-8")
     print(", ".join(f"{name} {value}" for name, value in row.items() if not isinstance(value, list)), file=sys.stderr)
     return row
@@ -44,7 +44,8 @@ def write(path: Path, found: Mapping[str, Any], command: Sequence[str]) -> int:
     rows = [row for value in found.values() if isinstance(value, list) for row in value]
     kept = all(row["kept"] for row in rows)
     path.parent.mkdir(parents=True, exist_ok=True)
-    document = {**found, "kept": kept, **about(command)}
+    used = sorted({lane for row in rows for lane in row["lanes"]})
+    document = {**found, "kept": kept, "lanes": used, **about(command)}
     path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
     print(f"{path}: " + ("every bound was kept" if kept else "a bound was MISSED"), flush=True)
     return int(not kept)
