@@ -55,6 +55,11 @@ def client(service: str, address: str) -> Any:
     )  # fmt: skip
 
 
+def make_bucket(address: str, name: str) -> None:
+    """Make a bucket there."""
+    client("s3", address).create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION})
+
+
 def _patch_ec2() -> None:
     from moto.ec2.models import EC2Backend
 

@@ -19,7 +19,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from aws_stand_in import REGION, SETTINGS, client
+from aws_stand_in import REGION, SETTINGS, client, make_bucket
 from locust_process import free_port
 
 ROOT = Path(__file__).parents[2]
@@ -165,7 +165,7 @@ class Fleet:
         self.bucket, self.token = f"bucket-{name}", f"/{name}/token"
         self.groups = [f"{name}-workers", f"{name}-master"]
         self.port = free_port()
-        self.s3.create_bucket(Bucket=self.bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
+        make_bucket(self.endpoint, self.bucket)
         for path, text in self.inputs.items():
             self.put(f"in/{path}", text)
         self._make_groups(name)

@@ -6,8 +6,7 @@ import json
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -18,6 +17,7 @@ import pytest
 from aws_inventory import inventory
 from aws_stand_in import SETTINGS, client, stand_in
 from aws_terraform import ROOT, Terraform
+from fleet_stand import until
 
 from loadkit.sizing import plan as planning
 from loadkit.sizing import requirements
@@ -276,7 +276,7 @@ def test_run_to_completion_then_nothing_is_left(world: World) -> None:
     """
     with machine(world, "worker") as worker:
         load = world.folder / "worker" / "work" / "inputs" / "load.json"
-        until(lambda: load.exists() or worker.poll() is not None)
+        until(lambda: load.exists() or worker.poll() is not None, "called loadkit")
         with machine(world, "master") as master:
             print(*master.communicate(timeout=600))
         print(*worker.communicate(timeout=600))
@@ -319,14 +319,6 @@ def differing(change: dict[str, Any]) -> set[str]:
     unknown = change["after_unknown"] or {}
     known = {name for name in before.keys() | after.keys() if unknown.get(name) is not True}
     return {name for name in known if before.get(name) != after.get(name)}
-
-
-def until(happened: Callable[[], bool], seconds: float = 300) -> None:
-    """Wait for something to happen."""
-    end = time.monotonic() + seconds
-    while not happened():
-        assert time.monotonic() < end
-        time.sleep(0.2)
 
 
 LOADKIT = f"""#!{sys.executable}

@@ -14,7 +14,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from aws_stand_in import REGION, client, stand_in
+from aws_stand_in import REGION, client, make_bucket, stand_in
 from helm_chart import CHART, of_kind, render
 from helm_pods import Container, Pods
 from locust_process import free_port
@@ -24,7 +24,6 @@ MASTER, WORKERS, CLAIM = "lk-1-master", "lk-1-workers", "lk-results"
 POD = f"{MASTER}-abcde"
 SMALL = ["--set", "Checkout.rate=400/s", "--warmup", "1s"]
 BUCKET = "kept"
-HERE = {"LocationConstraint": REGION}
 PATIENCE = 300.0
 
 
@@ -119,9 +118,8 @@ def test_a_worker_without_a_master_ends_as_the_job_expects_it(tmp_path: Path) ->
 def s3() -> Iterator[tuple[str, Any]]:
     """Yield the address of a stand-in of S3 that has the bucket, and a client of it."""
     with stand_in() as address:
-        made = client("s3", address)
-        made.create_bucket(Bucket=BUCKET, CreateBucketConfiguration=HERE)
-        yield address, made
+        make_bucket(address, BUCKET)
+        yield address, client("s3", address)
 
 
 def stored(client: Any, prefix: str) -> dict[str, bytes]:
@@ -212,7 +210,7 @@ def test_results_that_could_not_be_kept_fail_the_pod(
 ) -> None:
     """Exit 3 in spite of a command that went well, and the reason is said."""
     module, client = keep(), s3[1]
-    client.create_bucket(Bucket="brief", CreateBucketConfiguration=HERE)
+    make_bucket(s3[0], "brief")
     for name, value in (("AWS_ACCESS_KEY_ID", "testing"), ("AWS_SECRET_ACCESS_KEY", "testing"),
                         ("AWS_ENDPOINT_URL_S3", s3[0])):  # fmt: skip
         monkeypatch.setenv(name, value)
