@@ -7,6 +7,7 @@ from statistics import median
 
 from bench import generator, hour, peers, secure
 from bench.case import Case
+from bench.draining import MESSAGES, drain, full_topic
 from bench.figures import Criterion, differences, ratios
 from bench.lab import FLAT_OUT, JAVA, Lab, Trial, column
 from bench.process import run
@@ -74,39 +75,29 @@ def producing(lab: Lab, pairs: int) -> Case:
 
 def consuming(lab: Lab, pairs: int) -> Case:
     """Return consumers draining a full topic: loadkit, plain confluent-kafka, kafka-consumer-perf-test."""
-    fill = 6.0 if lab.scale >= 1 else 3.0
-
-    sets = [f"Filler.shape=points([('0s', 1), ('{fill:g}s', 1), ('{fill:g}s', 0)])"]
-    sets += [f"Drainer.pause={{'at': 0, 'length': {fill + 4:g}}}"]
-
-    def loadkit() -> dict[str, float]:
-        trial = lab.loadkit("consuming", 1, 2 * fill + 4, *(word for one in sets for word in ("--set", one)))
-        return drained(trial, fill + 4)
-
-    messages = round(300_000 * (fill + 1))
-    with lab.topic() as topic:
-        lab.plain("fill", config=lab.config("producer", **FLAT_OUT), topic=topic, messages=messages)
+    with full_topic(lab) as topic:
         turn = iter(range(1000))
 
         def plain() -> dict[str, float]:
             config = {**lab.config("consumer"), "group.id": f"bench-{next(turn)}", "enable.auto.commit": "true"}
-            got, ran = lab.plain("consume", config=config, topic=topic, messages=messages)
-            return {"rate": got["rate"], "cpu": got["cpu_per_message"], "cpu_whole": ran.cpu / messages}
+            got, ran = lab.plain("consume", config=config, topic=topic, messages=MESSAGES)
+            return {"rate": got["rate"], "cpu": got["cpu_per_message"], "cpu_whole": ran.cpu / MESSAGES}
 
         def java() -> dict[str, float]:
-            ran = run(peers.consumer_perf(lab.java, lab.cluster.bootstrap, topic, messages), lab.folder)
+            ran = run(peers.consumer_perf(lab.java, lab.cluster.bootstrap, topic, MESSAGES), lab.folder)
             got = peers.read_consumer_perf(ran.output)
             return {"rate": got.fetch_rate, "cpu_whole": ran.cpu / got.records}
 
         rounds = lab.interleaved(
-            pairs, {"loadkit": loadkit, "plain confluent-kafka": plain, "kafka-consumer-perf-test": java}
+            pairs,
+            {"loadkit": lambda: drain(lab), "plain confluent-kafka": plain, "kafka-consumer-perf-test": java},
         )
     ours, bare, perf = "loadkit", "plain confluent-kafka", "kafka-consumer-perf-test"
     cpu, rate = column(rounds, ours, "cpu", US), column(rounds, ours, "rate")
     return Case(
         "consuming",
         "Consuming 100 B, end-to-end latency and integrity of every message",
-        f"About {messages:,} messages wait. loadkit's process filled the topic itself while its consumer was paused; "
+        f"About {MESSAGES:,} messages wait. loadkit's process filled the topic itself while its consumer was paused; "
         "from then on only the consumer works. `cpu`: CPU of the process a message, idle polling and folding of the "
         "last second included (loadkit); from first message to last (plain, `consume(10000)` that only counts); "
         "`cpu_whole`: of the process from start to end. The rate is limited by fetching, so CPU is judged.",
@@ -120,24 +111,6 @@ def consuming(lab: Lab, pairs: int) -> Case:
             Criterion(f"rate, loadkit / {perf}", tuple(ratios(rate, column(rounds, perf, "rate")))),
         ],
     )
-
-
-def drained(trial: Trial, quiet: float) -> dict[str, float]:
-    """Return CPU and rate of the seconds in which a process only consumed, from `quiet` s into the measured phase.
-
-    The CPU until two seconds after the last message is divided by the messages of that time: it holds some idle
-    polling and the folding of the last second, so the figure errs against loadkit. A producer that was late puts
-    the beginning off; RuntimeError when it leaves fewer than two seconds.
-    """
-    busy = [r["t"] for r in trial.rows if r["kind"] == "producer" and (r.get("sent") or r.get("acked"))]
-    quiet = max(quiet + trial.measured[0], max(busy) + 2)
-    seconds = sorted({r["t"] for r in trial.rows if r["kind"] == "consumer" and r.get("received") and r["t"] >= quiet})
-    if len(seconds) < 2:
-        raise RuntimeError("the topic was drained before it was full: the broker is too slow for this case")
-    received = [trial.total("consumer", "received", t, t + 1) for t in seconds]
-    cpu = trial.total("host", "cpu", quiet, seconds[-1] + 3)
-    figures = {"rate": median(received[1:-1] or received), "cpu": cpu / sum(received), "messages": sum(received)}
-    return figures | {"lost": trial.metric("lost"), "end_to_end_p50": trial.metric("end_to_end.p50")}
 
 
 def mixed(lab: Lab, pairs: int) -> Case:

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from bench import peers, table
 from bench.case import Case
-from bench.cases import Trial, drained, judged
+from bench.cases import Trial, judged
+from bench.draining import drained
 from bench.figures import Criterion, differences, ratios, rotated, shown, spread
 from bench.process import Ran
 
@@ -151,5 +152,15 @@ def test_a_topic_drained_before_it_was_full_is_refused() -> None:
     """No second is left in which only the consumer worked, so there is no figure."""
     rows: list[dict[str, object]] = [{"t": t, "kind": "producer", "sent": 10} for t in range(12)]
     rows += [{"t": t, "kind": "consumer", "received": 5} for t in range(12)]
-    with pytest.raises(RuntimeError, match="too slow"):
+    with pytest.raises(RuntimeError, match="no whole second"):
         drained(_trial(rows), 5.0)
+
+
+def test_the_rate_of_draining_is_of_whole_seconds() -> None:
+    """A first and a last second of which only a part was spent draining are not what a second carries."""
+    rows: list[dict[str, object]] = [{"t": t, "kind": "producer", "sent": 10} for t in range(2, 5)]
+    rows += [{"t": t, "kind": "host", "cpu": 0.5} for t in range(14)]
+    parts = [{"t": 7 + at, "kind": "consumer", "received": count} for at, count in enumerate((400, 900, 300))]
+    assert drained(_trial([*rows, *parts]), 5.0)["rate"] == 900
+    with pytest.raises(RuntimeError, match="no whole second"):
+        drained(_trial([*rows, parts[0], parts[2] | {"t": 8}]), 5.0)

@@ -61,3 +61,22 @@ def test_a_figure_that_is_not_there_leaves_no_spot_without_a_size(
     assert made
     assert all(spot.size for spot in made)
     assert not any("bench" in spot.source for spot in made)
+
+
+def test_what_the_client_library_costs_is_read_from_the_comparison_with_peers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cell(mode: str, nodes: int, asked: int | None, **ratios: float) -> dict[str, object]:
+        told = {name: {"ratio": value, "interval": [value - 0.1, value + 0.1]} for name, value in ratios.items()}
+        return {"mode": mode, "nodes": nodes, "size": 100, "asked": asked, "ratios": told}
+
+    cells = [cell("flat", 1, None, rate=1.1, cpu=0.7), cell("flat", 3, None, rate=0.6, cpu=1.7),
+             cell("rate", 1, 20_000, cpu=1.5), cell("rate", 3, 2_500, cpu=1.3)]  # fmt: skip
+    path = tmp_path / "peers.json"
+    path.write_text(json.dumps({"cells": cells}))
+    monkeypatch.setattr(spots, "PEERS", path)
+    sizes = [spot.size for spot in spots.spots(exact.sizes(), []) if spot.source == str(path)]
+    assert sizes == [
+        "0.60 (0.50 to 0.70) of the Java client's rate at 1.70 (1.60 to 1.80) of its CPU a message, 100 B, 3 nodes",
+        "1.50 (1.40 to 1.60) of the Java client's at 20,000 msg/s, 100 B, 1 node",
+    ]

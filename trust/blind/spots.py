@@ -16,6 +16,7 @@ from loadkit.units import format_duration
 BENCH = Path("reports/bench/bench.json")
 GATES = Path("reports/trust/gate/live.json")
 INTERVALS = Path("reports/trust/intervals/coverage.json")
+PEERS = Path("reports/trust/peers/peers.json")
 TAKE = int(ConsumerWorkload.model_fields["poll_size"].default)
 Figures = Mapping[str, Any]
 
@@ -39,7 +40,7 @@ class Spot:
 def spots(exact: Figures, live: list[Figures]) -> list[Spot]:
     """Return every blind spot whose figures are there."""
     found = [*_of_clocks(live), *_of_figures(exact), *_of_messages(exact), *_of_what_runs(live)]
-    return [*found, *_of_noise()]
+    return [*found, *_of_the_client(), *_of_noise()]
 
 
 def _of_clocks(live: list[Figures]) -> Iterator[Spot]:
@@ -136,6 +137,35 @@ def _of_what_runs(live: list[Figures]) -> Iterator[Spot]:
         yield Spot("The client is librdkafka, whatever your application uses", "client limits and CPU are not Java's",
                    f"{ratio['median']:.2f} of the Java client's rate flat out ({ratio['low']:.2f} to "
                    f"{ratio['high']:.2f})", str(BENCH))  # fmt: skip
+
+
+def _of_the_client() -> Iterator[Spot]:
+    cells = _read(PEERS)["cells"] if PEERS.exists() else []
+    flat, paced = ([one for one in cells if one["mode"] == mode] for mode in ("flat", "rate"))
+    if known := [one for one in flat if one["ratios"]["rate"] and one["ratios"]["cpu"]]:
+        slowest = min(known, key=lambda one: float(one["ratios"]["rate"]["ratio"]))
+        yield Spot(
+            "librdkafka has one batch of a partition under way where a Java client has five (idempotent), and its "
+            "threads spin until the response comes", "a producer's highest rate reads low and its CPU high, most where "
+            "responses take long", f"{_ratio(slowest, 'rate')} of the Java client's rate at {_ratio(slowest, 'cpu')} of "
+            f"its CPU a message, {_cell(slowest)}", str(PEERS),
+        )  # fmt: skip
+    if known := [one for one in paced if one["ratios"]["cpu"]]:
+        dearest = max(known, key=lambda one: float(one["ratios"]["cpu"]["ratio"]))
+        yield Spot(
+            "Clients are polled many times a millisecond, so that confirmations are read on time", "CPU a message "
+            "reads high at low rates", f"{_ratio(dearest, 'cpu')} of the Java client's at {dearest['asked']:,} msg/s, "
+            f"{_cell(dearest)}", str(PEERS),
+        )  # fmt: skip
+
+
+def _ratio(cell: Figures, name: str) -> str:
+    found = cell["ratios"][name]
+    return f"{found['ratio']:.2f} ({found['interval'][0]:.2f} to {found['interval'][1]:.2f})"
+
+
+def _cell(cell: Figures) -> str:
+    return f"{cell['size']:,} B, {cell['nodes']} node{'s' * (cell['nodes'] > 1)}"
 
 
 def _of_noise() -> Iterator[Spot]:

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from bench import peers
-from bench.cases import drained
-from bench.lab import FLAT_OUT, JAVA, Lab, Trial
+from bench.draining import MESSAGES, drain, full_topic
+from bench.lab import JAVA, Lab, Trial
 from bench.process import Ran, run
 from trust.peers.cells import ECHOES, LOADKIT, PEERS, WARMUP, Cell
 
 BUFFER_KIB = 32_768
 """Of both clients: what kafka-producer-perf-test has by default."""
-FILL = 3.0
-"""Seconds in which a topic is filled that is then drained."""
 ECHO_RATE = 200
 _LATE = 0.3
 """Seconds between the last message and the end of a JVM, about."""
@@ -89,19 +87,13 @@ def echoing(lab: Lab, cell: Cell) -> tuple[Callable[[], Figures], Callable[[], F
 
 def draining(lab: Lab, cell: Cell) -> tuple[Callable[[], Figures], Callable[[], Figures]]:
     """Return consumers of a full topic of six partitions."""
-    messages = round(300_000 * (FILL + 1))
-    sets = (f"Filler.shape=points([('0s', 1), ('{FILL:g}s', 1), ('{FILL:g}s', 0)])",
-            f"Drainer.pause={{'at': 0, 'length': {FILL + 4:g}}}")  # fmt: skip
-
     def loadkit() -> Figures:
-        trial = lab.loadkit("consuming", 1, 2 * FILL + 4, *_flags(sets))
-        found = drained(trial, FILL + 4)
+        found = drain(lab)
         return {name: found[name] for name in ("rate", "cpu", "messages", "lost")}
 
     def java() -> Figures:
-        with lab.topic() as topic:
-            lab.plain("fill", config=lab.config("producer", **FLAT_OUT), topic=topic, messages=messages)
-            ran = run(peers.consumer_perf(lab.java, lab.cluster.bootstrap, topic, messages), lab.folder)
+        with full_topic(lab) as topic:
+            ran = run(peers.consumer_perf(lab.java, lab.cluster.bootstrap, topic, MESSAGES), lab.folder)
         got = peers.read_consumer_perf(ran.output)
         return {"rate": got.fetch_rate, "messages": got.records}
 

@@ -37,7 +37,7 @@ HOW: Mapping[Mode, str] = {
     "echo": "One partition, linger 0. EndToEndLatency waits for each message before it sends the next and gives whole "
     "milliseconds; loadkit sends 200 a second whether or not the one before has come, and counts from when each was "
     "due. Its ratio is therefore against a tool that never queues.",
-    "drain": "About 1.2 million messages of 100 B wait in six partitions; rates of fetching, the joining of the group "
+    "drain": "About 3.9 million messages of 100 B wait in six partitions; rates of fetching, the joining of the group "
     "left out. loadkit's median second, with integrity checks and end-to-end latency of every message.",
 }  # fmt: skip
 _NAMES = {"rate": "throughput", "cpu": "CPU a message", "p50": "p50", "p99": "p99", "p99.9": "p99.9"}
