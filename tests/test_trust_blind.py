@@ -71,12 +71,13 @@ def test_what_the_client_library_costs_is_read_from_the_comparison_with_peers(
         return {"mode": mode, "nodes": nodes, "size": 100, "asked": asked, "ratios": told}
 
     cells = [cell("flat", 1, None, rate=1.1, cpu=0.7), cell("flat", 3, None, rate=0.6, cpu=1.7),
-             cell("rate", 1, 20_000, cpu=1.5), cell("rate", 3, 2_500, cpu=1.3)]  # fmt: skip
+             cell("rate", 1, 20_000, cpu=1.5, p99=0.9), cell("rate", 3, 2_500, cpu=1.3, p99=1.9)]  # fmt: skip
     path = tmp_path / "peers.json"
     path.write_text(json.dumps({"cells": cells}))
     monkeypatch.setattr(spots, "PEERS", path)
     sizes = [spot.size for spot in spots.spots(exact.sizes(), []) if spot.source == str(path)]
     assert sizes == [
         "0.60 (0.50 to 0.70) of the Java client's rate at 1.70 (1.60 to 1.80) of its CPU a message, 100 B, 3 nodes",
+        "p99 1.90 (1.80 to 2.00) of the Java client's at 2,500 msg/s, 100 B, 3 nodes",
         "1.50 (1.40 to 1.60) of the Java client's at 20,000 msg/s, 100 B, 1 node",
     ]

@@ -224,3 +224,22 @@ def test_the_committed_files_are_dated() -> None:
     for path in COMMITTED.glob("*/*.json"):
         found = json.loads(path.read_text("utf-8"))
         assert {"date", "commit", "command", "machine"} <= found.keys(), path
+
+
+def test_the_readme_quotes_the_committed_figures() -> None:
+    """Five of them, in the words in which they stand there."""
+    told = " ".join((ROOT / "README.md").read_text("utf-8").split())
+    figure = {claim.text: claim.figure.split(" (")[0]
+              for name in ("search", "sizing") for claim, _ in sections.load(name, COMMITTED / name).claims()}  # fmt: skip
+    stalls, stages = (json.loads((COMMITTED / name).read_text("utf-8"))
+                      for name in ("stalls/cases.json", "stages/planted.json"))  # fmt: skip
+    rows = [row for case in stalls["cases"] for row in case["loadkit"]["rows"]]
+    for quoted in (
+        f"Of {len(rows)} percentiles under delays, stalls, resets and stopped brokers {sum(r['kept'] for r in rows)} lie",
+        f"of {['none', *'one two three four five six seven eight nine ten'.split()][len(stages['cases'])]} delays planted",
+        f"{figure['share of clusters whose answer is within 5 % of the true highest rate']} of its answers were within",
+        f"{figure['plans that are not oversized, worse noise']} have at most one step or 30 % more brokers",
+        f"a median error of {figure['median error of predicted broker CPU']}",
+    ):
+        assert quoted in told
+    assert all(one["kept"] for one in stages["cases"]), "the README says that all are named"

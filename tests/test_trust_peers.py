@@ -19,7 +19,7 @@ from trust.peers import __main__ as command
 from trust.peers import page
 from trust.peers.cells import ALL, LOADKIT, NODES, PEERS, SIZES, Cell
 from trust.peers.contest import busy
-from trust.peers.figures import kept, ratio, summary
+from trust.peers.figures import ratio, summary
 
 FLAT, STEADY = Cell(1, 100, "flat"), Cell(3, 1024, "rate")
 ECHO = """\
@@ -73,10 +73,10 @@ def test_the_least_share_of_a_rate_counts_whoever_lost_it() -> None:
     """loadkit kept all of it, its peer 60 % in one pair."""
     pairs = rounds(2500, 2500)
     pairs[3][PEERS["rate"]]["rate"] = 1500.0
-    assert kept(STEADY, pairs) == 0.6
-    assert kept(FLAT, pairs) is None
-    found = {claim.text: claim for claim in page.claims(document(summary(STEADY, pairs)))}
-    assert found["least share of a fixed rate that either kept"].met is False
+    cells = summary(FLAT, pairs), summary(STEADY, pairs)
+    least = {claim.text: claim for claim in page.claims(document(*cells))}["least share of a fixed rate that either kept"]
+    assert (least.value, least.met) == (0.6, False)
+    assert least.note == f"{PEERS['rate']}, 1 KiB on 3 nodes"
 
 
 @pytest.mark.parametrize(("ours", "slower"), [(150.0, 0), (100.0, 0), (80.0, 1)])

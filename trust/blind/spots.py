@@ -150,6 +150,13 @@ def _of_the_client() -> Iterator[Spot]:
             "responses take long", f"{_ratio(slowest, 'rate')} of the Java client's rate at {_ratio(slowest, 'cpu')} of "
             f"its CPU a message, {_cell(slowest)}", str(PEERS),
         )  # fmt: skip
+    if known := [one for one in paced if one["ratios"]["p99"]]:
+        widest = max(known, key=lambda one: float(one["ratios"]["p99"]["ratio"]))
+        yield Spot(
+            "The same at a rate that both carry", "high percentiles are of librdkafka's batches, not of Java's",
+            f"p99 {_ratio(widest, 'p99')} of the Java client's at {widest['asked']:,} msg/s, {_cell(widest)}",
+            str(PEERS),
+        )  # fmt: skip
     if known := [one for one in paced if one["ratios"]["cpu"]]:
         dearest = max(known, key=lambda one: float(one["ratios"]["cpu"]["ratio"]))
         yield Spot(

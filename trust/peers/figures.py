@@ -40,7 +40,7 @@ def summary(cell: Cell, rounds: Sequence[Round]) -> dict[str, Any]:
         "ratios": {name: ratio(column(rounds, LOADKIT, name), column(rounds, peer, name))
                    for name in FIGURES[cell.mode]},
         "medians": {who: {name: middle(column(rounds, who, name)) for name in names} for who in (LOADKIT, peer)},
-        "kept": kept(cell, rounds), "rounds": [dict(one) for one in rounds],
+        "rounds": [dict(one) for one in rounds],
     }  # fmt: skip
 
 
@@ -53,10 +53,3 @@ def middle(values: Sequence[float | None]) -> float | None:
     """Return the median of what is known; None where nothing is."""
     known = [value for value in values if value is not None]
     return median(known) if known else None
-
-
-def kept(cell: Cell, rounds: Sequence[Round]) -> float | None:
-    """Return the least share of the rate asked for that a contestant kept in any pair; None where none was asked."""
-    if not cell.rate or not rounds:
-        return None
-    return min((figures["rate"] or 0.0) / cell.rate for one in rounds for figures in one.values())

@@ -96,8 +96,10 @@ def _ratio(found: Mapping[str, Any] | None) -> Cell:
 def claims(found: page.Found) -> Sequence[Claim]:
     """Return what is promised; a slice of two pairs tells the ratios and whether both kept the rate."""
     cells = found["cells"]
-    shares = [one["kept"] for one in cells if one["kept"] is not None]
-    made = [Claim("least share of a fixed rate that either kept", min(shares, default=None), ">=", KEPT, SHARE)]
+    shares = [(figures["rate"] / one["asked"], f"{who}, {_where(one)}") for one in cells if one["asked"]
+              for pair in one["rounds"] for who, figures in pair.items()]  # fmt: skip
+    least, who = min(shares, default=(None, ""))
+    made = [Claim("least share of a fixed rate that either kept", least, ">=", KEPT, SHARE, who)]
     if not found["quick"]:
         made.insert(0, Claim("pairs of a comparison, fewest", min(len(one["rounds"]) for one in cells), ">=", PAIRS))
         made += [
