@@ -91,8 +91,13 @@ def judge(facts: Facts, at: Thresholds = USUAL) -> Limit:
 
 
 def _kept_up(facts: Facts, at: Thresholds) -> bool:
+    return _produced(facts, at) and not _lagging(facts)
+
+
+def _produced(facts: Facts, at: Thresholds) -> bool:
+    """Return whether what was due left in time and was acknowledged."""
     sent = facts.unsent <= (1 - KEPT_UP) * (facts.offered or 0)
-    return not _short(facts) and sent and not _late(facts, at) and not _lagging(facts)
+    return not _short(facts) and sent and not _late(facts, at)
 
 
 def _short(facts: Facts) -> bool:
@@ -106,9 +111,9 @@ def _late(facts: Facts, at: Thresholds) -> bool:
 
 
 def _lagging(facts: Facts) -> bool:
-    """Return whether a group fell behind by more than a hundredth of what came in."""
+    """Return whether a group fell behind by more than a hundredth of what came in, and than commits alone explain."""
     came = max(facts.consumed or 0, facts.throughput or 0)
-    return facts.lag_slope is not None and facts.lag_slope > (1 - KEPT_UP) * came
+    return facts.lag_slope is not None and facts.lag_slope > max((1 - KEPT_UP) * came, facts.lag_noise)
 
 
 def _starved(facts: Facts, at: Thresholds) -> bool:
@@ -176,7 +181,7 @@ def _of_generator(facts: Facts, at: Thresholds) -> list[str]:
     if facts.share is not None and facts.share >= at.used and facts.share_exact:
         said.append(f"generator: {_compared(facts)[0]}")
     asked = _asked(facts)
-    if asked is not None and asked < at.unasked and not _throttled(facts, at):
+    if asked is not None and asked < at.unasked and not _throttled(facts, at) and not _produced(facts, at):
         full = f"its queue was full {facts.queue_full:,.0f} times" if facts.queue_full else "the load was not met"
         said.append(
             f"generator: {full} while it had {facts.outstanding:.2f} of {facts.in_flight:g} requests unanswered on "

@@ -49,6 +49,8 @@ class Facts:
     """Share of what the load processes make at these sizes and settings, as `loadkit calibrate` found out."""
     share_exact: bool = False
     """Whether the calibration had every class's own setting."""
+    lag_noise: float = 0.0
+    """Growth of lag (messages a second) that may be nothing but the rhythm of commits."""
 
 
 def facts_of(result: Result, metrics: Mapping[str, float | None]) -> Facts:
@@ -83,6 +85,7 @@ def facts_of(result: Result, metrics: Mapping[str, float | None]) -> Facts:
         throttled=_longest(producers, "throttle_avg"),
         share=share,
         share_exact=exact,
+        lag_noise=_lag_noise(result, metrics),
     )
 
 
@@ -117,6 +120,22 @@ def _in_flight(result: Result) -> float:
     ]
     told = [config[name] for config in configs for name in ALIASES if name in config]
     return min([IN_FLIGHT, *map(float, told)])
+
+
+def _lag_noise(result: Result, metrics: Mapping[str, float | None]) -> float:
+    """Return the slope that a line through the lag has where no group fell behind, at most.
+
+    A group is behind by what came since it committed last: when a stall or a new connection moves its commits against
+    the seconds in which lag is read, lag steps by what comes in between two commits. A step in the middle of T seconds
+    gives the line through them 1.5 / T times its height.
+    """
+    start, end = result.measured
+    configs = [
+        one.get("config", {}) for one in result.facts.get("classes", {}).values() if one.get("role") == "consumer"
+    ]
+    between = max((float(config.get("auto.commit.interval.ms", 0)) / 1000 for config in configs), default=0.0)
+    came = max(metrics.get("consumed") or 0, metrics.get("throughput") or 0)
+    return 1.5 * came * between / max(end - start, 1e-9)
 
 
 def _longest(rows: Iterable[Row], name: str) -> float | None:

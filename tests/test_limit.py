@@ -62,6 +62,9 @@ READING: dict[str, Any] = {"offered": None, "throughput": None, "send_delay_p99"
         ({"unsent": 10}, "none", "acknowledged"),
         ({"lag_slope": 300.0}, "unknown", "lag grew by 300 msg/s"),
         ({"lag_slope": 9.0}, "none", "acknowledged"),
+        ({"lag_slope": 140.0, "lag_noise": 150.0}, "none", "acknowledged"),
+        ({"lag_slope": 160.0, "lag_noise": 150.0}, "unknown", "lag grew by 160 msg/s"),
+        ({"lag_slope": 300.0, "outstanding": 0.2}, "unknown", "lag grew by 300 msg/s"),
         ({"lag_slope": 1000.0, "consumed": 0.0}, "unknown", "lag grew by 1,000 msg/s"),
         (READING, "none", "consumed 1,000 msg/s and lag did not grow"),
         ({**READING, "lag_slope": 500.0}, "unknown", "while lag grew"),
@@ -163,6 +166,21 @@ def test_waiting_is_that_of_the_worst_process_and_answers_owed_those_of_the_clie
     result.facts["classes"]["Checkout"]["config"]["max.in.flight"] = "2"
     assert facts_of(result, {}).in_flight == 2
     assert found.throttled == pytest.approx(0.02)
+
+
+def test_a_shift_of_commits_against_the_seconds_is_no_growing_lag(tmp_path: Path) -> None:
+    """Offsets are committed once a second, so a group that keeps up is behind by anything up to a second's messages."""
+    result = load(made.healthy(tmp_path / "run", seconds=10, warmup=3))
+    rows = [row for row in result.of_kind("consumer") if row.get("lag") is not None]
+    result.facts["classes"]["Billing"]["config"]["auto.commit.interval.ms"] = "1000"
+    for row in rows:
+        row["lag"] = 20_000 if row["t"] >= 8 else 0
+    judged = summarise(result)
+    assert (judged.metrics["lag.slope"] or 0) > 0.1 * 20_000
+    assert judged.limit == "none", judged.evidence
+    for row in rows:
+        row["lag"] = 8_000 * (row["t"] - 3)
+    assert summarise(result).limit == "unknown"
 
 
 @pytest.mark.parametrize(("make", "answer"), [(made.healthy, "none"), (made.generator_limited, "generator")])
