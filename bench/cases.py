@@ -9,7 +9,7 @@ from bench import generator, hour, peers, secure
 from bench.case import Case
 from bench.draining import MESSAGES, drain, full_topic
 from bench.figures import Criterion, differences, ratios
-from bench.lab import FLAT_OUT, JAVA, Lab, Trial, column
+from bench.lab import FLAT_OUT, JAVA, Lab, column
 from bench.process import run
 from trust.proxy import record
 

@@ -10,6 +10,8 @@ from loadkit.result import Result, Row
 IN_FLIGHT = 5.0
 IN_TIME = 0.99
 """Share of what is due in a second that is acknowledged in it where all is well."""
+MARGIN = 1.1
+"""What comes between two commits varies a little."""
 ALIASES = ("max.in.flight.requests.per.connection", "max.in.flight")
 
 
@@ -126,8 +128,8 @@ def _lag_noise(result: Result, metrics: Mapping[str, float | None]) -> float:
     """Return the slope that a line through the lag has where no group fell behind, at most.
 
     A group is behind by what came since it committed last: when a stall or a new connection moves its commits against
-    the seconds in which lag is read, lag steps by what comes in between two commits. A step in the middle of T seconds
-    gives the line through them 1.5 / T times its height.
+    the seconds in which lag is read, lag steps by what comes in between two commits. A step in the middle of n seconds
+    gives the least-squares line through them a slope of 1.5 n / (n^2 - 1) times its height, and that is the steepest.
     """
     start, end = result.measured
     configs = [
@@ -135,7 +137,8 @@ def _lag_noise(result: Result, metrics: Mapping[str, float | None]) -> float:
     ]
     between = max((float(config.get("auto.commit.interval.ms", 0)) / 1000 for config in configs), default=0.0)
     came = max(metrics.get("consumed") or 0, metrics.get("throughput") or 0)
-    return 1.5 * came * between / max(end - start, 1e-9)
+    seconds = max(end - start, 2.0)
+    return 1.5 * seconds / (seconds**2 - 1) * came * between * MARGIN
 
 
 def _longest(rows: Iterable[Row], name: str) -> float | None:

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from bench import peers, table
 from bench.case import Case
-from bench.cases import Trial, judged
+from bench.cases import judged
 from bench.draining import drained
 from bench.figures import Criterion, differences, ratios, rotated, shown, spread
+from bench.lab import Trial
 from bench.process import Ran
 
 PERF = """\

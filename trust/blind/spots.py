@@ -147,8 +147,8 @@ def _of_the_client() -> Iterator[Spot]:
         yield Spot(
             "librdkafka has one batch of a partition under way where a Java client has five (idempotent), and its "
             "threads spin until the response comes", "a producer's highest rate reads low and its CPU high, most where "
-            "responses take long", f"{_ratio(slowest, 'rate')} of the Java client's rate at {_ratio(slowest, 'cpu')} of "
-            f"its CPU a message, {_cell(slowest)}", str(PEERS),
+            "responses take long", f"{_ratio(slowest, 'rate')} of the Java client's rate at "
+            f"{_ratio(slowest, 'cpu')} of its CPU a message, {_cell(slowest)}", str(PEERS),
         )  # fmt: skip
     if known := [one for one in paced if one["ratios"]["p99"]]:
         widest = max(known, key=lambda one: float(one["ratios"]["p99"]["ratio"]))

@@ -87,6 +87,7 @@ def echoing(lab: Lab, cell: Cell) -> tuple[Callable[[], Figures], Callable[[], F
 
 def draining(lab: Lab, cell: Cell) -> tuple[Callable[[], Figures], Callable[[], Figures]]:
     """Return consumers of a full topic of six partitions."""
+
     def loadkit() -> Figures:
         found = drain(lab)
         return {name: found[name] for name in ("rate", "cpu", "messages", "lost")}

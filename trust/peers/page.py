@@ -116,7 +116,9 @@ def claims(found: page.Found) -> Sequence[Claim]:
 
 def _least(cells: Sequence[Mapping[str, Any]], who: str) -> tuple[float | None, str]:
     """Return the least share of a fixed rate that a contestant kept in any pair, and where."""
-    shares = [(pair[who]["rate"] / one["asked"], _where(one)) for one in cells if one["asked"] for pair in one["rounds"]]
+    shares = [
+        (pair[who]["rate"] / one["asked"], _where(one)) for one in cells if one["asked"] for pair in one["rounds"]
+    ]
     return min(shares, default=(None, ""))
 
 

@@ -187,8 +187,8 @@ def _inside(cases: Sequence[Found], series: str) -> Claim:
     share, case, row = max(told, key=lambda one: one[0])
     inside = sum(row["kept"] for _, row in rows)
     note = (
-        f"{inside} of {len(rows)}; the furthest is {row['quantile']} of {case['title']}, {share:.2f} times as far off as "
-        f"is allowed: {_ms(row['reported'])}, the record says {_ms(row['truth'])}"
+        f"{inside} of {len(rows)}; the furthest is {row['quantile']} of {case['title']}, {share:.2f} times as far off "
+        f"as is allowed: {_ms(row['reported'])}, the record says {_ms(row['truth'])}"
     )
     return counted(text, inside, len(rows), ">=", 1.0, note)
 
