@@ -36,6 +36,8 @@ STARVED = 0.50
 """Share of the time in which a load process's threads wanted a core, that they waited for one."""
 CROWDED = 0.25
 """The same on a machine that is busy throughout and has the brokers on it too."""
+SPUN = 0.50
+"""Cores of the client library's threads from which on a client that is owed answers spins for them."""
 OWED = 0.70
 """Share of the requests it may have unanswered at one broker, from which on a client waits for the cluster."""
 UNASKED = 0.40
@@ -60,6 +62,7 @@ class Thresholds:
     owed: float = OWED
     unasked: float = UNASKED
     used: float = USED
+    spun: float = SPUN
     stolen: float = STOLEN
     throttled: float = THROTTLED
 
@@ -118,7 +121,15 @@ def _lagging(facts: Facts) -> bool:
 
 def _starved(facts: Facts, at: Thresholds) -> bool:
     """Return whether the load processes did not get the cores that they wanted."""
-    return facts.waited is not None and facts.waited >= at.starved
+    return facts.waited is not None and facts.waited >= at.starved and not _spinning(facts, at)
+
+
+def _spinning(facts: Facts, at: Thresholds) -> bool:
+    """Return whether what its threads waited for was the client library's own: one that is owed answers and has more to
+    send spins until they come, and wants a core for nothing.
+    """
+    asked = _asked(facts)
+    return asked is not None and asked >= at.unasked and facts.spun >= at.spun
 
 
 def _throttled(facts: Facts, at: Thresholds) -> bool:
@@ -173,7 +184,7 @@ def _of_generator(facts: Facts, at: Thresholds) -> list[str]:
         said.append(f"generator: a load process used {facts.process_cores:.2f} cores and its queue never filled")
     if _starved(facts, at):
         said.append(f"generator: its threads waited for a core {facts.waited:.0%} of the time in which they wanted one")
-    crowded = facts.waited is None or facts.waited >= at.crowded
+    crowded = facts.waited is None or (facts.waited >= at.crowded and not _spinning(facts, at))
     if facts.machine_busy is not None and facts.machine_busy >= 0.95 and facts.co_located and crowded:
         said.append(f"generator: its machine was {facts.machine_busy:.0%} busy, shared with the brokers")
     if facts.steal is not None and facts.steal >= at.stolen:

@@ -51,6 +51,8 @@ class Facts:
     """Share of what the load processes make at these sizes and settings, as `loadkit calibrate` found out."""
     share_exact: bool = False
     """Whether the calibration had every class's own setting."""
+    spun: float = 0.0
+    """Cores of that process's threads of the client library."""
     lag_noise: float = 0.0
     """Growth of lag (messages a second) that may be nothing but the rhythm of commits."""
 
@@ -66,6 +68,7 @@ def facts_of(result: Result, metrics: Mapping[str, float | None]) -> Facts:
     python = [sum(row.get("python", row.get("cpu")) or 0 for row in rows) for rows in by_process.values()]
     producers = [row for row in result.of_kind("client") if row.get("role") == "producer" and row["t"] < end]
     troubled = _troubled(result, end)
+    waiting = max(by_process.values(), key=lambda rows: _waited(rows) or 0.0, default=[])
     share, exact = _share(result, metrics, len(by_process))
     return Facts(
         offered=metrics.get("offered"),
@@ -80,13 +83,14 @@ def facts_of(result: Result, metrics: Mapping[str, float | None]) -> Facts:
         consumed=metrics.get("consumed"),
         broker_idle=_broker_idle(result),
         co_located=bool(result.facts.get("target", {}).get("co_located")),
-        waited=max(filter(None, map(_waited, by_process.values())), default=None),
+        waited=_waited(waiting) or None,
         steal=_mean(row.get("steal") for row in hosts),
         outstanding=_longest([row for row in producers if row["t"] in troubled], "outstanding"),
         in_flight=_in_flight(result),
         throttled=_longest(producers, "throttle_avg"),
         share=share,
         share_exact=exact,
+        spun=_spun(waiting) / max(end - start, 1e-9),
         lag_noise=_lag_noise(result, metrics),
     )
 
@@ -103,6 +107,11 @@ def _waited(rows: Iterable[Row]) -> float | None:
     ]
     waited, ran = sum(wait for wait, _ in known), sum(cpu for _, cpu in known)
     return waited / (waited + ran) if waited + ran else None
+
+
+def _spun(rows: Iterable[Row]) -> float:
+    """Return the CPU seconds of a process that were not Python's."""
+    return float(sum(max(0.0, row["cpu"] - row["python"]) for row in rows if row.get("python") is not None))
 
 
 def _troubled(result: Result, end: float) -> set[float]:

@@ -76,6 +76,9 @@ READING: dict[str, Any] = {"offered": None, "throughput": None, "send_delay_p99"
         ({**SHORT, **LATE, **FULL, "outstanding": 4.5}, "cluster", "while the generator had CPU to spare"),
         ({**SHORT, **LATE, **FULL, "outstanding": 4.5, "waited": 0.7}, "generator", "waited for a core 70%"),
         ({**SHORT, **LATE, **FULL, "outstanding": 4.5, "waited": 0.1}, "cluster", "full 50 times"),
+        ({**SHORT, **LATE, **FULL, "outstanding": 4.5, "waited": 0.7, "spun": 0.8}, "cluster", "full 50 times"),
+        ({**SHORT, **LATE, **FULL, "outstanding": 2.0, "waited": 0.7, "spun": 0.8}, "unknown", "9,000 unsent"),
+        ({**SHORT, **LATE, **FULL, "outstanding": 1.0, "waited": 0.7, "spun": 0.8}, "generator", "a core 70%"),
         ({**SHORT, **LATE, **FULL, "outstanding": 4.5, "waited": 0.7, "broker_idle": 0.1}, "unknown", "idle only 10%"),
         ({**SHORT, "unsent": 0, "outstanding": 0.1}, "generator", "the load was not met while it had 0.10 of 5"),
         ({**SHORT, "unsent": 0, "outstanding": 4.9}, "cluster", "handed over on time and acknowledged late"),
@@ -145,7 +148,16 @@ def test_waiting_is_that_of_the_worst_process_and_answers_owed_those_of_the_clie
     for t in range(3, 15):
         for name, waited in (("one", 0.1), ("two", 0.9)):
             result.rows.append(
-                {"t": t, "phase": "measure", "kind": "host", "name": name, "cpu": 0.3, "waited": waited, "steal": 0.04}
+                {
+                    "t": t,
+                    "phase": "measure",
+                    "kind": "host",
+                    "name": name,
+                    "cpu": 0.3,
+                    "waited": waited,
+                    "steal": 0.04,
+                    "python": 0.1 if name == "two" else 0.3,
+                }
             )
         for client, owed in (("a#1", 0.5), ("a#2", 4.0 if t % 2 else 0.0)):
             told = {"client": client, "role": "producer", "outstanding": owed, "throttle_avg": owed / 100}
@@ -154,6 +166,7 @@ def test_waiting_is_that_of_the_worst_process_and_answers_owed_those_of_the_clie
         result.rows.append({"t": t, "phase": "measure", "kind": "client", "name": "Billing@one", **reading})
     found = facts_of(result, {})
     assert found.waited == pytest.approx(0.75)
+    assert found.spun == pytest.approx(0.2)  # of that process
     assert found.steal == pytest.approx(0.04)
     assert found.outstanding is None  # the load was met in every second
     for row in result.of_kind("producer"):
