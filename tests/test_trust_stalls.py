@@ -116,6 +116,14 @@ def test_the_schedule_of_a_tool_begins_so_that_nothing_was_sent_before_it_was_du
     assert (truth.schedule(created, 1000)[[0, 7]] // MS).tolist() == [50, 57]
 
 
+def test_what_is_due_goes_through_all_parts_of_a_millisecond() -> None:
+    """CreateTime is cut to milliseconds; its middle is only on average the instant if no part of one is preferred."""
+    due = np.round(np.arange(RATE * MEASURED) * (1e9 / RATE)).astype(np.int64)
+    for begun in (0, 333_333, 950_000):
+        seen = (due + begun) // MS * MS + MS // 2
+        assert abs(float(np.median(seen - due - begun))) < 0.01 * MS
+
+
 def test_a_stall_is_the_longest_gap_between_fetches_with_records() -> None:
     """Empty responses are no records."""
     passed = [fetch(0, 1, 10), Passed("fetch", 0, 500 * MS, 500 * MS), fetch(1, 1, 2010), fetch(2, 1, 2020)]

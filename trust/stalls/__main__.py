@@ -12,13 +12,12 @@ import os
 import sys
 import time
 from collections.abc import Sequence
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import loadkit
 from bench.__main__ import say
-from loadkit.targets import embedded
+from bench.lab import open_lab
 from loadkit.targets.embedded import EmbeddedCluster
 from trust.about import about, mark
 from trust.stalls import page
@@ -27,6 +26,8 @@ from trust.stalls.measure import MEASURES
 from trust.stalls.truth import ALLOWED_S, ALLOWED_SHARE
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+_WARM = 15.0
+"""Seconds in which a cluster's brokers compile what matters, before the first case."""
 OUT, WORK = ROOT / "reports/trust/stalls", ROOT / "reports/trust-stalls-work"
 
 
@@ -70,11 +71,11 @@ def make(cases: Sequence[Case], measures: Sequence[str], kept: Kept) -> None:
                    if (case.echoes or name != "echoes") and kept.get(case, name) is None]  # fmt: skip
         if not missing:
             continue
-        with ExitStack() as stack:
-            cluster = stack.enter_context(embedded.start(embedded.EmbeddedSpec.parse(CLUSTERS[nodes]), say))
+        with open_lab(say, 1.0, CLUSTERS[nodes]) as lab:
+            lab.warm(_WARM)
             for case, name in missing:
                 say(f"{case.name}: {name}")
-                one(cluster, case, name, kept)
+                one(lab.cluster, case, name, kept)
 
 
 def one(cluster: EmbeddedCluster, case: Case, name: str, kept: Kept) -> None:

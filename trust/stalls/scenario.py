@@ -1,14 +1,15 @@
-"""What `trust.stalls` runs: a thousand stamped messages of 100 B a second through one partition, and who reads them."""
+"""What `trust.stalls` runs: stamped messages at a low rate through one partition, and who reads them."""
 
 from loadkit import ConsumerUser, ProducerUser, Topic, payloads
+from trust.stalls.cases import RATE, SIZE
 
 ticks = Topic("ticks", partitions=1)
 
 
 class Clock(ProducerUser):
     topic = ticks
-    rate = "1k/s"
-    payload = payloads.constant(size="100B")
+    rate = f"{RATE}/s"
+    payload = payloads.constant(size=f"{SIZE}B")
 
 
 class Listener(ConsumerUser):
