@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from loadkit.result import Result, Row
 
@@ -124,13 +126,23 @@ def _troubled(result: Result, end: float) -> set[float]:
 def _in_flight(result: Result) -> float:
     """Return how many requests a producing client may have unanswered at a broker: what its config says, five at most.
 
-    An idempotent producer may have five (Kafka's KIP-98); of one that may have more, five tell that it waits.
+    An idempotent producer may have five (Kafka's KIP-98), and in librdkafka one for each partition that the broker
+    leads (the limitations in ARCHITECTURE.md); of one that may have more, five tell that it waits.
     """
-    configs = [
-        one.get("config", {}) for one in result.facts.get("classes", {}).values() if one.get("role") == "producer"
-    ]
-    told = [config[name] for config in configs for name in ALIASES if name in config]
-    return min([IN_FLIGHT, *map(float, told)])
+    producing = [one for one in result.facts.get("classes", {}).values() if one.get("role") == "producer"]
+    configs = [one.get("config", {}) for one in producing]
+    told = [float(config[name]) for config in configs for name in ALIASES if name in config]
+    return min([IN_FLIGHT, *told, *(_led(result.facts["target"], one) for one in producing if _idempotent(one))])
+
+
+def _idempotent(producing: Mapping[str, Any]) -> bool:
+    return str(producing.get("config", {}).get("enable.idempotence")) == "true"
+
+
+def _led(target: Mapping[str, Any], producing: Mapping[str, Any]) -> float:
+    """Return how many partitions of a class's topic a broker leads where they are spread evenly, at most."""
+    partitions = target.get("topics", {}).get(producing["topic"], {}).get("partitions", IN_FLIGHT)
+    return float(math.ceil(partitions / target.get("cluster", {}).get("brokers", 1)))
 
 
 def _lag_noise(result: Result, metrics: Mapping[str, float | None]) -> float:

@@ -196,6 +196,21 @@ def test_a_shift_of_commits_against_the_seconds_is_no_growing_lag(tmp_path: Path
     assert summarise(result).limit == "unknown"
 
 
+@pytest.mark.parametrize(
+    ("partitions", "brokers", "idempotent", "may"),
+    [(1, 1, "true", 1), (6, 3, "true", 2), (7, 3, "true", 3), (60, 3, "true", 5), (1, 1, "false", 5)],
+)
+def test_an_idempotent_client_may_have_a_request_for_each_partition_of_a_broker(
+    tmp_path: Path, partitions: int, brokers: int, idempotent: str, may: float
+) -> None:
+    """librdkafka has one batch of a partition under way: one that has all it may have waits for the cluster."""
+    result = load(made.healthy(tmp_path / "run", seconds=5, warmup=1))
+    result.facts["classes"]["Checkout"]["config"]["enable.idempotence"] = idempotent
+    result.facts["target"]["cluster"] = {"brokers": brokers}
+    result.facts["target"]["topics"] = {result.facts["classes"]["Checkout"]["topic"]: {"partitions": partitions}}
+    assert facts_of(result, {}).in_flight == may
+
+
 @pytest.mark.parametrize(("make", "answer"), [(made.healthy, "none"), (made.generator_limited, "generator")])
 def test_whole_results_are_judged(tmp_path: Path, make: Any, answer: str) -> None:
     """From the files of a trial to the answer."""
