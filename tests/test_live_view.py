@@ -125,8 +125,11 @@ def test_a_terminal_is_drawn_a_few_times_a_second_however_often_it_is_told(
     shown.close()
 
 
-def test_a_terminal_shows_the_phase_the_view_and_what_is_said_and_then_clears_itself(now: list[float]) -> None:
+def test_a_terminal_shows_the_phase_the_view_and_what_is_said_and_then_clears_itself(
+    now: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Lines of their own stay; the moving view is taken away."""
+    monkeypatch.setenv("TERM", "xterm")  # one that says it is dumb gets no moving view
     stream = Terminal()
     shown = Shown(stream, fed("healthy"))
     shown("measure", "20,000 msg/s", 12.0, 30.0)
