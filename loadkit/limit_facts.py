@@ -132,7 +132,9 @@ def _in_flight(result: Result) -> float:
     producing = [one for one in result.facts.get("classes", {}).values() if one.get("role") == "producer"]
     configs = [one.get("config", {}) for one in producing]
     told = [float(config[name]) for config in configs for name in ALIASES if name in config]
-    return min([IN_FLIGHT, *told, *(_led(result.facts["target"], one) for one in producing if _idempotent(one))])
+    return min(
+        [IN_FLIGHT, *told, *(_led(result.facts.get("target", {}), one) for one in producing if _idempotent(one))]
+    )
 
 
 def _idempotent(producing: Mapping[str, Any]) -> bool:
