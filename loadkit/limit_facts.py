@@ -123,13 +123,17 @@ def _troubled(result: Result, end: float) -> set[float]:
     return full or {row["t"] for row in rows if (row.get("acked") or 0) < IN_TIME * (row.get("due") or 0)}
 
 
+def _classes(result: Result, role: str) -> dict[str, Mapping[str, Any]]:
+    return {name: one for name, one in result.facts.get("classes", {}).items() if one.get("role") == role}
+
+
 def _in_flight(result: Result) -> float:
     """Return how many requests a producing client may have unanswered at a broker: what its config says, five at most.
 
     An idempotent producer may have five (Kafka's KIP-98), and in librdkafka one for each partition that the broker
     leads (the limitations in ARCHITECTURE.md); of one that may have more, five tell that it waits.
     """
-    producing = [one for one in result.facts.get("classes", {}).values() if one.get("role") == "producer"]
+    producing = list(_classes(result, "producer").values())
     configs = [one.get("config", {}) for one in producing]
     told = [float(config[name]) for config in configs for name in ALIASES if name in config]
     return min(
@@ -155,9 +159,7 @@ def _lag_noise(result: Result, metrics: Mapping[str, float | None]) -> float:
     gives the least-squares line through them a slope of 1.5 n / (n^2 - 1) times its height, and that is the steepest.
     """
     start, end = result.measured
-    configs = [
-        one.get("config", {}) for one in result.facts.get("classes", {}).values() if one.get("role") == "consumer"
-    ]
+    configs = [one.get("config", {}) for one in _classes(result, "consumer").values()]
     between = max((float(config.get("auto.commit.interval.ms", 0)) / 1000 for config in configs), default=0.0)
     came = max(metrics.get("consumed") or 0, metrics.get("throughput") or 0)
     seconds = max(end - start, 2.0)
@@ -179,7 +181,7 @@ def _share(result: Result, metrics: Mapping[str, float | None], processes: int) 
     Classes share a process's time: one at half of what a process makes and another at a third of it take five sixths.
     None where a producing class has no figure; what consumers take is not in it.
     """
-    producing = {name: one for name, one in result.facts.get("classes", {}).items() if one.get("role") == "producer"}
+    producing = _classes(result, "producer")
     if not producing or not processes or not all(one.get("calibrated") for one in producing.values()):
         return None, False
     shares = [(metrics.get(f"{name}.throughput") or 0) / one["calibrated"]["rate"] for name, one in producing.items()]
